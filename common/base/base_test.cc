@@ -1,0 +1,93 @@
+#include <cmath>
+#include <limits>
+
+#include <gtest/gtest.h>
+
+#include "common/base/hash.h"
+#include "common/base/status.h"
+#include "common/base/strong_id.h"
+#include "common/base/value.h"
+
+namespace det {
+namespace {
+
+TEST(Status, CarriesReasonAndHint) {
+  const absl::Status status = Error(
+      absl::StatusCode::kNotFound, "TRIAL_NOT_FOUND", "trial 7 does not exist", "det trial list 1");
+  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(ErrorReason(status), "TRIAL_NOT_FOUND");
+  EXPECT_EQ(ErrorHint(status), "det trial list 1");
+  const absl::Status outer = Annotate(status, "cannot kill");
+  EXPECT_EQ(outer.message(), "cannot kill: trial 7 does not exist");
+  EXPECT_EQ(ErrorReason(outer), "TRIAL_NOT_FOUND");
+  EXPECT_EQ(ErrorReason(absl::OkStatus()), "");
+}
+
+absl::StatusOr<int> Half(int x) {
+  if (x % 2 != 0) return absl::InvalidArgumentError("odd");
+  return x / 2;
+}
+absl::StatusOr<int> Quarter(int x) {
+  DET_ASSIGN_OR_RETURN(const int half, Half(x));
+  DET_RETURN_IF_ERROR(Half(half));
+  return half / 2;
+}
+
+TEST(Status, Macros) {
+  EXPECT_EQ(*Quarter(8), 2);
+  EXPECT_EQ(Quarter(6).status().message(), "odd");
+  EXPECT_EQ(Quarter(3).status().message(), "odd");
+}
+
+TEST(StrongId, OrdersAndPrints) {
+  struct A {};
+  using AId = StrongId<A>;
+  EXPECT_LT(AId(1), AId(2));
+  EXPECT_EQ(AId(3).ToString(), "3");
+  EXPECT_FALSE(AId().valid());
+}
+
+TEST(Value, PrintsJson) {
+  Value value;
+  value["b"] = Value::Array{1, 2.5, true, nullptr, "x\"\n\x01"};
+  value["a"]["c"] = 1e-5;
+  EXPECT_EQ(value.ToJson(), R"({"a":{"c":1e-05},"b":[1,2.5,true,null,"x\"\n\u0001"]})");
+  EXPECT_EQ(Value(Value::Object{{"k", Value::Array{1}}}).ToPrettyJson(),
+            "{\n  \"k\": [\n    1\n  ]\n}");
+  EXPECT_EQ(Value(Value::Array{}).ToPrettyJson(), "[]");
+}
+
+TEST(Value, DoublesKeepTheirTypeAndValue) {
+  EXPECT_EQ(Value(1.0).ToJson(), "1.0");
+  EXPECT_EQ(Value(0.1).ToJson(), "0.1");
+  EXPECT_EQ(Value(1e300).ToJson(), "1e+300");
+  EXPECT_EQ(Value(std::nan("")).ToJson(), "\"NaN\"");
+  EXPECT_EQ(Value(-INFINITY).ToJson(), "\"-Infinity\"");
+  EXPECT_FALSE(Value(1) == Value(1.0));
+  EXPECT_TRUE(Value(std::nan("")) == Value(std::nan("")));
+}
+
+TEST(Value, FindsByPath) {
+  Value value;
+  value["optimizer"]["lr"] = 0.5;
+  ASSERT_NE(value.FindPath("optimizer.lr"), nullptr);
+  EXPECT_EQ(value.FindPath("optimizer.lr")->as_double(), 0.5);
+  EXPECT_EQ(value.FindPath("optimizer.momentum"), nullptr);
+  EXPECT_EQ(value.FindPath("optimizer.lr.x"), nullptr);
+}
+
+// These values are part of durable formats (state hashes, random streams): they may never change.
+TEST(Hash, ValuesAreFixed) {
+  EXPECT_EQ(Mix64(0), 0xe220a8397b1dcdafULL);
+  EXPECT_EQ(StableHash(""), Mix64(0xcbf29ce484222325ULL));
+  StableHasher ab;
+  ab.Feed("a");
+  ab.Feed("b");
+  StableHasher ba;
+  ba.Feed("b");
+  ba.Feed("a");
+  EXPECT_NE(ab.Finish(), ba.Finish());
+}
+
+}  // namespace
+}  // namespace det

@@ -1,0 +1,158 @@
+#include "master/scheduler/scheduler.h"
+
+#include <algorithm>
+
+#include "common/base/status.h"
+#include "common/base/strings.h"
+
+namespace det::scheduler {
+namespace {
+
+// A pool's free slots with the placements of one pass taken off, kept beside the view: agents that
+// the pass touched live here, the others are read from the view's own index.
+class Draft {
+ public:
+  Draft(const View& view, const PoolView& pool) : view_(view), pool_(pool) {}
+
+  // Takes the slots from the best fitting agent; false when none fits.
+  bool Place(const Request& request, Placement* placement) {
+    const AgentSlots* best = request.slots == 0 ? LeastAux() : BestFit(request.slots);
+    if (best == nullptr) return false;
+    AgentSlots& agent = Touch(*best);
+    placement->task = request.task;
+    placement->agent = agent.agent;
+    by_free_.erase({agent.free.size(), agent.agent});
+    for (int64_t i = 0; i < request.slots; ++i) {
+      placement->slots.push_back(*agent.free.begin());
+      agent.free.erase(agent.free.begin());
+    }
+    if (request.slots == 0) ++agent.aux_tasks;
+    by_free_.emplace(agent.free.size(), agent.agent);
+    return true;
+  }
+
+ private:
+  const AgentSlots* BestFit(int64_t slots) const {
+    const std::pair<int64_t, AgentId> from{slots, AgentId()};
+    auto clean = pool_.by_free.lower_bound(from);
+    while (clean != pool_.by_free.end() && touched_.contains(clean->second)) ++clean;
+    const auto touched = by_free_.lower_bound(from);
+    const bool use_touched =
+        touched != by_free_.end() && (clean == pool_.by_free.end() || *touched < *clean);
+    if (use_touched) return &touched_.at(touched->second);
+    return clean == pool_.by_free.end() ? nullptr : view_.FindAgent(clean->second);
+  }
+
+  // Tasks without slots go where the fewest of them run. Agents are few beside such tasks.
+  const AgentSlots* LeastAux() const {
+    const AgentSlots* least = nullptr;
+    for (const auto& [free, id] : pool_.by_free) {
+      const auto touched = touched_.find(id);
+      const AgentSlots* agent = touched == touched_.end() ? view_.FindAgent(id) : &touched->second;
+      if (least == nullptr || agent->aux_tasks < least->aux_tasks) least = agent;
+    }
+    return least == nullptr || least->aux_tasks >= kAuxTasksPerAgentMax ? nullptr : least;
+  }
+
+  AgentSlots& Touch(const AgentSlots& agent) {
+    return touched_.try_emplace(agent.agent, agent).first->second;
+  }
+
+  const View& view_;
+  const PoolView& pool_;
+  std::map<AgentId, AgentSlots> touched_;
+  std::set<std::pair<int64_t, AgentId>> by_free_;  // of touched agents
+};
+
+absl::Status Bad(TaskId task, std::string_view what) {
+  return Error(
+      absl::StatusCode::kInternal, "BAD_PLAN", StrCat("plan for task ", task.value(), ": ", what));
+}
+
+}  // namespace
+
+Plan Schedule(const View& view, const std::string& pool_name) {
+  Plan plan;
+  const PoolView* pool = view.FindPool(pool_name);
+  if (pool == nullptr) return plan;
+  Draft draft(view, *pool);
+  for (const auto& [key, request] : pool->ready) {
+    if (static_cast<int64_t>(plan.placements.size()) == kPlacementsPerPassMax) {
+      plan.complete = false;
+      break;
+    }
+    Placement placement;
+    if (!draft.Place(request, &placement)) break;
+    plan.placements.push_back(std::move(placement));
+  }
+  return plan;
+}
+
+absl::Status CheckPlan(const View& view, const std::string& pool, const Plan& plan) {
+  std::set<TaskId> tasks;
+  std::set<std::pair<AgentId, int>> used;
+  for (const Placement& placement : plan.placements) {
+    const auto where = view.Find(placement.task);
+    if (!where.has_value() || where->first != pool)
+      return Bad(placement.task, "does not wait here");
+    if (!tasks.insert(placement.task).second) return Bad(placement.task, "placed twice");
+    const PoolView& waiting = *view.FindPool(pool);
+    const auto request = waiting.ready.find(where->second);
+    if (request == waiting.ready.end()) return Bad(placement.task, "is too large for every agent");
+    if (request->second.slots != static_cast<int64_t>(placement.slots.size())) {
+      return Bad(placement.task, "got another number of slots than it asked for");
+    }
+    const AgentSlots* agent = view.FindAgent(placement.agent);
+    if (agent == nullptr || !agent->schedulable || agent->pool != pool) {
+      return Bad(placement.task, StrCat("agent ", placement.agent.value(), " can't take it"));
+    }
+    for (const int slot : placement.slots) {
+      if (!agent->free.contains(slot) || !used.emplace(placement.agent, slot).second) {
+        return Bad(placement.task,
+                   StrCat("slot ", slot, " of ", placement.agent.value(), " is not free"));
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+Explanation Explain(const View& view, TaskId task) {
+  const auto where = view.Find(task);
+  if (!where.has_value()) return {.code = "NOT_WAITING", .text = "does not wait for slots"};
+  const PoolView& pool = *view.FindPool(where->first);
+  Explanation explanation;
+  for (auto it = pool.ready.begin(); it != pool.ready.end() && it->first < where->second; ++it) {
+    if (++explanation.ahead == kAheadMax) break;
+  }
+  const auto oversized = pool.oversized.find(where->second);
+  const Request& request =
+      oversized == pool.oversized.end() ? pool.ready.at(where->second) : oversized->second;
+  const std::string needs = StrCat("needs ",
+                                   request.slots,
+                                   request.slots == 1 ? " slot" : " slots",
+                                   " on one agent of pool \"",
+                                   where->first,
+                                   "\"");
+  if (pool.capacities.empty()) {
+    explanation.code = "NO_AGENTS";
+    explanation.text = StrCat(needs, "; the pool has no connected agent");
+  } else if (oversized != pool.oversized.end()) {
+    explanation.code = "TOO_LARGE";
+    explanation.text = StrCat(needs, "; its largest agent has ", pool.largest());
+  } else {
+    const int64_t most_free = pool.by_free.empty() ? 0 : pool.by_free.rbegin()->first;
+    explanation.code = most_free >= request.slots ? "SCHEDULABLE" : "WAITING_FOR_SLOTS";
+    if (explanation.ahead > 0) explanation.code = "WAITING_FOR_TURN";
+    explanation.text = StrCat(needs,
+                              "; the most free on one agent is ",
+                              most_free,
+                              "; ",
+                              explanation.ahead,
+                              explanation.ahead == kAheadMax ? " or more" : "",
+                              explanation.ahead == 1 ? " request is" : " requests are",
+                              " ahead of it");
+  }
+  return explanation;
+}
+
+}  // namespace det::scheduler

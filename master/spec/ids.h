@@ -1,0 +1,15 @@
+#pragma once
+
+#include "common/base/strong_id.h"
+
+// The names of everything that the master keeps. Ids are given in order and never used twice, so an
+// allocation's id also fences it: nothing that an older one says can be taken for a newer one's.
+namespace det {
+
+using ExperimentId = StrongId<struct ExperimentTag>;
+using TrialId = StrongId<struct TrialTag>;
+using TaskId = StrongId<struct TaskTag>;
+using AllocationId = StrongId<struct AllocationTag>;
+using AgentId = StrongName<struct AgentTag>;
+
+}  // namespace det

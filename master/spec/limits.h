@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstdint>
+
+// Bounds on what a user may ask for. Each names its unit; a request beyond one is refused with the
+// name of the key, never cut.
+namespace det::spec {
+
+inline constexpr int64_t kNameBytesMax = 256;
+inline constexpr int64_t kDescriptionBytesMax = 4096;
+inline constexpr int64_t kEntrypointBytesMax = 1 << 20;
+inline constexpr int64_t kEntrypointWordsMax = 4096;
+inline constexpr int64_t kEnvironmentVariablesMax = 1000;
+inline constexpr int64_t kEnvironmentVariableBytesMax = 128 << 10;
+inline constexpr int64_t kPathBytesMax = 4096;
+
+inline constexpr int64_t kHparamsMax = 1000;    // leaves of the space
+inline constexpr int64_t kHparamDepthMax = 20;  // nested maps
+inline constexpr int64_t kHparamNameBytesMax = 256;
+inline constexpr int64_t kCategoriesMax = 10000;         // values of one categorical
+inline constexpr int64_t kTrialsMax = 1000000;           // trials of one experiment
+inline constexpr int64_t kConcurrentTrialsMax = 100000;  // of one experiment
+inline constexpr int64_t kRungsMax = 50;
+inline constexpr double kDivisorMax = 1000000;
+inline constexpr int64_t kSlotsPerTrialMax = 100000;
+inline constexpr int64_t kMaxRestartsMax = 1000000;
+inline constexpr int64_t kPreemptionTimeoutSecondsMax = 30LL * 24 * 3600;
+inline constexpr int64_t kLengthMax = 1LL << 53;  // batches, epochs, records: exact as a double
+
+}  // namespace det::spec

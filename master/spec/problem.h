@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace det::spec {
+
+// Something wrong, or worth saying, about one place of a configuration.
+struct Problem {
+  enum class Severity { kWarning, kError };
+  Severity severity = Severity::kError;
+  std::string path;     // "searcher.max_trials", "entrypoint[2]"; "" is the whole
+  bool at_key = false;  // concerns the key itself, not its value
+  std::string message;
+  std::string hint;
+};
+
+using Problems = std::vector<Problem>;
+
+bool HasErrors(const Problems& problems);
+
+}  // namespace det::spec

@@ -1,0 +1,165 @@
+#include "master/spec/reader.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "common/base/nearest.h"
+#include "common/base/strings.h"
+
+namespace det::spec {
+
+bool HasErrors(const Problems& problems) {
+  return std::any_of(problems.begin(), problems.end(), [](const Problem& problem) {
+    return problem.severity == Problem::Severity::kError;
+  });
+}
+
+std::string JoinPath(std::string_view path, std::string_view key) {
+  return path.empty() ? std::string(key) : StrCat(path, ".", key);
+}
+
+MapReader::MapReader(const Value& value, std::string path, Problems* problems)
+    : path_(std::move(path)), problems_(problems) {
+  if (value.is_object()) {
+    map_ = &value;
+  } else if (!value.is_null()) {
+    problems_->push_back(
+        {.path = path_, .message = StrCat("must be a map, not ", value.TypeName())});
+  }
+}
+
+const Value* MapReader::Take(std::string_view key) {
+  known_.emplace_back(key);
+  const Value* value = map_ == nullptr ? nullptr : map_->Find(key);
+  return value == nullptr || value->is_null() ? nullptr : value;
+}
+
+void MapReader::Error(std::string_view key, std::string message, std::string hint) {
+  problems_->push_back(
+      {.path = PathOf(key), .message = std::move(message), .hint = std::move(hint)});
+}
+
+void MapReader::Warn(std::string_view key, std::string message, std::string hint) {
+  problems_->push_back({.severity = Problem::Severity::kWarning,
+                        .path = PathOf(key),
+                        .message = std::move(message),
+                        .hint = std::move(hint)});
+}
+
+void MapReader::Required(std::string_view key) {
+  if (Take(key) != nullptr || map_ == nullptr) return;
+  problems_->push_back({.path = path_, .message = StrCat("the key \"", key, "\" is required")});
+}
+
+void MapReader::String(std::string_view key, int64_t bytes_max, std::string* out) {
+  const Value* value = Take(key);
+  if (value == nullptr) return;
+  if (!value->is_string()) {
+    Error(key, StrCat("must be a string, not ", value->TypeName()));
+  } else if (static_cast<int64_t>(value->as_string().size()) > bytes_max) {
+    Error(
+        key,
+        StrCat(
+            "is ", value->as_string().size(), " bytes long, at most ", bytes_max, " are allowed"));
+  } else if (value->as_string().find('\0') != std::string::npos) {
+    Error(key, "contains a NUL byte");
+  } else {
+    *out = value->as_string();
+  }
+}
+
+void MapReader::Bool(std::string_view key, bool* out) {
+  const Value* value = Take(key);
+  if (value == nullptr) return;
+  if (value->is_bool()) {
+    *out = value->as_bool();
+  } else {
+    Error(key, StrCat("must be true or false, not ", value->TypeName()));
+  }
+}
+
+std::optional<int64_t> MapReader::TakeInt(std::string_view key, int64_t min, int64_t max) {
+  const Value* value = Take(key);
+  if (value == nullptr) return std::nullopt;
+  // 16.0 and 1e3 are whole numbers to their authors.
+  std::optional<int64_t> number;
+  if (value->is_int()) number = value->as_int();
+  if (value->is_double() && value->as_double() == std::floor(value->as_double()) &&
+      std::fabs(value->as_double()) < 0x1.0p53) {
+    number = static_cast<int64_t>(value->as_double());
+  }
+  if (!number.has_value()) {
+    Error(key,
+          StrCat("must be a whole number, not ",
+                 value->is_double() ? FormatDouble(value->as_double())
+                                    : std::string(value->TypeName())));
+  } else if (*number < min || *number > max) {
+    Error(key, StrCat("is ", *number, ", must be from ", min, " to ", max));
+    number.reset();
+  }
+  return number;
+}
+
+void MapReader::Int(std::string_view key, int64_t min, int64_t max, int64_t* out) {
+  if (const std::optional<int64_t> number = TakeInt(key, min, max)) *out = *number;
+}
+
+void MapReader::OptionalInt(std::string_view key,
+                            int64_t min,
+                            int64_t max,
+                            std::optional<int64_t>* out) {
+  if (const std::optional<int64_t> number = TakeInt(key, min, max)) *out = number;
+}
+
+void MapReader::Number(std::string_view key, double* out) {
+  const Value* value = Take(key);
+  if (value == nullptr) return;
+  if (!value->is_number()) {
+    Error(key, StrCat("must be a number, not ", value->TypeName()));
+  } else if (!std::isfinite(value->as_number())) {
+    Error(key, StrCat("is ", FormatDouble(value->as_number()), ", must be finite"));
+  } else {
+    *out = value->as_number();
+  }
+}
+
+int MapReader::EnumIndex(std::string_view key, const std::vector<std::string>& names) {
+  const Value* value = Take(key);
+  if (value == nullptr) return -1;
+  const auto quoted = [](const std::string& name) { return StrCat("\"", name, "\""); };
+  const std::string all = StrJoin(names, ", ", quoted);
+  if (!value->is_string()) {
+    Error(key, StrCat("must be one of ", all, ", not ", value->TypeName()));
+    return -1;
+  }
+  const auto it = std::find(names.begin(), names.end(), value->as_string());
+  if (it != names.end()) return static_cast<int>(it - names.begin());
+  const std::string nearest = Nearest(value->as_string(), names);
+  Error(key,
+        StrCat(QuoteJson(value->as_string()), " is not one of ", all),
+        nearest.empty() ? "" : StrCat("did you mean \"", nearest, "\"?"));
+  return -1;
+}
+
+void MapReader::NotYet(std::string_view key) {
+  if (Take(key) != nullptr) Warn(key, "is accepted but has no effect in this version");
+}
+
+void MapReader::Ignore(std::string_view key) {
+  Take(key);
+}
+
+void MapReader::Finish() {
+  if (map_ == nullptr) return;
+  for (const auto& [key, value] : map_->as_object()) {
+    if (std::find(known_.begin(), known_.end(), key) != known_.end()) continue;
+    const std::string nearest = Nearest(key, known_);
+    problems_->push_back(
+        {.path = PathOf(key),
+         .at_key = true,
+         .message = StrCat("unknown key ", QuoteJson(key)),
+         .hint = nearest.empty() ? "" : StrCat("did you mean \"", nearest, "\"?")});
+  }
+}
+
+}  // namespace det::spec

@@ -1,0 +1,216 @@
+#include <gtest/gtest.h>
+
+#include "common/json/json.h"
+#include "master/spec/limits.h"
+#include "master/spec/parse.h"
+
+namespace det::spec {
+namespace {
+
+constexpr char kMinimal[] = R"({
+  "entrypoint": "python3 train.py",
+  "searcher": {"name": "single", "metric": "loss"}})";
+
+const ParseDefaults kDefaults{.seed = 7, .checkpoint_host_path = "/ckpt"};
+
+// The problems as lines "path: message (hint)"; warnings begin with "~".
+std::string Check(std::string_view json, ExperimentSpec* spec = nullptr) {
+  Problems problems;
+  const absl::StatusOr<Value> value = ParseJson(json);
+  EXPECT_TRUE(value.ok()) << value.status();
+  ExperimentSpec parsed = ParseExperiment(*value, kDefaults, &problems);
+  if (spec != nullptr) *spec = parsed;
+  std::string text;
+  for (const Problem& problem : problems) {
+    text += problem.severity == Problem::Severity::kWarning ? "~" : "";
+    text += problem.path + ": " + problem.message;
+    if (!problem.hint.empty()) text += " (" + problem.hint + ")";
+    text += "\n";
+  }
+  return text;
+}
+
+// kMinimal with one more top-level member.
+std::string With(std::string_view member) {
+  std::string text(kMinimal);
+  text.replace(text.rfind('}'), 1, "," + std::string(member) + "}");
+  return text;
+}
+
+TEST(Spec, DefaultsAreDetermineds) {
+  ExperimentSpec spec;
+  EXPECT_EQ(Check(kMinimal, &spec), "");
+  EXPECT_TRUE(spec.entrypoint_is_shell);
+  EXPECT_EQ(spec.max_restarts, 5);
+  EXPECT_EQ(spec.resources.slots_per_trial, 1);
+  EXPECT_EQ(spec.resources.priority, 42);
+  EXPECT_EQ(spec.preemption_timeout_seconds, 3600);
+  EXPECT_TRUE(spec.searcher.smaller_is_better);
+  EXPECT_EQ(spec.seed, 7U);
+  EXPECT_EQ(spec.checkpoint_storage.Directory(), "/ckpt");
+  EXPECT_EQ(spec.checkpoint_storage.save_trial_best, 1);
+}
+
+constexpr char kFull[] = R"({
+  "name": "digits", "description": "d", "entrypoint": ["python3", "t.py", "--lr", "${hp.lr}"],
+  "hyperparameters": {
+    "c": 3, "list": [1, "a"], "nested": {"x": {"type": "const", "val": {"k": 1}}, "empty": {}},
+    "i": {"type": "int", "minval": 1, "maxval": 9, "count": 3, "step": 2, "scale": "log"},
+    "d": {"type": "double", "minval": 0.5, "maxval": 2, "count": 2, "scale": "reverse_log", "step": 0.5},
+    "l": {"type": "log", "minval": -3, "maxval": -1, "base": 10, "count": 2},
+    "cat": {"type": "categorical", "vals": ["a", 1, null, {"z": 2}]},
+    "disc": {"type": "discrete", "vals": [3, 1, 2.5]},
+    "cond": {"type": "int", "minval": 0, "maxval": 4, "when": {"nested.x": [1, 2]}}},
+  "searcher": {"name": "adaptive_asha", "metric": "acc", "smaller_is_better": false, "max_trials": 24,
+    "mode": "aggressive", "divisor": 3, "max_rungs": 4, "bracket_rungs": [3, 1], "max_concurrent_trials": 2,
+    "time_metric": "epochs", "max_time": 27, "source_checkpoint_uuid": "abc"},
+  "resources": {"slots_per_trial": 2, "resource_pool": "gpu", "priority": 10},
+  "environment": {"environment_variables": {"cpu": ["A=1"], "cuda": ["B=2", "C"]}},
+  "checkpoint_storage": {"type": "shared_fs", "host_path": "/data", "storage_path": "a/b", "save_trial_best": 3},
+  "max_restarts": 0, "preemption_timeout": 60, "reproducibility": {"experiment_seed": 4294967295},
+  "data": {"url": "x"}})";
+
+TEST(Spec, EffectiveConfigurationParsesToItself) {
+  ExperimentSpec spec;
+  EXPECT_EQ(Check(kFull, &spec), "");
+  ExperimentSpec again;
+  EXPECT_EQ(Check(ToValue(spec).ToJson(), &again), "");
+  EXPECT_TRUE(spec == again) << ToValue(spec).ToPrettyJson() << ToValue(again).ToPrettyJson();
+  EXPECT_EQ(spec.checkpoint_storage.Directory(), "/data/a/b");
+}
+
+TEST(Spec, UnknownKeysNameTheNearest) {
+  EXPECT_EQ(Check(With(R"("max_restart": 3)")),
+            "max_restart: unknown key \"max_restart\" (did you mean \"max_restarts\"?)\n");
+  EXPECT_EQ(Check(With(R"("qqqq": 3)")), "qqqq: unknown key \"qqqq\"\n");
+  EXPECT_EQ(Check(With(R"("resources": {"slot_per_trial": 1})")),
+            "resources.slot_per_trial: unknown key \"slot_per_trial\" (did you mean "
+            "\"slots_per_trial\"?)\n");
+}
+
+TEST(Spec, KeysWithoutEffectAreNamed) {
+  EXPECT_EQ(Check(With(R"("labels": ["a"], "environment": {"image": "x"})")),
+            "~environment.image: is accepted but has no effect in this version\n"
+            "~labels: is accepted but has no effect in this version\n");
+  EXPECT_EQ(Check(With(R"("labels": null, "version": 0)")), "");
+}
+
+TEST(Spec, OlderMaxLength) {
+  ExperimentSpec spec;
+  EXPECT_EQ(
+      Check(
+          R"({"entrypoint": "x", "searcher": {"name": "single", "metric": "m", "max_length": {"epochs": 3}}})",
+          &spec),
+      "");
+  EXPECT_EQ(spec.searcher.max_length, (Length{LengthUnit::kEpochs, 3}));
+  EXPECT_EQ(
+      Check(
+          R"({"entrypoint": "x", "searcher": {"name": "adaptive_asha", "metric": "m", "max_trials": 2,
+                         "max_length": {"batches": 64}}})",
+          &spec),
+      "~searcher.max_length: is the older form; taken as time_metric: batches, max_time: 64\n");
+  const auto& asha = std::get<AdaptiveAshaSpec>(spec.searcher.method);
+  EXPECT_EQ(asha.time_metric, "batches");
+  EXPECT_EQ(asha.max_time, 64);
+  EXPECT_NE(ToValue(spec).FindPath("searcher.max_length.batches"), nullptr);
+  EXPECT_EQ(Check(R"({"entrypoint": "x", "searcher": {"name": "single", "metric": "m",
+                         "max_length": {"batches": 1, "epochs": 2}}})"),
+            "searcher.max_length: must have exactly one of batches, epochs, records\n");
+}
+
+struct Bad {
+  const char* json;
+  const char* problems;
+};
+
+class BadInput : public testing::TestWithParam<Bad> {};
+
+TEST_P(BadInput, IsNamed) {
+  EXPECT_EQ(Check(GetParam().json), GetParam().problems);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Spec,
+    BadInput,
+    testing::ValuesIn(std::vector<Bad>{
+        {"null", ": the configuration is empty\n"},
+        {"[1]", ": must be a map, not a list\n"},
+        {R"({"entrypoint": "x"})", ": the key \"searcher\" is required\n"},
+        {R"({"searcher": {"name": "single", "metric": "m"}})",
+         ": the key \"entrypoint\" is required\n"},
+        {R"({"entrypoint": ["a", 1], "searcher": {"name": "single", "metric": "m"}})",
+         "entrypoint: must hold strings only, not an integer (put numbers in quotes)\n"},
+        {R"({"entrypoint": "", "searcher": {"name": "single", "metric": "m"}})",
+         "entrypoint: is empty\n"},
+        {R"({"entrypoint": "a\u0000b", "searcher": {"name": "single", "metric": "m"}})",
+         "entrypoint: contains a NUL byte\n"},
+        {R"({"entrypoint": "x", "searcher": {"name": "sngle", "metric": "m"}})",
+         "searcher.name: \"sngle\" is not one of \"single\", \"random\", \"grid\", "
+         "\"async_halving\", "
+         "\"adaptive_asha\" (did you mean \"single\"?)\n"},
+        {R"({"entrypoint": "x", "searcher": {"name": "adaptive_simple", "metric": "m"}})",
+         "searcher.name: the searcher \"adaptive_simple\" is no longer supported (use "
+         "adaptive_asha, with "
+         "time_metric and max_time)\n"},
+        {R"({"entrypoint": "x", "searcher": {"name": "random", "metric": "m", "max_trials": 0}})",
+         "searcher.max_trials: is 0, must be from 1 to 1000000\n"},
+        {R"({"entrypoint": "x", "searcher": {"name": "random", "metric": "m", "max_trials": 1e30}})",
+         "searcher.max_trials: must be a whole number, not 1e+30\n"},
+        {R"({"entrypoint": "x", "searcher": {"name": "adaptive_asha", "metric": "m", "max_trials": 4, "divisor": 1}})",
+         "searcher.divisor: is 1.0, must be above 1 and at most 1e+06\n"
+         "searcher: the key \"time_metric\" is required\nsearcher: the key \"max_time\" is "
+         "required\n"},
+        {R"({"entrypoint": "x", "searcher": {"name": "grid", "metric": "m"},
+         "hyperparameters": {"a": {"b": {"type": "double", "minval": 0, "maxval": 1}}}})",
+         "hyperparameters.a.b: needs the key \"count\" for a grid search\n"},
+        {R"({"entrypoint": "x", "searcher": {"name": "grid", "metric": "m"},
+         "hyperparameters": {"a": {"type": "int", "minval": 0, "maxval": 9999, "count": 9999},
+                             "b": {"type": "int", "minval": 0, "maxval": 9999, "count": 9999}}})",
+         "hyperparameters: the grid has 9.998e+07 points, at most 1000000 are allowed\n"},
+        {R"({"entrypoint": "x", "searcher": {"name": "single", "metric": "m"},
+         "hyperparameters": {"a": {"type": "double", "minval": 2, "maxval": 1}}})",
+         "hyperparameters.a.minval: is 2.0, must be less than maxval (1.0)\n"},
+        {R"({"entrypoint": "x", "searcher": {"name": "single", "metric": "m"},
+         "hyperparameters": {"a": {"type": "double", "minval": "NaN", "maxval": 1}}})",
+         "hyperparameters.a.minval: must be a number, not a string\n"},
+        {R"({"entrypoint": "x", "searcher": {"name": "single", "metric": "m"},
+         "hyperparameters": {"a": {"type": "double", "minval": 0, "maxval": 1, "scale": "log"}}})",
+         "hyperparameters.a.minval: is 0.0, must be above 0 on a logarithmic scale\n"},
+        {R"({"entrypoint": "x", "searcher": {"name": "single", "metric": "m"},
+         "hyperparameters": {"a": {"type": "log", "minval": 0.0001, "maxval": 1000, "base": 10}}})",
+         "hyperparameters.a.maxval: base^minval or base^maxval is beyond what a double holds "
+         "(minval and maxval of `type: log` are exponents, not values)\n"},
+        {R"({"entrypoint": "x", "searcher": {"name": "single", "metric": "m"},
+         "hyperparameters": {"a": {"type": "int", "minval": 0, "maxval": 1, "when": {"b": [1]}}}})",
+         "hyperparameters.a.when: \"b\" is not a hyperparameter\n"},
+        {R"({"entrypoint": "x", "searcher": {"name": "single", "metric": "m"},
+         "environment": {"environment_variables": ["DET_X=1", "=2", 3]}})",
+         "environment.environment_variables: the variable DET_X is reserved: names with DET_ are "
+         "set by det\n"
+         "environment.environment_variables: \"=2\" is not of the form NAME=value\n"
+         "environment.environment_variables: must hold strings only, not an integer\n"},
+        {R"({"entrypoint": "x", "searcher": {"name": "single", "metric": "m"},
+         "checkpoint_storage": {"type": "s3", "bucket": "b"}})",
+         "checkpoint_storage.type: the storage \"s3\" is not supported yet (use shared_fs)\n"},
+        {R"({"entrypoint": "x", "searcher": {"name": "single", "metric": "m"},
+         "checkpoint_storage": {"type": "shared_fs", "host_path": "/a", "storage_path": "../b"}})",
+         "checkpoint_storage.storage_path: must not contain \"..\"\n"},
+        {R"({"entrypoint": "x", "searcher": {"name": "single", "metric": "m"}, "resources": {"slots": 2}})",
+         "resources.slots: is not for experiments (use resources.slots_per_trial)\n"},
+    }));
+
+TEST(Spec, BoundsAreHeld) {
+  std::string deep = "1";
+  for (int i = 0; i < 40; ++i) deep = R"({"a":)" + deep + "}";
+  EXPECT_NE(Check(With(R"("hyperparameters":)" + deep)).find("nested deeper than 20"),
+            std::string::npos);
+  std::string many = "{";
+  for (int64_t i = 0; i <= kHparamsMax; ++i) many += "\"p" + std::to_string(i) + "\":1,";
+  many.back() = '}';
+  EXPECT_NE(Check(With(R"("hyperparameters":)" + many)).find("more than 1000"), std::string::npos);
+  EXPECT_NE(Check(With(R"("name":")" + std::string(300, 'x') + "\"")).find("at most 256"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace det::spec
