@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "master/spec/ids.h"
+#include "common/base/ids.h"
 
 // What scheduling sees of the cluster: requests that wait and agents with free slots, in ordered
 // indexes that their owner keeps up to date. Nothing here is ever rebuilt by a scan. Pure.
@@ -77,6 +77,7 @@ class View {
   void Take(const AgentId& agent, const std::vector<int>& slots);
   void Release(const AgentId& agent, const std::vector<int>& slots);
 
+  Policy policy() const { return policy_; }
   const std::map<std::string, PoolView>& pools() const { return pools_; }
   const PoolView* FindPool(const std::string& pool) const;
   const AgentSlots* FindAgent(const AgentId& agent) const;

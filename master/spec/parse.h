@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "common/base/value.h"
 #include "master/spec/experiment_spec.h"
@@ -31,6 +32,8 @@ HparamMap ParseHparams(const Value& value, const std::string& path, Problems* pr
 Value HparamsToValue(const HparamMap& hparams);
 SearcherSpec ParseSearcher(const Value& value, const std::string& path, Problems* problems);
 Value SearcherToValue(const SearcherSpec& searcher);
+// "adaptive_asha"
+std::string_view SearcherName(const SearcherSpec& searcher);
 
 // Rules that need both: a grid needs `count` everywhere and has a bounded product.
 void CheckSearchSpace(const SearcherSpec& searcher, const HparamMap& hparams, Problems* problems);

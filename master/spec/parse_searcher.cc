@@ -234,6 +234,10 @@ SearcherSpec ParseSearcher(const Value& value, const std::string& path, Problems
   return spec;
 }
 
+std::string_view SearcherName(const SearcherSpec& searcher) {
+  return MethodNames()[searcher.method.index()];
+}
+
 Value SearcherToValue(const SearcherSpec& searcher) {
   Value out;
   PutMethod(out, searcher.method);

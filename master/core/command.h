@@ -1,0 +1,116 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/base/value.h"
+#include "master/core/event.h"
+
+// Untrusted inputs: what somebody asks for. Decide answers each with events or an error.
+namespace det::core {
+
+enum class Role : uint8_t { kUser, kAdmin, kAgent, kMaster };
+
+struct Principal {
+  Role role = Role::kUser;
+  std::string name;
+  // "user:ann", "agent:gpu-3", "master".
+  std::string Actor() const;
+};
+
+struct CreateExperiment {
+  std::shared_ptr<const spec::ExperimentSpec> spec;
+  std::string config_text;
+  std::string context;
+  std::string source_checkpoint;  // of the specification's warm start, resolved; "" is none
+  bool paused = false;
+};
+struct PauseExperiment {
+  ExperimentId id;
+};
+struct ActivateExperiment {
+  ExperimentId id;
+};
+struct CancelExperiment {
+  ExperimentId id;
+};
+struct KillExperiment {
+  ExperimentId id;
+};
+
+// What the agent says of one allocation that it holds.
+struct HeldAllocation {
+  AllocationId id;
+  AllocationState state = AllocationState::kAssigned;
+};
+// A control connection begins; everything that the agent holds is in it.
+struct ConnectAgent {
+  AgentId id;
+  std::string pool;
+  std::string instance;
+  std::string boot_id;
+  std::string version;
+  std::string address;
+  std::vector<Slot> slots;
+  std::vector<HeldAllocation> held;
+};
+struct DisconnectAgent {
+  AgentId id;
+  int64_t session = 0;
+};
+struct ReportStatus {
+  AgentId agent;
+  AllocationId allocation;
+  AllocationState state = AllocationState::kAssigned;
+  Exit exit;  // with kTerminated
+};
+
+// Reports of a trial, through its agent.
+struct ReportValidation {
+  AgentId agent;
+  ReportId report;
+  int64_t steps_completed = 0;
+  Value metrics;  // name -> value
+};
+struct ReportCheckpoint {
+  AgentId agent;
+  ReportId report;
+  std::string uuid;
+  int64_t steps_completed = 0;
+  int64_t bytes = 0;
+  Value files;
+  Value metadata;
+};
+struct ReportInvalidHparams {
+  AgentId agent;
+  ReportId report;
+};
+
+// The first command of every term of a master.
+struct StartMaster {};
+// The earliest deadline is acted on, if it has come. Repeat until none is due.
+struct Tick {};
+
+using CommandBody = std::variant<CreateExperiment,
+                                 PauseExperiment,
+                                 ActivateExperiment,
+                                 CancelExperiment,
+                                 KillExperiment,
+                                 ConnectAgent,
+                                 DisconnectAgent,
+                                 ReportStatus,
+                                 ReportValidation,
+                                 ReportCheckpoint,
+                                 ReportInvalidHparams,
+                                 StartMaster,
+                                 Tick>;
+
+struct Command {
+  Principal principal;
+  CommandBody body;
+};
+
+}  // namespace det::core

@@ -1,0 +1,120 @@
+#include "master/core/decide.h"
+
+#include "common/base/overload.h"
+#include "common/base/status.h"
+#include "common/base/strings.h"
+#include "master/core/authorize.h"
+#include "master/core/internal.h"
+#include "master/scheduler/scheduler.h"
+
+namespace det::core {
+namespace {
+
+absl::Status AuthorizeAgent(const Command& command, const AgentId& agent) {
+  return Authorize(command.principal, Verb::kRunTasks, {.agent = agent});
+}
+
+}  // namespace
+
+absl::StatusOr<Events> Decide(const State& state, const Command& command, absl::Time now) {
+  using Result = absl::StatusOr<Events>;
+  const auto as_agent = [&](const AgentId& agent, auto decide) -> Result {
+    DET_RETURN_IF_ERROR(AuthorizeAgent(command, agent));
+    return decide();
+  };
+  const auto as_master = [&](auto decide) -> Result {
+    DET_RETURN_IF_ERROR(Authorize(command.principal, Verb::kRule, {}));
+    return decide();
+  };
+  using namespace internal;
+  return std::visit(
+      overloaded{
+          [&](const CreateExperiment& c) { return DecideCreate(state, command.principal, c, now); },
+          [&](const PauseExperiment&) { return DecideControl(state, command, now); },
+          [&](const ActivateExperiment&) { return DecideControl(state, command, now); },
+          [&](const CancelExperiment&) { return DecideControl(state, command, now); },
+          [&](const KillExperiment&) { return DecideControl(state, command, now); },
+          [&](const ConnectAgent& c) {
+            return as_agent(c.id, [&] { return DecideConnect(state, c, now); });
+          },
+          [&](const DisconnectAgent& c) {
+            return as_agent(c.id, [&] { return DecideDisconnect(state, c, now); });
+          },
+          [&](const ReportStatus& c) {
+            return as_agent(c.agent, [&] { return DecideStatus(state, c, now); });
+          },
+          [&](const ReportValidation& c) {
+            return as_agent(c.agent, [&] { return DecideValidation(state, c, now); });
+          },
+          [&](const ReportCheckpoint& c) {
+            return as_agent(c.agent, [&] { return DecideCheckpoint(state, c, now); });
+          },
+          [&](const ReportInvalidHparams& c) {
+            return as_agent(c.agent, [&] { return DecideInvalidHparams(state, c, now); });
+          },
+          [&](const StartMaster&) {
+            return as_master([&]() -> Result { return DecideStartMaster(state, now); });
+          },
+          [&](const Tick&) {
+            return as_master([&]() -> Result { return DecideTick(state, now); });
+          },
+      },
+      command.body);
+}
+
+Events Advance(const State& state, const Key& key, absl::Time now) {
+  if (const auto* id = std::get_if<ExperimentId>(&key)) {
+    const Experiment* experiment = state.Find(*id);
+    return experiment == nullptr ? Events{} : internal::AdvanceExperiment(state, *experiment, now);
+  }
+  if (const auto* id = std::get_if<TrialId>(&key)) {
+    const Trial* trial = state.Find(*id);
+    return trial == nullptr ? Events{} : internal::AdvanceTrial(state, *trial, now);
+  }
+  return {};
+}
+
+absl::StatusOr<Events> SchedulePool(const State& state, const std::string& pool, bool* more) {
+  const scheduler::View& view = state.indexes.view;
+  scheduler::Plan plan = scheduler::Schedule(view, pool);
+  DET_RETURN_IF_ERROR(scheduler::CheckPlan(view, pool, plan));
+  *more = !plan.complete;
+  Events events;
+  int64_t next = state.next.allocation;
+  for (scheduler::Placement& placement : plan.placements) {
+    events.push_back(AllocationPlaced{.task = placement.task,
+                                      .id = AllocationId(next++),
+                                      .agent = placement.agent,
+                                      .slots = std::move(placement.slots),
+                                      .run = state.Find(placement.task)->runs + 1});
+  }
+  return events;
+}
+
+Key OwnerOf(const EventBody& body) {
+  return std::visit(overloaded{
+                        [](const ExperimentCreated& e) -> Key { return e.id; },
+                        [](const ExperimentMoved& e) -> Key { return e.id; },
+                        [](const SearchAdvanced& e) -> Key { return e.id; },
+                        [](const BestFound& e) -> Key { return e.id; },
+                        [](const TrialCreated& e) -> Key { return e.id; },
+                        [](const TrialMoved& e) -> Key { return e.id; },
+                        [](const TrialRestarted& e) -> Key { return e.id; },
+                        [](const ValidationRecorded& e) -> Key { return e.id; },
+                        [](const CheckpointRecorded& e) -> Key { return e.id; },
+                        [](const HparamsRefused& e) -> Key { return e.id; },
+                        [](const TaskCreated& e) -> Key { return e.id; },
+                        [](const TaskQueued& e) -> Key { return e.id; },
+                        [](const TaskDequeued& e) -> Key { return e.id; },
+                        [](const AllocationPlaced& e) -> Key { return e.task; },
+                        [](const AllocationMoved& e) -> Key { return e.task; },
+                        [](const AllocationSignaled& e) -> Key { return e.task; },
+                        [](const AllocationEnded& e) -> Key { return e.task; },
+                        [](const AgentConnected& e) -> Key { return e.id; },
+                        [](const AgentDisconnected& e) -> Key { return e.id; },
+                        [](const AgentLost& e) -> Key { return e.id; },
+                    },
+                    body);
+}
+
+}  // namespace det::core

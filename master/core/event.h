@@ -1,0 +1,198 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/time/time.h"
+
+#include "common/base/value.h"
+#include "master/core/state.h"
+#include "master/searcher/events.h"
+
+// Recorded facts: what happened, never what was asked for. Each is a thing that a user could ask
+// about, and each changes exactly one aggregate, named by OwnerOf. To add one: docs/checklists.md.
+namespace det::core {
+
+// Experiments.
+struct ExperimentCreated {
+  ExperimentId id;
+  std::shared_ptr<const spec::ExperimentSpec> spec;
+  std::string owner;
+  std::string context;
+  std::string config_text;  // as submitted
+  std::string source_checkpoint;
+  bool paused = false;
+  Reason reason;
+  int64_t queue_position = 0;
+};
+struct ExperimentMoved {
+  ExperimentId id;
+  ExperimentState to = ExperimentState::kActive;
+  Reason reason;
+};
+struct SearchAdvanced {
+  ExperimentId id;
+  std::vector<searcher::Fact> facts;
+  std::vector<TrialId> trials;  // of the Requested facts, in order; TrialCreated follows for each
+};
+// A validation of one of the experiment's trials is the best so far.
+struct BestFound {
+  ExperimentId id;
+  BestTrial best;
+};
+// Trials.
+struct TrialCreated {
+  TrialId id;
+  ExperimentId experiment;
+  TaskId task;
+  searcher::RequestId request;
+  Value hparams;
+  uint32_t seed = 0;
+  std::string source_checkpoint;
+  Reason reason;
+};
+struct TrialMoved {
+  TrialId id;
+  TrialState to = TrialState::kActive;
+  Reason reason;
+};
+// It will run again from its latest checkpoint.
+struct TrialRestarted {
+  TrialId id;
+  bool infrastructure = false;
+  Reason reason;
+};
+// Names a report: `seq` counts within one stream of one allocation, from 1.
+struct ReportId {
+  AllocationId allocation;
+  int64_t stream = 0;
+  int64_t seq = 0;
+};
+struct ValidationRecorded {
+  TrialId id;
+  ReportId report;
+  int64_t steps_completed = 0;
+  std::optional<double> metric;  // the searcher's, where the report has it
+};
+struct CheckpointRecorded {
+  TrialId id;
+  ReportId report;
+  std::string uuid;
+  int64_t steps_completed = 0;
+  int64_t bytes = 0;
+  Value files;  // path -> bytes
+  Value metadata;
+};
+struct HparamsRefused {
+  TrialId id;
+  ReportId report;
+};
+
+// Tasks.
+struct TaskCreated {
+  TaskId id;
+  TrialId trial;
+  scheduler::Request request;
+};
+struct TaskQueued {
+  TaskId id;
+};
+struct TaskDequeued {
+  TaskId id;
+};
+struct AllocationPlaced {
+  TaskId task;
+  AllocationId id;
+  AgentId agent;
+  std::vector<int> slots;
+  int64_t run = 1;
+};
+struct AllocationMoved {
+  TaskId task;
+  AllocationId id;
+  AllocationState to = AllocationState::kAssigned;
+};
+struct AllocationSignaled {
+  TaskId task;
+  AllocationId id;
+  StopLevel level = StopLevel::kPreempt;
+  absl::Time kill_at = absl::InfiniteFuture();
+  Reason reason;
+};
+// How a run of a task came to its end.
+enum class ExitKind : uint8_t {
+  kExited,         // by itself, with `code`
+  kSignaled,       // by `signal`
+  kOutOfMemory,    // killed by the kernel
+  kStartFailed,    // the program could not be started: the user's fault
+  kPrepareFailed,  // the agent could not prepare it: the infrastructure's fault
+  kLost,           // with its agent, or the agent has no trace of it
+};
+struct Exit {
+  ExitKind kind = ExitKind::kExited;
+  int64_t code = 0;
+  int64_t signal = 0;
+  bool on_order = false;  // it left because it was told to
+  std::string text;       // what the agent saw, for people
+};
+
+struct AllocationEnded {
+  TaskId task;
+  AllocationId id;
+  Exit exit;
+};
+
+// Agents.
+struct AgentConnected {
+  AgentId id;
+  std::string pool;
+  std::string instance;
+  std::string boot_id;
+  std::string version;
+  std::string address;
+  std::vector<Slot> slots;
+  int64_t session = 0;
+};
+struct AgentDisconnected {
+  AgentId id;
+  absl::Time lost_at;
+};
+struct AgentLost {
+  AgentId id;
+};
+
+using EventBody = std::variant<ExperimentCreated,
+                               ExperimentMoved,
+                               SearchAdvanced,
+                               BestFound,
+                               TrialCreated,
+                               TrialMoved,
+                               TrialRestarted,
+                               ValidationRecorded,
+                               CheckpointRecorded,
+                               HparamsRefused,
+                               TaskCreated,
+                               TaskQueued,
+                               TaskDequeued,
+                               AllocationPlaced,
+                               AllocationMoved,
+                               AllocationSignaled,
+                               AllocationEnded,
+                               AgentConnected,
+                               AgentDisconnected,
+                               AgentLost>;
+
+struct Event {
+  absl::Time at;
+  EventBody body;
+};
+using Events = std::vector<EventBody>;
+
+// The aggregate that the event changes.
+Key OwnerOf(const EventBody& body);
+
+}  // namespace det::core

@@ -1,0 +1,193 @@
+#include <algorithm>
+#include <set>
+
+#include "common/base/nearest.h"
+#include "common/base/overload.h"
+#include "common/base/status.h"
+#include "common/base/strings.h"
+#include "master/core/authorize.h"
+#include "master/core/internal.h"
+#include "master/core/limits.h"
+
+namespace det::core::internal {
+namespace {
+
+using enum ExperimentState;
+
+// A misspelt pool would wait for ever. Pools are those that agents named, and "default".
+absl::Status CheckPool(const State& state, const std::string& pool) {
+  std::set<std::string> pools = {"default"};
+  for (const auto& [id, agent] : state.agents) pools.insert(agent.pool);
+  if (pools.contains(pool)) return absl::OkStatus();
+  const std::string nearest = Nearest(pool, {pools.begin(), pools.end()});
+  return Error(
+      absl::StatusCode::kNotFound,
+      "POOL_NOT_FOUND",
+      StrCat("resource pool ",
+             QuoteJson(pool),
+             " does not exist; there is ",
+             StrJoin(pools, ", ", [](const std::string& name) { return QuoteJson(name); })),
+      nearest.empty() ? "" : StrCat("did you mean ", QuoteJson(nearest), "?"));
+}
+
+absl::Status NotLive(ExperimentId id) {
+  return Error(absl::StatusCode::kNotFound,
+               "EXPERIMENT_NOT_LIVE",
+               StrCat("experiment ", id.value(), " does not exist or has ended"),
+               "det experiment list shows all");
+}
+
+absl::Status WrongState(const Experiment& experiment, std::string_view verb) {
+  return Error(absl::StatusCode::kFailedPrecondition,
+               "WRONG_STATE",
+               StrCat("experiment ",
+                      experiment.id.value(),
+                      " is ",
+                      Name(experiment.state),
+                      " (",
+                      experiment.reason.text,
+                      "): it can't be ",
+                      verb));
+}
+
+struct Request {
+  ExperimentId id;
+  ExperimentState to = kActive;
+  std::string_view code;
+  std::string_view verb;  // "paused"
+};
+
+Request RequestOf(const CommandBody& body) {
+  return std::visit(overloaded{
+                        [](const PauseExperiment& c) {
+                          return Request{c.id, kPaused, "USER_PAUSED", "paused"};
+                        },
+                        [](const ActivateExperiment& c) {
+                          return Request{c.id, kActive, "USER_ACTIVATED", "activated"};
+                        },
+                        [](const CancelExperiment& c) {
+                          return Request{c.id, kStoppingCanceled, "USER_CANCELED", "canceled"};
+                        },
+                        [](const KillExperiment& c) {
+                          return Request{c.id, kStoppingKilled, "USER_KILLED", "killed"};
+                        },
+                        [](const auto&) { return Request{}; },
+                    },
+                    body);
+}
+
+// The state that open trials of an ending experiment go to, or the trial's own where it stays.
+TrialState TrialTarget(ExperimentState experiment, TrialState trial) {
+  switch (experiment) {
+    case kStoppingCanceled:
+      return trial == TrialState::kActive ? TrialState::kStoppingCanceled : trial;
+    case kStoppingKilled:
+      return TrialState::kStoppingKilled;
+    case kStoppingError:
+      return trial == TrialState::kStoppingKilled ? trial : TrialState::kStoppingError;
+    default:
+      return trial;
+  }
+}
+
+ExperimentState Ended(ExperimentState stopping) {
+  switch (stopping) {
+    case kStoppingCompleted:
+      return kCompleted;
+    case kStoppingError:
+      return kError;
+    default:
+      return kCanceled;
+  }
+}
+
+}  // namespace
+
+Reason MakeReason(std::string_view code, std::string text, std::string actor, absl::Time now) {
+  if (static_cast<int64_t>(text.size()) > kReasonBytesMax) {
+    text.resize(static_cast<size_t>(kReasonBytesMax));
+  }
+  return {std::string(code), std::move(text), std::move(actor), now};
+}
+
+absl::StatusOr<Events> DecideCreate(const State& state,
+                                    const Principal& principal,
+                                    const CreateExperiment& command,
+                                    absl::Time now) {
+  DET_RETURN_IF_ERROR(Authorize(principal, Verb::kCreate, {}));
+  DET_RETURN_IF_ERROR(CheckPool(state, command.spec->resources.resource_pool));
+  if (static_cast<int64_t>(state.experiments.size()) >= kLiveExperimentsMax) {
+    return Error(absl::StatusCode::kResourceExhausted,
+                 "TOO_MANY_EXPERIMENTS",
+                 StrCat(kLiveExperimentsMax, " experiments are live, the most allowed"));
+  }
+  IdSource ids(state);
+  Experiment experiment;
+  experiment.id = ids.Experiment();
+  experiment.spec = command.spec;
+  experiment.source_checkpoint = command.source_checkpoint;
+  experiment.queue_position = experiment.id.value();
+  experiment.search = searcher::MakeState(experiment.SearchConfig());
+  const std::string_view how = command.paused ? "submitted paused by " : "submitted by ";
+  Events events;
+  events.push_back(ExperimentCreated{
+      .id = experiment.id,
+      .spec = command.spec,
+      .owner = principal.name,
+      .context = command.context,
+      .config_text = command.config_text,
+      .source_checkpoint = command.source_checkpoint,
+      .paused = command.paused,
+      .reason = MakeReason("SUBMITTED", StrCat(how, principal.name), principal.Actor(), now),
+      .queue_position = experiment.queue_position});
+  AppendSearch(state,
+               experiment,
+               searcher::Start(experiment.SearchConfig(), experiment.search),
+               now,
+               &events);
+  return events;
+}
+
+absl::StatusOr<Events> DecideControl(const State& state, const Command& command, absl::Time now) {
+  const Request request = RequestOf(command.body);
+  const Experiment* experiment = state.Find(request.id);
+  if (experiment == nullptr) {
+    DET_RETURN_IF_ERROR(Authorize(command.principal, Verb::kRead, {}));
+    return NotLive(request.id);
+  }
+  DET_RETURN_IF_ERROR(Authorize(command.principal, Verb::kControl, {.owner = experiment->owner}));
+  if (experiment->state == request.to) return Events{};
+  // Cancelling what is ending anyway changes nothing; what is being killed stays so.
+  const bool ends = IsStopping(request.to);
+  if (ends && IsStopping(experiment->state) && request.to == kStoppingCanceled) return Events{};
+  if (!kExperimentMoves(experiment->state, request.to))
+    return WrongState(*experiment, request.verb);
+  return Events{
+      ExperimentMoved{.id = experiment->id,
+                      .to = request.to,
+                      .reason = MakeReason(request.code,
+                                           StrCat(request.verb, " by ", command.principal.name),
+                                           command.principal.Actor(),
+                                           now)}};
+}
+
+Events AdvanceExperiment(const State& state, const Experiment& experiment, absl::Time now) {
+  Events events;
+  if (!IsStopping(experiment.state)) return events;
+  for (const auto& [request, id] : experiment.open_trials) {
+    const Trial* trial = state.Find(id);
+    if (trial == nullptr || IsTerminal(trial->state)) continue;
+    const TrialState to = TrialTarget(experiment.state, trial->state);
+    if (to == trial->state) continue;
+    events.push_back(TrialMoved{.id = id, .to = to, .reason = experiment.reason});
+  }
+  if (experiment.open_trials.empty()) {
+    Reason reason = experiment.reason;
+    reason.since = now;
+    events.push_back(
+        ExperimentMoved{.id = experiment.id, .to = Ended(experiment.state), .reason = reason});
+  }
+  return events;
+}
+
+}  // namespace det::core::internal

@@ -1,0 +1,70 @@
+#include "master/core/index.h"
+
+namespace det::core {
+namespace {
+
+absl::Time Deadline(const Task& task) {
+  return task.allocation.has_value() ? task.allocation->kill_at : absl::InfiniteFuture();
+}
+
+absl::Time Deadline(const Agent& agent) {
+  return agent.connected || agent.lost ? absl::InfiniteFuture() : agent.lost_at;
+}
+
+template <class Aggregate>
+void AddDeadline(const Aggregate& aggregate, Indexes& indexes) {
+  const absl::Time due = Deadline(aggregate);
+  if (due != absl::InfiniteFuture()) indexes.deadlines.emplace(due, Key(aggregate.id));
+}
+
+template <class Aggregate>
+void RemoveDeadline(const Aggregate& aggregate, Indexes& indexes) {
+  indexes.deadlines.erase({Deadline(aggregate), Key(aggregate.id)});
+}
+
+}  // namespace
+
+void AddToIndexes(const Task& task, Indexes& indexes) {
+  if (task.state == TaskState::kQueued) indexes.view.AddRequest(task.request);
+  if (task.allocation.has_value()) {
+    const Allocation& allocation = *task.allocation;
+    indexes.view.Take(allocation.agent, allocation.slots);
+    indexes.on_agent[allocation.agent][allocation.id] = task.id;
+    indexes.allocations[allocation.id] = task.id;
+  }
+  AddDeadline(task, indexes);
+}
+
+void RemoveFromIndexes(const Task& task, Indexes& indexes) {
+  if (task.state == TaskState::kQueued) indexes.view.RemoveRequest(task.id);
+  if (task.allocation.has_value()) {
+    const Allocation& allocation = *task.allocation;
+    indexes.view.Release(allocation.agent, allocation.slots);
+    auto& on_agent = indexes.on_agent[allocation.agent];
+    on_agent.erase(allocation.id);
+    if (on_agent.empty()) indexes.on_agent.erase(allocation.agent);
+    indexes.allocations.erase(allocation.id);
+  }
+  RemoveDeadline(task, indexes);
+}
+
+void AddToIndexes(const Agent& agent, Indexes& indexes) {
+  std::set<int> slots;
+  for (const Slot& slot : agent.slots) slots.insert(slot.index);
+  indexes.view.SetAgent(agent.id, agent.pool, slots, agent.connected);
+  AddDeadline(agent, indexes);
+}
+
+void RemoveFromIndexes(const Agent& agent, Indexes& indexes) {
+  indexes.view.RemoveAgent(agent.id);
+  RemoveDeadline(agent, indexes);
+}
+
+Indexes BuildIndexes(const State& state, scheduler::Policy policy) {
+  Indexes indexes{.view = scheduler::View(policy)};
+  for (const auto& [id, agent] : state.agents) AddToIndexes(agent, indexes);
+  for (const auto& [id, task] : state.tasks) AddToIndexes(task, indexes);
+  return indexes;
+}
+
+}  // namespace det::core

@@ -1,0 +1,17 @@
+#pragma once
+
+#include "master/core/state.h"
+
+namespace det::core {
+
+// Each aggregate's share in the indexes is a function of it alone: taken out before a change, put
+// in after it.
+void AddToIndexes(const Task& task, Indexes& indexes);
+void RemoveFromIndexes(const Task& task, Indexes& indexes);
+void AddToIndexes(const Agent& agent, Indexes& indexes);
+void RemoveFromIndexes(const Agent& agent, Indexes& indexes);
+
+// All indexes from nothing: after a recovery, and in tests against the kept ones.
+Indexes BuildIndexes(const State& state, scheduler::Policy policy);
+
+}  // namespace det::core

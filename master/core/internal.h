@@ -1,0 +1,75 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+
+#include "master/core/decide.h"
+
+// Shared by the files of this folder.
+namespace det::core::internal {
+
+Reason MakeReason(std::string_view code, std::string text, std::string actor, absl::Time now);
+
+// Ids for the events of one decision: Apply has not raised the state's own yet.
+class IdSource {
+ public:
+  explicit IdSource(const State& state) : next_(state.next) {}
+  ExperimentId Experiment() { return ExperimentId(next_.experiment++); }
+  TrialId Trial() { return TrialId(next_.trial++); }
+  TaskId Task() { return TaskId(next_.task++); }
+
+ private:
+  NextIds next_;
+};
+
+// experiment.cc
+absl::StatusOr<Events> DecideCreate(const State& state,
+                                    const Principal& principal,
+                                    const CreateExperiment& command,
+                                    absl::Time now);
+absl::StatusOr<Events> DecideControl(const State& state, const Command& command, absl::Time now);
+Events AdvanceExperiment(const State& state, const Experiment& experiment, absl::Time now);
+
+// search.cc: events of what a searcher's step asks for.
+void AppendSearch(const State& state,
+                  const Experiment& experiment,
+                  searcher::Step step,
+                  absl::Time now,
+                  Events* events);
+
+// trial.cc
+Events AdvanceTrial(const State& state, const Trial& trial, absl::Time now);
+void AppendExit(const State& state,
+                const Task& task,
+                const Exit& exit,
+                std::string actor,
+                absl::Time now,
+                Events* events);
+
+// report.cc
+absl::StatusOr<Events> DecideValidation(const State& state,
+                                        const ReportValidation& command,
+                                        absl::Time now);
+absl::StatusOr<Events> DecideCheckpoint(const State& state,
+                                        const ReportCheckpoint& command,
+                                        absl::Time now);
+absl::StatusOr<Events> DecideInvalidHparams(const State& state,
+                                            const ReportInvalidHparams& command,
+                                            absl::Time now);
+
+// agent.cc
+absl::StatusOr<Events> DecideConnect(const State& state,
+                                     const ConnectAgent& command,
+                                     absl::Time now);
+absl::StatusOr<Events> DecideDisconnect(const State& state,
+                                        const DisconnectAgent& command,
+                                        absl::Time now);
+absl::StatusOr<Events> DecideStatus(const State& state,
+                                    const ReportStatus& command,
+                                    absl::Time now);
+Events DecideStartMaster(const State& state, absl::Time now);
+Events DecideTick(const State& state, absl::Time now);
+
+}  // namespace det::core::internal

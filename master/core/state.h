@@ -1,0 +1,285 @@
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/time/time.h"
+
+#include "common/base/value.h"
+#include "master/core/lifecycle.h"
+#include "master/scheduler/view.h"
+#include "master/searcher/searcher.h"
+#include "master/spec/experiment_spec.h"
+#include "common/base/ids.h"
+
+// Everything that the master decides from. Changed by Apply alone, on the one core thread.
+//
+// The state is a set of aggregates (experiments, trials, tasks, agents), each changed only by
+// events of its own, and indexes that can be rebuilt from them. A finished trial or experiment
+// leaves the state; the store keeps it.
+namespace det::core {
+
+// Why something is as it is: a code for machines, a text for people, who did it, and since when.
+struct Reason {
+  std::string code;   // "USER_PAUSED"
+  std::string text;   // "paused by admin"
+  std::string actor;  // "user:admin", "searcher", "agent:gpu-3", "master"
+  absl::Time since;
+  bool operator==(const Reason&) const = default;
+};
+
+struct CheckpointRef {
+  std::string uuid;
+  int64_t steps_completed = 0;
+  bool operator==(const CheckpointRef&) const = default;
+};
+
+struct BestTrial {
+  TrialId trial;
+  double metric = 0;  // as reported
+  int64_t steps_completed = 0;
+};
+
+struct Experiment {
+  ExperimentId id;
+  std::shared_ptr<const spec::ExperimentSpec>
+      spec;  // shared with replies and orders being prepared
+  std::string owner;
+  std::string context;            // SHA-256 of the model directory, hexadecimal; "" is none
+  std::string source_checkpoint;  // what its trials begin from; "" is nothing
+  absl::Time created_at;
+  ExperimentState state = ExperimentState::kActive;
+  Reason reason;
+  searcher::State search;
+  uint64_t search_history = 0;  // a hash over every fact applied to `search`, in order
+  std::map<searcher::RequestId, TrialId> open_trials;  // whose end the searcher was not told
+  std::optional<BestTrial> best;
+  int64_t queue_position = 0;
+  absl::Time ended_at = absl::InfinitePast();
+
+  searcher::Config SearchConfig() const { return {spec->searcher, spec->hparams, spec->seed}; }
+};
+
+struct Trial {
+  TrialId id;
+  ExperimentId experiment;
+  TaskId task;
+  searcher::RequestId request;
+  Value hparams;
+  uint32_t seed = 0;
+  absl::Time created_at;
+  TrialState state = TrialState::kActive;
+  Reason reason;
+  int64_t restarts = 0;                 // failures of its own
+  int64_t infrastructure_restarts = 0;  // runs lost to an agent or the master
+  std::optional<CheckpointRef> latest_checkpoint;
+  std::string source_checkpoint;  // its experiment's, when it was made
+  bool invalid_hparams = false;   // it refused them
+  double best_metric = 0;         // valid when validations > 0; as reported
+  double latest_metric = 0;
+  int64_t latest_steps = 0;
+  int64_t validations = 0;
+  // The highest report decided on, by stream, of the allocation that reported last: what is sent
+  // again is known by it.
+  AllocationId reporter;
+  std::map<int64_t, int64_t> reports;
+  absl::Time ended_at = absl::InfinitePast();
+};
+
+struct Allocation {
+  AllocationId id;
+  AgentId agent;
+  std::vector<int> slots;
+  int64_t run = 1;  // the task's run-th allocation
+  AllocationState state = AllocationState::kAssigned;
+  StopLevel level = StopLevel::kRun;
+  Reason level_reason;
+  absl::Time kill_at = absl::InfiniteFuture();  // when kPreempt turns into kKill
+  absl::Time placed_at;
+};
+
+// What holds slots: a trial's run is one kind of task.
+struct Task {
+  TaskId id;
+  TrialId trial;  // its owner
+  TaskState state = TaskState::kIdle;
+  scheduler::Request request;
+  absl::Time since;
+  int64_t runs = 0;  // allocations so far
+  std::optional<Allocation> allocation;
+};
+
+struct Slot {
+  int index = 0;
+  std::string kind;  // "cpu", "cuda", "rocm", "artificial"
+  std::string name;
+  bool operator==(const Slot&) const = default;
+};
+
+struct Agent {
+  AgentId id;
+  std::string pool;
+  std::string instance;  // a UUID of the agent's data directory: a copy of a machine has another
+  std::string boot_id;
+  std::string version;
+  std::string address;
+  std::vector<Slot> slots;
+  bool connected = false;
+  int64_t session = 0;
+  absl::Time since;                             // of `connected`
+  absl::Time lost_at = absl::InfiniteFuture();  // when it is given up, unless it comes back
+  bool lost = false;
+};
+
+// What Advance looks at again, and what is projected and hashed after a step.
+using Key = std::variant<ExperimentId, TrialId, TaskId, AgentId>;
+
+// Rebuilt from the aggregates by BuildIndexes (index.h); never saved.
+struct Indexes {
+  scheduler::View view;
+  std::map<AgentId, std::map<AllocationId, TaskId>> on_agent;
+  std::map<AllocationId, TaskId> allocations;
+  std::set<std::pair<absl::Time, Key>> deadlines;
+};
+
+// The next id of each kind. Ids of things that left the state are never used again.
+struct NextIds {
+  int64_t experiment = 1;
+  int64_t trial = 1;
+  int64_t task = 1;
+  int64_t allocation = 1;
+  bool operator==(const NextIds&) const = default;
+};
+
+struct Departed {
+  std::vector<Trial> trials;
+  std::vector<Task> tasks;
+  std::vector<Experiment> experiments;
+};
+
+struct State {
+  int64_t seq = 0;  // events applied since the cluster began
+  absl::Time now = absl::UnixEpoch();
+  NextIds next;
+  std::map<ExperimentId, Experiment> experiments;
+  std::map<TrialId, Trial> trials;
+  std::map<TaskId, Task> tasks;
+  std::map<AgentId, Agent> agents;
+
+  Indexes indexes;
+  std::set<Key> dirty;    // for Advance; empty between steps
+  std::set<Key> changed;  // for projections, hashes and snapshots; taken by the engine
+  Departed departed;      // left the state in this step; taken by the engine
+
+  const Experiment* Find(ExperimentId id) const;
+  const Trial* Find(TrialId id) const;
+  const Task* Find(TaskId id) const;
+  const Agent* Find(const AgentId& id) const;
+  // The task that holds the allocation now, or nullptr.
+  const Task* FindByAllocation(AllocationId id) const;
+};
+
+// The earliest deadline, or the infinite future.
+absl::Time NextDeadline(const State& state);
+
+// Should the trial hold slots, as far as its owner is concerned?
+bool WantsToRun(const State& state, const Trial& trial);
+
+template <class A>
+void Fields(A& a, Reason& x) {
+  a(x.code, x.text, x.actor, x.since);
+}
+template <class A>
+void Fields(A& a, CheckpointRef& x) {
+  a(x.uuid, x.steps_completed);
+}
+template <class A>
+void Fields(A& a, BestTrial& x) {
+  a(x.trial, x.metric, x.steps_completed);
+}
+template <class A>
+void Fields(A& a, Trial& x) {
+  a(x.id,
+    x.experiment,
+    x.task,
+    x.request,
+    x.hparams,
+    x.seed,
+    x.created_at,
+    x.state,
+    x.reason,
+    x.restarts,
+    x.infrastructure_restarts,
+    x.latest_checkpoint,
+    x.source_checkpoint,
+    x.invalid_hparams,
+    x.best_metric,
+    x.latest_metric,
+    x.latest_steps,
+    x.validations,
+    x.reporter,
+    x.reports,
+    x.ended_at);
+}
+template <class A>
+void Fields(A& a, Allocation& x) {
+  a(x.id, x.agent, x.slots, x.run, x.state, x.level, x.level_reason, x.kill_at, x.placed_at);
+}
+template <class A>
+void FieldsOfRequest(A& a, scheduler::Request& x) {
+  a(x.task, x.pool, x.slots, x.priority, x.position);
+}
+template <class A>
+void Fields(A& a, Task& x) {
+  a(x.id, x.trial, x.state);
+  FieldsOfRequest(a, x.request);
+  a(x.since, x.runs, x.allocation);
+}
+template <class A>
+void Fields(A& a, Slot& x) {
+  a(x.index, x.kind, x.name);
+}
+template <class A>
+void Fields(A& a, Agent& x) {
+  a(x.id,
+    x.pool,
+    x.instance,
+    x.boot_id,
+    x.version,
+    x.address,
+    x.slots,
+    x.connected,
+    x.session,
+    x.since,
+    x.lost_at,
+    x.lost);
+}
+// All of an experiment but its specification and the searcher's own state.
+template <class A>
+void FieldsOfHead(A& a, Experiment& x) {
+  a(x.id,
+    x.owner,
+    x.context,
+    x.source_checkpoint,
+    x.created_at,
+    x.state,
+    x.reason,
+    x.search_history,
+    x.open_trials,
+    x.best,
+    x.queue_position,
+    x.ended_at);
+}
+template <class A>
+void Fields(A& a, NextIds& x) {
+  a(x.experiment, x.trial, x.task, x.allocation);
+}
+
+}  // namespace det::core

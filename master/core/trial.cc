@@ -1,0 +1,204 @@
+#include "common/base/strings.h"
+#include "master/core/internal.h"
+#include "master/core/limits.h"
+
+namespace det::core {
+
+bool WantsToRun(const State& state, const Trial& trial) {
+  const Experiment* experiment = state.Find(trial.experiment);
+  return trial.state == TrialState::kActive && experiment != nullptr &&
+         experiment->state == ExperimentState::kActive;
+}
+
+namespace internal {
+namespace {
+
+using enum TrialState;
+
+std::string Describe(const Exit& exit) {
+  std::string text;
+  switch (exit.kind) {
+    case ExitKind::kExited:
+      text = StrCat("exited with code ", exit.code);
+      break;
+    case ExitKind::kSignaled:
+      text = StrCat("was ended by signal ", exit.signal);
+      break;
+    case ExitKind::kOutOfMemory:
+      text = "ran out of memory and was killed by the kernel";
+      break;
+    case ExitKind::kStartFailed:
+      text = "could not be started";
+      break;
+    case ExitKind::kPrepareFailed:
+      text = "could not be prepared by its agent";
+      break;
+    case ExitKind::kLost:
+      text = "was lost with its agent";
+      break;
+  }
+  return exit.text.empty() ? text : StrCat(text, ": ", exit.text);
+}
+
+std::string_view Code(const Exit& exit) {
+  switch (exit.kind) {
+    case ExitKind::kExited:
+      return exit.code == 0 ? "EXITED" : "EXIT_CODE";
+    case ExitKind::kSignaled:
+      return "SIGNALED";
+    case ExitKind::kOutOfMemory:
+      return "OUT_OF_MEMORY";
+    case ExitKind::kStartFailed:
+      return "START_FAILED";
+    case ExitKind::kPrepareFailed:
+      return "PREPARE_FAILED";
+    case ExitKind::kLost:
+      return "LOST";
+  }
+  return "";
+}
+
+bool IsInfrastructure(const Exit& exit) {
+  return exit.kind == ExitKind::kPrepareFailed || exit.kind == ExitKind::kLost;
+}
+
+bool IsFailure(const Exit& exit) {
+  if (exit.on_order || IsInfrastructure(exit)) return false;
+  return exit.kind != ExitKind::kExited || exit.code != 0;
+}
+
+// Where an ending trial goes when its run is over.
+TrialState Ended(const Trial& trial, bool failed) {
+  switch (trial.state) {
+    case kStoppingCompleted:
+      return failed && !trial.invalid_hparams ? kError : kCompleted;
+    case kStoppingError:
+      return kError;
+    default:
+      return kCanceled;
+  }
+}
+
+// What the exit of an active trial's run means for the trial.
+void AppendConsequence(
+    const Trial& trial, const Exit& exit, int64_t max_restarts, Reason reason, Events* events) {
+  if (IsInfrastructure(exit)) {
+    if (trial.infrastructure_restarts < kInfrastructureRestartsMax) {
+      events->push_back(TrialRestarted{.id = trial.id, .infrastructure = true, .reason = reason});
+      return;
+    }
+    reason.text = StrCat("the infrastructure failed ",
+                         kInfrastructureRestartsMax + 1,
+                         " times; the last run ",
+                         reason.text);
+    reason.code = "TOO_MANY_FAULTS";
+  } else if (exit.on_order) {
+    return;  // it left for others, or for a pause: it will run again when it may
+  } else if (!IsFailure(exit)) {
+    events->push_back(TrialMoved{.id = trial.id, .to = kCompleted, .reason = reason});
+    return;
+  } else if (trial.restarts < max_restarts) {
+    events->push_back(TrialRestarted{.id = trial.id, .infrastructure = false, .reason = reason});
+    return;
+  } else {
+    reason.text = StrCat("failed ",
+                         trial.restarts + 1,
+                         " times (max_restarts is ",
+                         max_restarts,
+                         "); the last run ",
+                         reason.text);
+    reason.code = "MAX_RESTARTS";
+  }
+  events->push_back(TrialMoved{.id = trial.id, .to = kError, .reason = reason});
+}
+
+StopLevel NeededLevel(const Trial& trial) {
+  return trial.state == kStoppingKilled || trial.state == kStoppingError ? StopLevel::kKill
+                                                                         : StopLevel::kPreempt;
+}
+
+// The trial shall not run (any more): it leaves the queue, or its run is told to end.
+void AppendStop(const Task& task,
+                const Trial& trial,
+                const Experiment& experiment,
+                absl::Time now,
+                Events* events) {
+  if (task.state == TaskState::kQueued) {
+    events->push_back(TaskDequeued{task.id});
+    return;
+  }
+  const Allocation& allocation = *task.allocation;
+  const StopLevel level = NeededLevel(trial);
+  if (allocation.level >= level) return;
+  const absl::Duration grace = trial.invalid_hparams
+                                   ? kInvalidHparamsGrace
+                                   : absl::Seconds(experiment.spec->preemption_timeout_seconds);
+  events->push_back(AllocationSignaled{
+      .task = task.id,
+      .id = allocation.id,
+      .level = level,
+      .kill_at = level == StopLevel::kPreempt ? now + grace : absl::InfiniteFuture(),
+      .reason = trial.state == kActive ? experiment.reason : trial.reason});
+}
+
+searcher::ExitKind SearcherExit(const Trial& trial) {
+  if (trial.state == kCanceled) return searcher::ExitKind::kCanceled;
+  if (trial.state == kError) return searcher::ExitKind::kErrored;
+  return trial.invalid_hparams ? searcher::ExitKind::kInvalidHparams
+                               : searcher::ExitKind::kCompleted;
+}
+
+}  // namespace
+
+void AppendExit(const State& state,
+                const Task& task,
+                const Exit& exit,
+                std::string actor,
+                absl::Time now,
+                Events* events) {
+  events->push_back(AllocationEnded{.task = task.id, .id = task.allocation->id, .exit = exit});
+  const Trial& trial = *state.Find(task.trial);
+  const Experiment& experiment = *state.Find(trial.experiment);
+  Reason reason = MakeReason(Code(exit), Describe(exit), std::move(actor), now);
+  if (trial.state == kActive) {
+    AppendConsequence(trial, exit, experiment.spec->max_restarts, std::move(reason), events);
+  } else {
+    const bool failed = IsFailure(exit);
+    Reason why = failed ? std::move(reason) : trial.reason;
+    why.since = now;
+    events->push_back(TrialMoved{.id = trial.id, .to = Ended(trial, failed), .reason = why});
+  }
+}
+
+Events AdvanceTrial(const State& state, const Trial& trial, absl::Time now) {
+  Events events;
+  const Experiment* experiment = state.Find(trial.experiment);
+  const Task* task = state.Find(trial.task);
+  if (experiment == nullptr || task == nullptr) return events;
+  if (IsTerminal(trial.state)) {
+    if (experiment->open_trials.contains(trial.request)) {
+      AppendSearch(
+          state,
+          *experiment,
+          searcher::OnExit(
+              experiment->SearchConfig(), experiment->search, trial.request, SearcherExit(trial)),
+          now,
+          &events);
+    }
+    return events;
+  }
+  const bool wants = WantsToRun(state, trial);
+  if (wants && task->state == TaskState::kIdle) {
+    events.push_back(TaskQueued{task->id});
+  } else if (!wants && task->state != TaskState::kIdle) {
+    AppendStop(*task, trial, *experiment, now, &events);
+  } else if (IsStopping(trial.state) && task->state == TaskState::kIdle) {
+    Reason reason = trial.reason;
+    reason.since = now;
+    events.push_back(TrialMoved{.id = trial.id, .to = Ended(trial, false), .reason = reason});
+  }
+  return events;
+}
+
+}  // namespace internal
+}  // namespace det::core

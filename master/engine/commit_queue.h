@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+
+#include "master/engine/limits.h"
+#include "master/journal/journal.h"
+
+namespace det::engine {
+
+// Batches on their way to the journal. What waits while one is committed is merged into the next
+// one, up to kEventsPerCommitMax: group commit. A step is never split. Without locks, as
+// OutputGate.
+class CommitQueue {
+ public:
+  void Push(journal::Batch batch) {
+    events_ += static_cast<int64_t>(batch.events.size());
+    waiting_.push_back(std::move(batch));
+  }
+
+  // The next commit; nothing when nothing waits.
+  std::optional<journal::Batch> Pop() {
+    if (waiting_.empty()) return std::nullopt;
+    journal::Batch batch = std::move(waiting_.front());
+    waiting_.pop_front();
+    while (!waiting_.empty() &&
+           static_cast<int64_t>(batch.events.size() + waiting_.front().events.size()) <=
+               kEventsPerCommitMax) {
+      journal::Merge(batch, std::move(waiting_.front()));
+      waiting_.pop_front();
+    }
+    return batch;
+  }
+
+  // The popped batch is durable.
+  void Committed(const journal::Batch& batch) {
+    events_ -= static_cast<int64_t>(batch.events.size());
+  }
+
+  // Events that are not durable yet.
+  int64_t events() const { return events_; }
+  bool empty() const { return waiting_.empty(); }
+
+ private:
+  std::deque<journal::Batch> waiting_;
+  int64_t events_ = 0;
+};
+
+}  // namespace det::engine

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <cstdint>
+
+#include "absl/time/time.h"
+
+// Bounds and times of the engine.
+namespace det::engine {
+
+inline constexpr int64_t kCommandsQueuedMax = 10000;     // beyond it callers are told to come back
+inline constexpr int64_t kCommandsPerTurnMax = 128;      // drained before one scheduling pass
+inline constexpr int64_t kEventsPerCommitMax = 128;      // a larger step is a commit of its own
+inline constexpr int64_t kEventsUncommittedMax = 20000;  // beyond it the core thread waits
+inline constexpr int64_t kSnapshotLagEvents = 20000;     // a recovery reads about so many events
+inline constexpr int64_t kSnapshotPartsPerTurnMax = 64;
+inline constexpr absl::Duration kCommitRetryMin = absl::Milliseconds(20);
+inline constexpr absl::Duration kCommitRetryMax = absl::Seconds(2);
+
+}  // namespace det::engine

@@ -1,0 +1,317 @@
+#include "master/engine/projector.h"
+
+#include <optional>
+#include <utility>
+
+#include "common/base/overload.h"
+#include "common/base/strings.h"
+#include "master/core/explain.h"
+#include "master/searcher/searcher.h"
+#include "master/spec/parse.h"
+
+namespace det::engine {
+namespace {
+
+using core::Event;
+using core::State;
+using journal::Table;
+
+// RFC 3339 with microseconds, what timestamptz holds; null for "not yet".
+Value Timestamp(absl::Time time) {
+  if (time == absl::InfinitePast() || time == absl::InfiniteFuture()) return {};
+  return std::string(absl::FormatTime("%Y-%m-%dT%H:%M:%E6SZ", time, absl::UTCTimeZone()));
+}
+
+void PutReason(const core::Reason& reason, Value& row) {
+  row["reason_code"] = reason.code;
+  row["reason_text"] = reason.text;
+  row["reason_actor"] = reason.actor;
+  row["reason_since"] = Timestamp(reason.since);
+}
+
+Value ExperimentRow(const core::Experiment& e) {
+  const searcher::Totals& totals = e.search.totals;
+  Value row;
+  row["id"] = e.id.value();
+  row["name"] = e.spec->name;
+  row["owner"] = e.owner;
+  row["state"] = core::Name(e.state);
+  PutReason(e.reason, row);
+  row["searcher"] = spec::SearcherName(e.spec->searcher);
+  row["context"] = e.context;
+  row["metric"] = e.spec->searcher.metric;
+  row["smaller_is_better"] = e.spec->searcher.smaller_is_better;
+  row["pool"] = e.spec->resources.resource_pool;
+  row["priority"] = e.spec->resources.priority;
+  row["progress"] = e.state == core::ExperimentState::kCompleted
+                        ? 1.0
+                        : searcher::Progress(e.SearchConfig(), e.search, 0);
+  row["trials_created"] = totals.requested;
+  row["trials_closed"] = totals.closed;
+  row["best_trial"] = e.best.has_value() ? Value(e.best->trial.value()) : Value();
+  row["best_metric"] = e.best.has_value() ? Value(e.best->metric) : Value();
+  row["best_steps"] = e.best.has_value() ? Value(e.best->steps_completed) : Value();
+  row["created_at"] = Timestamp(e.created_at);
+  row["ended_at"] = Timestamp(e.ended_at);
+  return row;
+}
+
+Value AllocationRow(const core::Task& task) {
+  const core::Allocation& a = *task.allocation;
+  Value row;
+  row["id"] = a.id.value();
+  row["task_id"] = task.id.value();
+  row["trial_id"] = task.trial.value();
+  row["run"] = a.run;
+  row["agent"] = a.agent.value();
+  row["slots"] = Value::Array(a.slots.begin(), a.slots.end());
+  row["state"] = core::Name(a.state);
+  row["level"] = core::Name(a.level);
+  row["level_text"] = a.level_reason.text;
+  row["exit_kind"] = Value();
+  row["exit_code"] = Value();
+  row["exit_text"] = Value();
+  row["placed_at"] = Timestamp(a.placed_at);
+  row["ended_at"] = Value();
+  return row;
+}
+
+Value AgentRow(const core::Agent& agent) {
+  Value::Array slots;
+  for (const core::Slot& slot : agent.slots) {
+    Value item;
+    item["index"] = slot.index;
+    item["kind"] = slot.kind;
+    item["name"] = slot.name;
+    slots.push_back(std::move(item));
+  }
+  Value row;
+  row["id"] = agent.id.value();
+  row["pool"] = agent.pool;
+  row["version"] = agent.version;
+  row["address"] = agent.address;
+  row["slots"] = std::move(slots);
+  row["connected"] = agent.connected;
+  row["lost"] = agent.lost;
+  row["since"] = Timestamp(agent.since);
+  return row;
+}
+
+std::string_view ExitName(core::ExitKind kind) {
+  static constexpr std::string_view kNames[] = {
+      "EXITED", "SIGNALED", "OUT_OF_MEMORY", "START_FAILED", "PREPARE_FAILED", "LOST"};
+  return kNames[static_cast<size_t>(kind)];
+}
+
+// A line of an object's history.
+struct Transition {
+  std::string_view kind;
+  std::string subject;
+  int64_t experiment = 0;
+  std::string to;
+  core::Reason reason;
+};
+
+int64_t ExperimentOf(const State& state, TrialId trial) {
+  const core::Trial* found = state.Find(trial);
+  return found == nullptr ? 0 : found->experiment.value();
+}
+
+// What is worth a line, of the state before the event.
+std::optional<Transition> TransitionOf(const State& state, const Event& event) {
+  using Line = std::optional<Transition>;
+  const auto allocation = [&](TaskId task, AllocationId id, std::string to, core::Reason reason) {
+    return Transition{"allocation",
+                      id.ToString(),
+                      ExperimentOf(state, state.Find(task)->trial),
+                      std::move(to),
+                      std::move(reason)};
+  };
+  return std::visit(
+      overloaded{
+          [](const core::ExperimentCreated& e) -> Line {
+            return Transition{"experiment",
+                              e.id.ToString(),
+                              e.id.value(),
+                              e.paused ? "PAUSED" : "ACTIVE",
+                              e.reason};
+          },
+          [](const core::ExperimentMoved& e) -> Line {
+            return Transition{"experiment",
+                              e.id.ToString(),
+                              e.id.value(),
+                              std::string(core::Name(e.to)),
+                              e.reason};
+          },
+          [](const core::TrialCreated& e) -> Line {
+            return Transition{"trial", e.id.ToString(), e.experiment.value(), "ACTIVE", e.reason};
+          },
+          [&](const core::TrialMoved& e) -> Line {
+            return Transition{"trial",
+                              e.id.ToString(),
+                              ExperimentOf(state, e.id),
+                              std::string(core::Name(e.to)),
+                              e.reason};
+          },
+          [&](const core::TrialRestarted& e) -> Line {
+            return Transition{
+                "trial", e.id.ToString(), ExperimentOf(state, e.id), "RESTARTED", e.reason};
+          },
+          [&](const core::AllocationPlaced& e) -> Line {
+            return allocation(
+                e.task,
+                e.id,
+                "ASSIGNED",
+                {"PLACED", StrCat("placed on agent ", e.agent.value()), "scheduler", event.at});
+          },
+          [&](const core::AllocationMoved& e) -> Line {
+            return allocation(
+                e.task, e.id, std::string(core::Name(e.to)), {"", "", "agent", event.at});
+          },
+          [&](const core::AllocationSignaled& e) -> Line {
+            return allocation(e.task, e.id, StrCat("TOLD_TO_", core::Name(e.level)), e.reason);
+          },
+          [&](const core::AllocationEnded& e) -> Line {
+            return allocation(e.task,
+                              e.id,
+                              "TERMINATED",
+                              {std::string(ExitName(e.exit.kind)), e.exit.text, "agent", event.at});
+          },
+          [&](const core::AgentConnected& e) -> Line {
+            return Transition{"agent", e.id.value(), 0, "CONNECTED", {"", "", "agent", event.at}};
+          },
+          [&](const core::AgentDisconnected& e) -> Line {
+            return Transition{
+                "agent", e.id.value(), 0, "DISCONNECTED", {"", "", "master", event.at}};
+          },
+          [&](const core::AgentLost& e) -> Line {
+            return Transition{"agent", e.id.value(), 0, "LOST", {"", "", "master", event.at}};
+          },
+          [](const auto&) -> Line { return std::nullopt; },
+      },
+      event.body);
+}
+
+Value CheckpointRow(const State& state, const core::CheckpointRecorded& e, absl::Time at) {
+  const core::Trial& trial = *state.Find(e.id);
+  const core::Experiment& experiment = *state.Find(trial.experiment);
+  Value row;
+  row["uuid"] = e.uuid;
+  row["trial_id"] = e.id.value();
+  row["experiment_id"] = experiment.id.value();
+  row["allocation_id"] = e.report.allocation.value();
+  row["steps_completed"] = e.steps_completed;
+  row["bytes"] = e.bytes;
+  row["files"] = e.files;
+  row["metadata"] = e.metadata;
+  row["directory"] = StrCat(experiment.spec->checkpoint_storage.Directory(), "/", e.uuid);
+  row["state"] = "COMPLETED";
+  row["reported_at"] = Timestamp(at);
+  return row;
+}
+
+}  // namespace
+
+void Projector::Put(Table table, Value values) {
+  rows_.push_back({table, std::move(values)});
+}
+
+void Projector::OnEvent(const State& state, int64_t seq, const Event& event) {
+  if (const std::optional<Transition> line = TransitionOf(state, event)) {
+    Value row;
+    row["seq"] = seq;
+    row["at"] = Timestamp(event.at);
+    row["kind"] = line->kind;
+    row["subject_id"] = line->subject;
+    row["experiment_id"] = line->experiment == 0 ? Value() : Value(line->experiment);
+    row["to_state"] = line->to;
+    row["code"] = line->reason.code;
+    row["text"] = line->reason.text;
+    row["actor"] = line->reason.actor;
+    Put(Table::kTransitions, std::move(row));
+  }
+  if (const auto* created = std::get_if<core::ExperimentCreated>(&event.body)) {
+    Value row;
+    row["experiment_id"] = created->id.value();
+    row["config"] = spec::ToValue(*created->spec);
+    row["config_text"] = created->config_text;
+    Put(Table::kSubmissions, std::move(row));
+  } else if (const auto* moved = std::get_if<core::ExperimentMoved>(&event.body)) {
+    // A pause shows in the trials too, though their own aggregates may not change.
+    for (const auto& [request, trial] : state.Find(moved->id)->open_trials) trials_.insert(trial);
+  } else if (const auto* checkpoint = std::get_if<core::CheckpointRecorded>(&event.body)) {
+    Put(Table::kCheckpoints, CheckpointRow(state, *checkpoint, event.at));
+  } else if (const auto* ended = std::get_if<core::AllocationEnded>(&event.body)) {
+    Value row = AllocationRow(*state.Find(ended->task));
+    row["state"] = "TERMINATED";
+    row["exit_kind"] = ExitName(ended->exit.kind);
+    row["exit_code"] =
+        ended->exit.kind == core::ExitKind::kSignaled ? ended->exit.signal : ended->exit.code;
+    row["exit_text"] = ended->exit.text;
+    row["ended_at"] = Timestamp(event.at);
+    Put(Table::kAllocations, std::move(row));
+  }
+}
+
+void Projector::PutTrial(const State& state, const core::Trial& t, const core::Task* task) {
+  Value row;
+  row["id"] = t.id.value();
+  row["experiment_id"] = t.experiment.value();
+  row["bracket"] = t.request.bracket;
+  row["index_in_bracket"] = t.request.index;
+  row["hparams"] = t.hparams;
+  row["seed"] = static_cast<int64_t>(t.seed);
+  row["state"] = core::ShownState(state, t);
+  PutReason(t.reason, row);
+  row["restarts"] = t.restarts;
+  row["infrastructure_restarts"] = t.infrastructure_restarts;
+  row["runs"] = task == nullptr ? 0 : task->runs;
+  row["best_metric"] = t.validations > 0 ? Value(t.best_metric) : Value();
+  row["latest_metric"] = t.validations > 0 ? Value(t.latest_metric) : Value();
+  row["latest_steps"] = t.latest_steps;
+  row["latest_checkpoint"] =
+      t.latest_checkpoint.has_value() ? Value(t.latest_checkpoint->uuid) : Value();
+  row["created_at"] = Timestamp(t.created_at);
+  row["ended_at"] = Timestamp(t.ended_at);
+  Put(Table::kTrials, std::move(row));
+}
+
+void Projector::PutAllocation(const core::Task& task) {
+  if (task.allocation.has_value()) Put(Table::kAllocations, AllocationRow(task));
+}
+
+void Projector::OnStep(const State& state,
+                       const std::set<core::Key>& changed,
+                       const core::Departed& departed) {
+  std::set<TrialId> trials = std::exchange(trials_, {});
+  for (const core::Key& key : changed) {
+    if (const auto* experiment = std::get_if<ExperimentId>(&key)) {
+      if (const core::Experiment* e = state.Find(*experiment))
+        Put(Table::kExperiments, ExperimentRow(*e));
+    } else if (const auto* trial = std::get_if<TrialId>(&key)) {
+      trials.insert(*trial);
+    } else if (const auto* task_id = std::get_if<TaskId>(&key)) {
+      // A trial's shown state follows its task.
+      if (const core::Task* task = state.Find(*task_id)) {
+        trials.insert(task->trial);
+        PutAllocation(*task);
+      }
+    } else if (const core::Agent* agent = state.Find(std::get<AgentId>(key))) {
+      Put(Table::kAgents, AgentRow(*agent));
+    }
+  }
+  for (const TrialId id : trials) {
+    if (const core::Trial* trial = state.Find(id)) PutTrial(state, *trial, state.Find(trial->task));
+  }
+  for (size_t i = 0; i < departed.trials.size(); ++i) {
+    const core::Task* task = i < departed.tasks.size() ? &departed.tasks[i] : nullptr;
+    PutTrial(state, departed.trials[i], task);
+  }
+  for (const core::Experiment& e : departed.experiments) Put(Table::kExperiments, ExperimentRow(e));
+}
+
+std::vector<journal::Row> Projector::Take() {
+  return std::exchange(rows_, {});
+}
+
+}  // namespace det::engine

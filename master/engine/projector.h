@@ -1,0 +1,35 @@
+#pragma once
+
+#include <set>
+#include <vector>
+
+#include "master/core/event.h"
+#include "master/core/state.h"
+#include "master/journal/tables.h"
+
+namespace det::engine {
+
+// The rows that a step changes. Pure: a function of the events and of the state after them.
+class Projector {
+ public:
+  // Rows that follow from the event itself: history, checkpoints, ends of allocations. `state` is
+  // the one before the event.
+  void OnEvent(const core::State& state, int64_t seq, const core::Event& event);
+
+  // Rows of the aggregates as they are now; departed ones for the last time.
+  void OnStep(const core::State& state,
+              const std::set<core::Key>& changed,
+              const core::Departed& departed);
+
+  std::vector<journal::Row> Take();
+
+ private:
+  void Put(journal::Table table, Value values);
+  void PutTrial(const core::State& state, const core::Trial& trial, const core::Task* task);
+  void PutAllocation(const core::Task& task);
+
+  std::vector<journal::Row> rows_;
+  std::set<TrialId> trials_;  // to be written with the step
+};
+
+}  // namespace det::engine

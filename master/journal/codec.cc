@@ -1,0 +1,448 @@
+#include "master/journal/codec.h"
+
+#include "det/journal/v1/journal.pb.h"
+
+#include "common/base/overload.h"
+#include "common/base/status.h"
+#include "common/base/strings.h"
+#include "common/json/json.h"
+#include "master/spec/parse.h"
+
+namespace det::journal {
+namespace {
+
+namespace pb = det::journal::v1;
+
+// Enumerators of the core and of the proto are in the same order; the proto's begin at 1.
+template <class P, class E>
+P ToProto(E e) {
+  return static_cast<P>(static_cast<int>(e) + 1);
+}
+
+void Put(const core::Reason& reason, pb::Reason* out) {
+  out->set_code(reason.code);
+  out->set_text(reason.text);
+  out->set_actor(reason.actor);
+  out->set_since_unix_nanos(absl::ToUnixNanos(reason.since));
+}
+
+void Put(const searcher::RequestId& request, pb::RequestId* out) {
+  out->set_bracket(request.bracket);
+  out->set_index(request.index);
+}
+
+void Put(const core::ReportId& report, pb::ReportId* out) {
+  out->set_allocation(report.allocation.value());
+  out->set_stream(report.stream);
+  out->set_seq(report.seq);
+}
+
+void Put(const searcher::Fact& fact, pb::SearchFact* out) {
+  Put(std::visit([](const auto& f) { return f.request; }, fact), out->mutable_request());
+  std::visit(overloaded{
+                 [&](const searcher::Requested&) { out->mutable_requested(); },
+                 [&](const searcher::Measured& f) {
+                   out->mutable_measured()->set_rung(f.rung);
+                   out->mutable_measured()->set_metric(f.metric);
+                 },
+                 [&](const searcher::Stopped&) { out->mutable_stopped(); },
+                 [&](const searcher::Exited& f) {
+                   out->mutable_exited()->set_kind(ToProto<pb::SearchFact::ExitKind>(f.kind));
+                 },
+             },
+             fact);
+}
+
+class Encoder {
+ public:
+  explicit Encoder(pb::Record* out) : out_(out) {}
+
+  void operator()(const core::ExperimentCreated& e) {
+    pb::ExperimentCreated* m = out_->mutable_experiment_created();
+    m->set_id(e.id.value());
+    m->set_config_json(spec::ToValue(*e.spec).ToJson());
+    m->set_owner(e.owner);
+    m->set_context_sha256(e.context);
+    m->set_config_text(e.config_text);
+    m->set_source_checkpoint(e.source_checkpoint);
+    m->set_paused(e.paused);
+    Put(e.reason, m->mutable_reason());
+    m->set_queue_position(e.queue_position);
+  }
+  void operator()(const core::ExperimentMoved& e) {
+    pb::ExperimentMoved* m = out_->mutable_experiment_moved();
+    m->set_id(e.id.value());
+    m->set_to(ToProto<pb::ExperimentState>(e.to));
+    Put(e.reason, m->mutable_reason());
+  }
+  void operator()(const core::SearchAdvanced& e) {
+    pb::SearchAdvanced* m = out_->mutable_search_advanced();
+    m->set_id(e.id.value());
+    for (const searcher::Fact& fact : e.facts) Put(fact, m->add_facts());
+    for (const TrialId trial : e.trials) m->add_trials(trial.value());
+  }
+  void operator()(const core::BestFound& e) {
+    pb::BestFound* m = out_->mutable_best_found();
+    m->set_id(e.id.value());
+    m->set_trial(e.best.trial.value());
+    m->set_metric(e.best.metric);
+    m->set_steps_completed(e.best.steps_completed);
+  }
+  void operator()(const core::TrialCreated& e) {
+    pb::TrialCreated* m = out_->mutable_trial_created();
+    m->set_id(e.id.value());
+    m->set_experiment(e.experiment.value());
+    m->set_task(e.task.value());
+    Put(e.request, m->mutable_request());
+    m->set_hparams_json(e.hparams.ToJson());
+    m->set_seed(e.seed);
+    m->set_source_checkpoint(e.source_checkpoint);
+    Put(e.reason, m->mutable_reason());
+  }
+  void operator()(const core::TrialMoved& e) {
+    pb::TrialMoved* m = out_->mutable_trial_moved();
+    m->set_id(e.id.value());
+    m->set_to(ToProto<pb::TrialState>(e.to));
+    Put(e.reason, m->mutable_reason());
+  }
+  void operator()(const core::TrialRestarted& e) {
+    pb::TrialRestarted* m = out_->mutable_trial_restarted();
+    m->set_id(e.id.value());
+    m->set_infrastructure(e.infrastructure);
+    Put(e.reason, m->mutable_reason());
+  }
+  void operator()(const core::ValidationRecorded& e) {
+    pb::ValidationRecorded* m = out_->mutable_validation_recorded();
+    m->set_id(e.id.value());
+    Put(e.report, m->mutable_report());
+    m->set_steps_completed(e.steps_completed);
+    if (e.metric.has_value()) m->set_metric(*e.metric);
+  }
+  void operator()(const core::CheckpointRecorded& e) {
+    pb::CheckpointRecorded* m = out_->mutable_checkpoint_recorded();
+    m->set_id(e.id.value());
+    Put(e.report, m->mutable_report());
+    m->set_uuid(e.uuid);
+    m->set_steps_completed(e.steps_completed);
+    m->set_bytes(e.bytes);
+    m->set_files_json(e.files.ToJson());
+    m->set_metadata_json(e.metadata.ToJson());
+  }
+  void operator()(const core::HparamsRefused& e) {
+    out_->mutable_hparams_refused()->set_id(e.id.value());
+    Put(e.report, out_->mutable_hparams_refused()->mutable_report());
+  }
+  void operator()(const core::TaskCreated& e) {
+    pb::TaskCreated* m = out_->mutable_task_created();
+    m->set_id(e.id.value());
+    m->set_trial(e.trial.value());
+    m->set_pool(e.request.pool);
+    m->set_slots(e.request.slots);
+    m->set_priority(e.request.priority);
+    m->set_position(e.request.position);
+  }
+  void operator()(const core::TaskQueued& e) { out_->mutable_task_queued()->set_id(e.id.value()); }
+  void operator()(const core::TaskDequeued& e) {
+    out_->mutable_task_dequeued()->set_id(e.id.value());
+  }
+  void operator()(const core::AllocationPlaced& e) {
+    pb::AllocationPlaced* m = out_->mutable_allocation_placed();
+    m->set_task(e.task.value());
+    m->set_id(e.id.value());
+    m->set_agent(e.agent.value());
+    for (const int slot : e.slots) m->add_slots(slot);
+    m->set_run(e.run);
+  }
+  void operator()(const core::AllocationMoved& e) {
+    pb::AllocationMoved* m = out_->mutable_allocation_moved();
+    m->set_task(e.task.value());
+    m->set_id(e.id.value());
+    m->set_to(ToProto<pb::AllocationState>(e.to));
+  }
+  void operator()(const core::AllocationSignaled& e) {
+    pb::AllocationSignaled* m = out_->mutable_allocation_signaled();
+    m->set_task(e.task.value());
+    m->set_id(e.id.value());
+    // Nobody is signaled to run: the levels begin at kPreempt, 1.
+    m->set_level(static_cast<pb::AllocationSignaled::Level>(e.level));
+    if (e.kill_at != absl::InfiniteFuture())
+      m->set_kill_at_unix_nanos(absl::ToUnixNanos(e.kill_at));
+    Put(e.reason, m->mutable_reason());
+  }
+  void operator()(const core::AllocationEnded& e) {
+    pb::AllocationEnded* m = out_->mutable_allocation_ended();
+    m->set_task(e.task.value());
+    m->set_id(e.id.value());
+    m->set_kind(ToProto<pb::AllocationEnded::Kind>(e.exit.kind));
+    m->set_code(e.exit.code);
+    m->set_signal(e.exit.signal);
+    m->set_on_order(e.exit.on_order);
+    m->set_text(e.exit.text);
+  }
+  void operator()(const core::AgentConnected& e) {
+    pb::AgentConnected* m = out_->mutable_agent_connected();
+    m->set_id(e.id.value());
+    m->set_pool(e.pool);
+    m->set_instance(e.instance);
+    m->set_boot_id(e.boot_id);
+    m->set_version(e.version);
+    m->set_address(e.address);
+    for (const core::Slot& slot : e.slots) {
+      pb::Slot* s = m->add_slots();
+      s->set_index(slot.index);
+      s->set_kind(slot.kind);
+      s->set_name(slot.name);
+    }
+    m->set_session(e.session);
+  }
+  void operator()(const core::AgentDisconnected& e) {
+    out_->mutable_agent_disconnected()->set_id(e.id.value());
+    out_->mutable_agent_disconnected()->set_lost_at_unix_nanos(absl::ToUnixNanos(e.lost_at));
+  }
+  void operator()(const core::AgentLost& e) { out_->mutable_agent_lost()->set_id(e.id.value()); }
+
+ private:
+  pb::Record* out_;
+};
+
+// Reads fields that may be wrong; the first fault is kept, and what follows it is not used.
+class Decoder {
+ public:
+  template <class E, class P>
+  E Enum(P p, int count) {
+    const int index = static_cast<int>(p) - 1;
+    if (index < 0 || index >= count)
+      Fail(StrCat("enumerator ", static_cast<int>(p), " is not known"));
+    return static_cast<E>(index);
+  }
+  Value Json(const std::string& text) {
+    absl::StatusOr<Value> value = ParseJson(text);
+    if (!value.ok()) Fail(FromAbsl(value.status().message()));
+    return value.ok() ? *std::move(value) : Value();
+  }
+  std::shared_ptr<const spec::ExperimentSpec> Spec(const std::string& json) {
+    spec::Problems problems;
+    auto parsed = std::make_shared<spec::ExperimentSpec>(
+        spec::ParseExperiment(Json(json), {.checkpoint_host_path = "/"}, &problems));
+    for (const spec::Problem& problem : problems) {
+      if (problem.severity == spec::Problem::Severity::kError) {
+        Fail(StrCat("configuration: ", problem.path, ": ", problem.message));
+      }
+    }
+    return parsed;
+  }
+  static core::Reason Reason(const pb::Reason& m) {
+    return {m.code(), m.text(), m.actor(), absl::FromUnixNanos(m.since_unix_nanos())};
+  }
+  static searcher::RequestId Request(const pb::RequestId& m) { return {m.bracket(), m.index()}; }
+  static core::ReportId Report(const pb::ReportId& m) {
+    return {AllocationId(m.allocation()), m.stream(), m.seq()};
+  }
+  searcher::Fact Fact(const pb::SearchFact& m) {
+    const searcher::RequestId request = Request(m.request());
+    switch (m.fact_case()) {
+      case pb::SearchFact::kRequested:
+        return searcher::Requested{request};
+      case pb::SearchFact::kMeasured:
+        return searcher::Measured{request, m.measured().rung(), m.measured().metric()};
+      case pb::SearchFact::kStopped:
+        return searcher::Stopped{request};
+      case pb::SearchFact::kExited:
+        return searcher::Exited{request, Enum<searcher::ExitKind>(m.exited().kind(), 4)};
+      case pb::SearchFact::FACT_NOT_SET:
+        break;
+    }
+    Fail("a search fact of a kind that is not known");
+    return searcher::Requested{};
+  }
+  void Fail(std::string_view what) {
+    if (status_.ok()) {
+      status_ = Error(absl::StatusCode::kDataLoss, "BAD_RECORD", StrCat("journal record: ", what));
+    }
+  }
+  const absl::Status& status() const { return status_; }
+
+  core::EventBody Experiment(const pb::Record& r) {
+    if (r.has_experiment_created()) {
+      const pb::ExperimentCreated& m = r.experiment_created();
+      return core::ExperimentCreated{.id = ExperimentId(m.id()),
+                                     .spec = Spec(m.config_json()),
+                                     .owner = m.owner(),
+                                     .context = m.context_sha256(),
+                                     .config_text = m.config_text(),
+                                     .source_checkpoint = m.source_checkpoint(),
+                                     .paused = m.paused(),
+                                     .reason = Reason(m.reason()),
+                                     .queue_position = m.queue_position()};
+    }
+    if (r.has_experiment_moved()) {
+      const pb::ExperimentMoved& m = r.experiment_moved();
+      return core::ExperimentMoved{
+          ExperimentId(m.id()),
+          Enum<core::ExperimentState>(m.to(), static_cast<int>(core::kExperimentStates)),
+          Reason(m.reason())};
+    }
+    if (r.has_best_found()) {
+      const pb::BestFound& m = r.best_found();
+      return core::BestFound{ExperimentId(m.id()),
+                             {TrialId(m.trial()), m.metric(), m.steps_completed()}};
+    }
+    core::SearchAdvanced advanced{.id = ExperimentId(r.search_advanced().id())};
+    for (const auto& fact : r.search_advanced().facts()) advanced.facts.push_back(Fact(fact));
+    for (const int64_t trial : r.search_advanced().trials()) advanced.trials.emplace_back(trial);
+    return advanced;
+  }
+
+  core::EventBody Trial(const pb::Record& r) {
+    if (r.has_trial_created()) {
+      const pb::TrialCreated& m = r.trial_created();
+      return core::TrialCreated{.id = TrialId(m.id()),
+                                .experiment = ExperimentId(m.experiment()),
+                                .task = TaskId(m.task()),
+                                .request = Request(m.request()),
+                                .hparams = Json(m.hparams_json()),
+                                .seed = m.seed(),
+                                .source_checkpoint = m.source_checkpoint(),
+                                .reason = Reason(m.reason())};
+    }
+    if (r.has_trial_moved()) {
+      const pb::TrialMoved& m = r.trial_moved();
+      return core::TrialMoved{TrialId(m.id()),
+                              Enum<core::TrialState>(m.to(), static_cast<int>(core::kTrialStates)),
+                              Reason(m.reason())};
+    }
+    if (r.has_trial_restarted()) {
+      const pb::TrialRestarted& m = r.trial_restarted();
+      return core::TrialRestarted{TrialId(m.id()), m.infrastructure(), Reason(m.reason())};
+    }
+    if (r.has_validation_recorded()) {
+      const pb::ValidationRecorded& m = r.validation_recorded();
+      core::ValidationRecorded e{TrialId(m.id()), Report(m.report()), m.steps_completed(), {}};
+      if (m.has_metric()) e.metric = m.metric();
+      return e;
+    }
+    if (r.has_checkpoint_recorded()) {
+      const pb::CheckpointRecorded& m = r.checkpoint_recorded();
+      return core::CheckpointRecorded{TrialId(m.id()),
+                                      Report(m.report()),
+                                      m.uuid(),
+                                      m.steps_completed(),
+                                      m.bytes(),
+                                      Json(m.files_json()),
+                                      Json(m.metadata_json())};
+    }
+    return core::HparamsRefused{TrialId(r.hparams_refused().id()),
+                                Report(r.hparams_refused().report())};
+  }
+
+  core::EventBody Task(const pb::Record& r) {
+    if (r.has_task_created()) {
+      const pb::TaskCreated& m = r.task_created();
+      return core::TaskCreated{TaskId(m.id()),
+                               TrialId(m.trial()),
+                               {TaskId(m.id()), m.pool(), m.slots(), m.priority(), m.position()}};
+    }
+    if (r.has_task_queued()) return core::TaskQueued{TaskId(r.task_queued().id())};
+    return core::TaskDequeued{TaskId(r.task_dequeued().id())};
+  }
+
+  core::EventBody Allocation(const pb::Record& r) {
+    if (r.has_allocation_placed()) {
+      const pb::AllocationPlaced& m = r.allocation_placed();
+      return core::AllocationPlaced{TaskId(m.task()),
+                                    AllocationId(m.id()),
+                                    AgentId(m.agent()),
+                                    {m.slots().begin(), m.slots().end()},
+                                    m.run()};
+    }
+    if (r.has_allocation_moved()) {
+      const pb::AllocationMoved& m = r.allocation_moved();
+      return core::AllocationMoved{
+          TaskId(m.task()), AllocationId(m.id()), Enum<core::AllocationState>(m.to(), 5)};
+    }
+    if (r.has_allocation_signaled()) {
+      const pb::AllocationSignaled& m = r.allocation_signaled();
+      core::AllocationSignaled e{.task = TaskId(m.task()), .id = AllocationId(m.id())};
+      if (m.level() != pb::AllocationSignaled::LEVEL_PREEMPT &&
+          m.level() != pb::AllocationSignaled::LEVEL_KILL) {
+        Fail("a stop level that is not known");
+      }
+      e.level = static_cast<core::StopLevel>(m.level());
+      if (m.has_kill_at_unix_nanos()) e.kill_at = absl::FromUnixNanos(m.kill_at_unix_nanos());
+      e.reason = Reason(m.reason());
+      return e;
+    }
+    const pb::AllocationEnded& m = r.allocation_ended();
+    return core::AllocationEnded{
+        TaskId(m.task()),
+        AllocationId(m.id()),
+        {Enum<core::ExitKind>(m.kind(), 6), m.code(), m.signal(), m.on_order(), m.text()}};
+  }
+
+  core::EventBody Agent(const pb::Record& r) {
+    if (r.has_agent_connected()) {
+      const pb::AgentConnected& m = r.agent_connected();
+      core::AgentConnected e{.id = AgentId(m.id()),
+                             .pool = m.pool(),
+                             .instance = m.instance(),
+                             .boot_id = m.boot_id(),
+                             .version = m.version(),
+                             .address = m.address(),
+                             .session = m.session()};
+      for (const pb::Slot& slot : m.slots()) {
+        e.slots.push_back({slot.index(), slot.kind(), slot.name()});
+      }
+      return e;
+    }
+    if (r.has_agent_disconnected()) {
+      return core::AgentDisconnected{
+          AgentId(r.agent_disconnected().id()),
+          absl::FromUnixNanos(r.agent_disconnected().lost_at_unix_nanos())};
+    }
+    return core::AgentLost{AgentId(r.agent_lost().id())};
+  }
+
+ private:
+  absl::Status status_;
+};
+
+}  // namespace
+
+std::string EncodeEvent(const core::Event& event) {
+  pb::Record record;
+  record.set_at_unix_nanos(absl::ToUnixNanos(event.at));
+  std::visit(Encoder(&record), event.body);
+  return record.SerializeAsString();
+}
+
+absl::StatusOr<core::Event> DecodeEvent(std::string_view bytes) {
+  pb::Record record;
+  Decoder decoder;
+  if (!record.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    decoder.Fail("is not a message");
+    return decoder.status();
+  }
+  core::Event event{.at = absl::FromUnixNanos(record.at_unix_nanos()), .body = core::AgentLost{}};
+  const int field = record.body_case();
+  // The tens of a field's number name its aggregate: journal.proto.
+  switch (field / 10) {
+    case 1:
+      event.body = decoder.Experiment(record);
+      break;
+    case 2:
+      event.body = decoder.Trial(record);
+      break;
+    case 3:
+      event.body = field <= 32 ? decoder.Task(record) : decoder.Allocation(record);
+      break;
+    case 4:
+      event.body = decoder.Agent(record);
+      break;
+    default:
+      decoder.Fail("is of a kind that this version does not know: a newer master wrote it");
+  }
+  if (!decoder.status().ok()) return decoder.status();
+  return event;
+}
+
+}  // namespace det::journal

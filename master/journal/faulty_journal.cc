@@ -1,0 +1,64 @@
+#include "master/journal/faulty_journal.h"
+
+#include "common/base/status.h"
+
+namespace det::journal {
+namespace {
+
+absl::Status Down() {
+  return Error(absl::StatusCode::kUnavailable, "STORE_DOWN", "injected: the store does not answer");
+}
+absl::Status NoAnswer() {
+  return Error(absl::StatusCode::kUnknown, "STORE_TIMEOUT", "injected: the answer was lost");
+}
+
+}  // namespace
+
+// A read that is cut short can always be made again: every fault is kFail to it.
+absl::Status FaultyJournal::Before() {
+  return plan_() == StoreFault::kNone ? absl::OkStatus() : Down();
+}
+
+absl::StatusOr<int64_t> FaultyJournal::Acquire() {
+  DET_RETURN_IF_ERROR(Before());
+  return journal_->Acquire();
+}
+
+absl::Status FaultyJournal::Renew() {
+  DET_RETURN_IF_ERROR(Before());
+  return journal_->Renew();
+}
+
+absl::Status FaultyJournal::Append(const Batch& batch) {
+  switch (plan_()) {
+    case StoreFault::kNone:
+      return journal_->Append(batch);
+    case StoreFault::kFail:
+      return Down();
+    case StoreFault::kTimeout:
+      return NoAnswer();
+    case StoreFault::kExecuteAndTimeout: {
+      const absl::Status status = journal_->Append(batch);
+      return status.ok() ? NoAnswer() : status;
+    }
+  }
+  return Down();
+}
+
+absl::StatusOr<bool> FaultyJournal::IsDurable(const Batch& batch) {
+  DET_RETURN_IF_ERROR(Before());
+  return journal_->IsDurable(batch);
+}
+
+absl::StatusOr<Loaded> FaultyJournal::Load() {
+  DET_RETURN_IF_ERROR(Before());
+  return journal_->Load();
+}
+
+absl::Status FaultyJournal::Read(
+    int64_t from, const std::function<absl::Status(int64_t, const core::Event&)>& visit) {
+  DET_RETURN_IF_ERROR(Before());
+  return journal_->Read(from, visit);
+}
+
+}  // namespace det::journal

@@ -1,0 +1,80 @@
+#include "master/journal/memory_journal.h"
+
+#include "common/base/status.h"
+#include "common/base/strings.h"
+#include "master/core/state_hash.h"
+#include "master/journal/codec.h"
+
+namespace det::journal {
+
+absl::Status MemoryJournal::CheckLease() const {
+  if (epoch_ != 0 && store_->epoch == epoch_) return absl::OkStatus();
+  return Error(absl::StatusCode::kAborted,
+               "LEASE_LOST",
+               StrCat("the lease of epoch ", epoch_, " was taken by epoch ", store_->epoch));
+}
+
+absl::StatusOr<int64_t> MemoryJournal::Acquire() {
+  epoch_ = ++store_->epoch;
+  return epoch_;
+}
+
+absl::Status MemoryJournal::Renew() { return CheckLease(); }
+
+absl::Status MemoryJournal::Append(const Batch& batch) {
+  DET_RETURN_IF_ERROR(CheckLease());
+  const auto last = static_cast<int64_t>(store_->events.size());
+  if (batch.first_seq != last + 1) {
+    return Error(absl::StatusCode::kDataLoss,
+                 "JOURNAL_GAP",
+                 StrCat("event ", batch.first_seq, " can't follow event ", last));
+  }
+  for (const core::Event& event : batch.events) store_->events.push_back(EncodeEvent(event));
+  store_->commits[batch.last_seq()] = {batch.state_hash, core::kHashFormat};
+  for (const Row& row : batch.rows) store_->rows[{row.table, KeyOf(row)}] = row.values;
+  for (const SnapshotPart& part : batch.snapshots) {
+    if (part.bytes.has_value()) {
+      store_->snapshots[part.key] = part;
+    } else {
+      store_->snapshots.erase(part.key);
+    }
+  }
+  if (batch.snapshot_floor != 0) store_->floor = batch.snapshot_floor;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> MemoryJournal::IsDurable(const Batch& batch) {
+  DET_RETURN_IF_ERROR(CheckLease());
+  const auto last = static_cast<int64_t>(store_->events.size());
+  if (last == batch.last_seq()) return true;
+  if (last == batch.first_seq - 1) return false;
+  return Error(absl::StatusCode::kDataLoss,
+               "JOURNAL_GAP",
+               StrCat("the journal ends at event ",
+                      last,
+                      " amid a batch of ",
+                      batch.first_seq,
+                      " to ",
+                      batch.last_seq()));
+}
+
+absl::StatusOr<Loaded> MemoryJournal::Load() {
+  Loaded loaded{.floor = store_->floor, .last_seq = static_cast<int64_t>(store_->events.size())};
+  for (const auto& [key, part] : store_->snapshots) loaded.snapshots.push_back(part);
+  if (!store_->commits.empty()) {
+    loaded.state_hash = store_->commits.rbegin()->second.state_hash;
+    loaded.hash_format = store_->commits.rbegin()->second.hash_format;
+  }
+  return loaded;
+}
+
+absl::Status MemoryJournal::Read(
+    int64_t from, const std::function<absl::Status(int64_t, const core::Event&)>& visit) {
+  for (size_t i = static_cast<size_t>(from - 1); i < store_->events.size(); ++i) {
+    DET_ASSIGN_OR_RETURN(const core::Event event, DecodeEvent(store_->events[i]));
+    DET_RETURN_IF_ERROR(visit(static_cast<int64_t>(i) + 1, event));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace det::journal

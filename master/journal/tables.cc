@@ -1,0 +1,99 @@
+#include "master/journal/tables.h"
+
+#include "common/base/check.h"
+
+namespace det::journal {
+
+const TableShape& ShapeOf(Table table) {
+  static const std::vector<TableShape> shapes = {
+      {"experiments",
+       "id",
+       {"id",
+        "name",
+        "owner",
+        "state",
+        "reason_code",
+        "reason_text",
+        "reason_actor",
+        "reason_since",
+        "context",
+        "searcher",
+        "metric",
+        "smaller_is_better",
+        "pool",
+        "priority",
+        "progress",
+        "trials_created",
+        "trials_closed",
+        "best_trial",
+        "best_metric",
+        "best_steps",
+        "created_at",
+        "ended_at"}},
+      {"submissions", "experiment_id", {"experiment_id", "config", "config_text"}},
+      {"trials",
+       "id",
+       {"id",
+        "experiment_id",
+        "bracket",
+        "index_in_bracket",
+        "hparams",
+        "seed",
+        "state",
+        "reason_code",
+        "reason_text",
+        "reason_actor",
+        "reason_since",
+        "restarts",
+        "infrastructure_restarts",
+        "runs",
+        "best_metric",
+        "latest_metric",
+        "latest_steps",
+        "latest_checkpoint",
+        "created_at",
+        "ended_at"}},
+      {"allocations",
+       "id",
+       {"id",
+        "task_id",
+        "trial_id",
+        "run",
+        "agent",
+        "slots",
+        "state",
+        "level",
+        "level_text",
+        "exit_kind",
+        "exit_code",
+        "exit_text",
+        "placed_at",
+        "ended_at"}},
+      {"checkpoints",
+       "uuid",
+       {"uuid",
+        "trial_id",
+        "experiment_id",
+        "allocation_id",
+        "steps_completed",
+        "bytes",
+        "files",
+        "metadata",
+        "directory",
+        "state",
+        "reported_at"}},
+      {"agents", "id", {"id", "pool", "version", "address", "slots", "connected", "lost", "since"}},
+      {"transitions",
+       "seq",
+       {"seq", "at", "kind", "subject_id", "experiment_id", "to_state", "code", "text", "actor"}},
+  };
+  return shapes[static_cast<size_t>(table)];
+}
+
+std::string KeyOf(const Row& row) {
+  const Value* key = row.values.Find(ShapeOf(row.table).key);
+  DET_CHECK(key != nullptr, "a row without its key");
+  return key->ToJson();
+}
+
+}  // namespace det::journal

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/value.h"
+
+// The projections: ordinary tables that follow the journal, written in its own transactions, that
+// people may query with SQL. Their columns are in store/migrations.
+namespace det::journal {
+
+enum class Table {
+  kExperiments,
+  kSubmissions,  // what does not change of an experiment, large
+  kTrials,
+  kAllocations,
+  kCheckpoints,
+  kAgents,
+  kTransitions,
+};
+inline constexpr size_t kTables = 7;
+
+struct TableShape {
+  std::string_view name;
+  std::string_view key;                   // the columns that name a row, with commas
+  std::vector<std::string_view> columns;  // all of them
+};
+
+const TableShape& ShapeOf(Table table);
+
+// The row as it is now: replaces the one with its key. One member a column.
+struct Row {
+  Table table = Table::kExperiments;
+  Value values;
+};
+
+// The key's values as text: two rows of a table with equal keys are one.
+std::string KeyOf(const Row& row);
+
+}  // namespace det::journal

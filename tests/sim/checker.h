@@ -1,0 +1,55 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "master/journal/memory_journal.h"
+#include "tests/sim/metric_store.h"
+#include "tests/sim/world.h"
+
+namespace det::sim {
+
+// What must hold of everything that is durable or was promised, whatever happened.
+class Checker {
+ public:
+  Checker(Kernel& kernel, std::shared_ptr<journal::MemoryStore> store, MetricStore& metrics)
+      : kernel_(kernel), store_(std::move(store)), metrics_(metrics) {}
+
+  // A batch left the core: every trial's point must be the one that its seed gives.
+  void OnBatch(const journal::Batch& batch);
+
+  // The store may have changed: ended things must stay as they are.
+  void OnStore();
+
+  // A user was told that the experiment exists.
+  void OnCreated(ExperimentId id) { promised_.insert(id); }
+  // A trial was told that its agent has the report.
+  void OnReportTaken(const core::ReportId& id) {
+    taken_.insert({id.allocation.value(), id.stream, id.seq});
+  }
+  // A trial ended by its own fault.
+  void OnTrialFault(TrialId id) { ++trial_faults_[id]; }
+
+  // Everything ended.
+  void AtEnd();
+
+ private:
+  std::string StateOf(journal::Table table, const std::string& id) const;
+  void CheckPromises();
+  void CheckReports();
+  void CheckRestarts();
+
+  Kernel& kernel_;
+  std::shared_ptr<journal::MemoryStore> store_;
+  MetricStore& metrics_;
+  std::set<ExperimentId> promised_;
+  std::set<std::tuple<int64_t, int64_t, int64_t>> taken_;
+  std::map<TrialId, int64_t> trial_faults_;
+  std::map<std::pair<journal::Table, std::string>, std::string> ended_;
+  size_t events_seen_ = 0;
+  std::map<ExperimentId, std::shared_ptr<const spec::ExperimentSpec>> specs_;
+};
+
+}  // namespace det::sim
