@@ -19,7 +19,9 @@ absl::StatusOr<int64_t> MemoryJournal::Acquire() {
   return epoch_;
 }
 
-absl::Status MemoryJournal::Renew() { return CheckLease(); }
+absl::Status MemoryJournal::Renew() {
+  return CheckLease();
+}
 
 absl::Status MemoryJournal::Append(const Batch& batch) {
   DET_RETURN_IF_ERROR(CheckLease());

@@ -1,0 +1,53 @@
+#include "master/auth/token_table.h"
+
+#include <openssl/rand.h>
+#include <openssl/sha.h>
+
+#include "common/base/check.h"
+#include "common/base/status.h"
+#include "common/base/strings.h"
+
+namespace det::auth {
+namespace {
+
+constexpr size_t kTokenBytesMax = 1024;
+
+std::string Hash(std::string_view token) {
+  unsigned char digest[SHA256_DIGEST_LENGTH];
+  SHA256(reinterpret_cast<const unsigned char*>(token.data()), token.size(), digest);
+  return {reinterpret_cast<const char*>(digest), sizeof(digest)};
+}
+
+absl::Status Unauthenticated(std::string_view what) {
+  return Error(absl::StatusCode::kUnauthenticated, "UNAUTHENTICATED", what,
+               "det up writes the administrator's token; name it with --token-file or DET_TOKEN");
+}
+
+}  // namespace
+
+void TokenTable::Add(const Secret& token, core::Principal principal) {
+  DET_CHECK(!token.empty(), "an empty token lets everybody in");
+  by_hash_[Hash(token.Reveal())] = std::move(principal);
+}
+
+absl::StatusOr<core::Principal> TokenTable::Authenticate(std::string_view authorization) const {
+  constexpr std::string_view kScheme = "Bearer ";
+  if (authorization.empty()) return Unauthenticated("no token was given");
+  if (!authorization.starts_with(kScheme) || authorization.size() > kTokenBytesMax) {
+    return Unauthenticated("the token can't be read");
+  }
+  const auto it = by_hash_.find(Hash(authorization.substr(kScheme.size())));
+  if (it == by_hash_.end()) return Unauthenticated("the token is not valid here");
+  return it->second;
+}
+
+Secret NewToken() {
+  static constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  unsigned char random[43];
+  DET_CHECK(RAND_bytes(random, sizeof(random)) == 1, "the kernel gives no random numbers");
+  std::string token = "det_";
+  for (const unsigned char byte : random) token.push_back(kDigits[byte & 63]);
+  return Secret(token);
+}
+
+}  // namespace det::auth

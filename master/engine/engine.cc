@@ -1,0 +1,305 @@
+#include "master/engine/engine.h"
+
+#include <algorithm>
+
+#include "absl/time/clock.h"
+
+#include "common/base/status.h"
+#include "common/base/strings.h"
+#include "common/log/log.h"
+#include "master/core/limits.h"
+#include "master/engine/limits.h"
+
+namespace det::engine {
+namespace {
+
+constexpr absl::Duration kIdleTurn = absl::Seconds(1);
+constexpr absl::Duration kRenewEvery = absl::Seconds(1);
+constexpr absl::Duration kStopPatience = absl::Seconds(1);
+
+absl::Status Stopped() {
+  return Error(
+      absl::StatusCode::kUnavailable, "MASTER_STOPPING", "the master is stopping", "try again");
+}
+
+// Answers its caller exactly once, at the latest when it goes.
+class OnceReply {
+ public:
+  explicit OnceReply(Engine::Reply reply) : reply_(std::move(reply)) {}
+  OnceReply(OnceReply&& other) noexcept : reply_(std::exchange(other.reply_, nullptr)) {}
+  OnceReply& operator=(OnceReply&&) = delete;
+  ~OnceReply() {
+    if (reply_) reply_(Stopped());
+  }
+  void operator()(absl::StatusOr<core::Events> result) {
+    if (Engine::Reply reply = std::exchange(reply_, nullptr)) reply(std::move(result));
+  }
+
+ private:
+  Engine::Reply reply_;
+};
+
+}  // namespace
+
+absl::StatusOr<int64_t> AcquireLease(journal::Journal& journal,
+                                     const std::function<bool()>& stopped) {
+  std::string said;
+  while (!stopped()) {
+    const absl::StatusOr<int64_t> epoch = journal.Acquire();
+    if (epoch.ok() || epoch.status().code() != absl::StatusCode::kUnavailable) return epoch;
+    if (const std::string reason = ErrorReason(epoch.status()); reason != said) {
+      LogInfo("waiting for the lease", {{"cause", std::string(epoch.status().message())}});
+      said = reason;
+    }
+    absl::SleepFor(absl::Milliseconds(200));
+  }
+  return Stopped();
+}
+
+Engine::Engine(Deps deps, int64_t epoch, Recovered recovered)
+    : deps_(std::move(deps)),
+      epoch_(epoch),
+      stepper_(std::move(recovered.state),
+               std::move(recovered.snapshotter),
+               {.snapshot_lag_events = kSnapshotLagEvents}),
+      gate_(stepper_.state().seq) {
+  durable_ = stepper_.state().seq;
+  Post({{core::Role::kMaster, "master"}, core::StartMaster{}}, [](const auto&) {});
+  core_thread_ = std::thread([this] { CoreLoop(); });
+  journal_thread_ = std::thread([this] { JournalLoop(); });
+}
+
+Engine::~Engine() {
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+    give_up_ = deps_.clock.Now() + kStopPatience;
+  }
+  core_wake_.NotifyAll();
+  journal_wake_.NotifyAll();
+  core_thread_.join();
+  journal_thread_.join();
+  // What never ran answers its callers as it goes, and so do the outputs that the gate still holds.
+  std::deque<Job> dropped;
+  MutexLock lock(mutex_);
+  dropped.swap(jobs_);
+}
+
+bool Engine::Enqueue(Job job) {
+  {
+    MutexLock lock(mutex_);
+    if (stopping_ || static_cast<int64_t>(jobs_.size()) >= kCommandsQueuedMax) return false;
+    jobs_.push_back(std::move(job));
+    queued_.store(static_cast<int64_t>(jobs_.size()), std::memory_order_relaxed);
+  }
+  core_wake_.NotifyOne();
+  return true;
+}
+
+void Engine::Post(core::Command command, Reply reply) {
+  Submit(std::move(command), std::nullopt, std::move(reply));
+}
+
+void Engine::Connect(core::Command connect, AgentReconciler::Send send, Reply reply) {
+  Submit(std::move(connect), std::move(send), std::move(reply));
+}
+
+void Engine::Submit(core::Command command, std::optional<AgentReconciler::Send> send, Reply reply) {
+  auto once = std::make_shared<OnceReply>(std::move(reply));
+  const bool queued =
+      Enqueue([this, command = std::move(command), send = std::move(send), once]() mutable {
+        RunCommand(command, std::move(send), [once](absl::StatusOr<core::Events> result) {
+          (*once)(std::move(result));
+        });
+      });
+  if (!queued) {
+    (*once)(Error(absl::StatusCode::kResourceExhausted,
+                  "MASTER_BUSY",
+                  StrCat(kCommandsQueuedMax, " commands wait for the master"),
+                  "try again in a moment"));
+  }
+}
+
+void Engine::Heartbeat(const AgentId& agent, int64_t session, int64_t generation) {
+  Enqueue([this, agent, session, generation] {
+    EmitAll(reconciler_.OnHeartbeat(stepper_.state(), agent, session, generation));
+  });
+}
+
+bool Engine::Read(Query query) {
+  return Enqueue([this, query = std::move(query)]() mutable { Emit(query(stepper_.state())); });
+}
+
+void Engine::RunCommand(const core::Command& command,
+                        std::optional<AgentReconciler::Send> send,
+                        Reply reply) {
+  absl::StatusOr<core::Events> result = stepper_.Run(command, deps_.clock.Now());
+  if (send.has_value() && result.ok()) {
+    const auto& connected = std::get<core::AgentConnected>(result->front());
+    reconciler_.Attach(connected.id, connected.session, *std::move(send));
+  }
+  if (const auto* gone = std::get_if<core::DisconnectAgent>(&command.body)) {
+    reconciler_.Detach(gone->id, gone->session);
+  }
+  Emit([reply = std::move(reply), result = std::move(result)]() mutable {
+    reply(std::move(result));
+  });
+}
+
+void Engine::Emit(OutputGate::Output output) {
+  outputs_.emplace_back(stepper_.state().seq, std::move(output));
+}
+
+void Engine::EmitAll(std::vector<AgentReconciler::Delivery> deliveries) {
+  for (AgentReconciler::Delivery& delivery : deliveries) {
+    Emit([delivery = std::move(delivery)] { delivery.send(delivery.set); });
+  }
+}
+
+void Engine::CoreLoop() {
+  while (true) {
+    std::deque<Job> jobs = NextJobs();
+    {
+      MutexLock lock(mutex_);
+      if (stopping_ && jobs.empty()) break;
+    }
+    Turn(std::move(jobs));
+  }
+  MutexLock lock(mutex_);
+  core_done_ = true;
+  journal_wake_.NotifyAll();
+}
+
+// Waits for something to do: commands, a deadline, or a second gone by. While too much is not
+// durable yet it waits for that instead.
+std::deque<Engine::Job> Engine::NextJobs() {
+  const absl::Duration until_due = core::NextDeadline(stepper_.state()) - deps_.clock.Now();
+  const absl::Duration patience = std::clamp(until_due, absl::ZeroDuration(), kIdleTurn);
+  MutexLock lock(mutex_);
+  if (jobs_.empty() && !stopping_) core_wake_.WaitFor(mutex_, patience);
+  while (commits_.events() > kEventsUncommittedMax && !stopping_) core_wake_.Wait(mutex_);
+  std::deque<Job> jobs;
+  while (!jobs_.empty() && static_cast<int64_t>(jobs.size()) < kCommandsPerTurnMax) {
+    jobs.push_back(std::move(jobs_.front()));
+    jobs_.pop_front();
+  }
+  queued_.store(static_cast<int64_t>(jobs_.size()), std::memory_order_relaxed);
+  return jobs;
+}
+
+void Engine::Turn(std::deque<Job> jobs) {
+  for (Job& job : jobs) job();
+  const absl::Time now = deps_.clock.Now();
+  stepper_.RunDue(now);
+  const absl::Status scheduled = stepper_.Schedule(now);
+  if (!scheduled.ok())
+    LogError("the scheduler made a bad plan", {{"cause", std::string(scheduled.message())}});
+  EmitAll(reconciler_.Collect(stepper_.state(), stepper_.TakeTouchedAgents()));
+  deps_.probe.OnTurn(static_cast<int64_t>(jobs.size()), deps_.clock.Now() - now);
+  Publish(stepper_.Seal());
+}
+
+void Engine::Publish(std::optional<journal::Batch> batch) {
+  std::vector<OutputGate::Output> at_once;
+  {
+    MutexLock lock(mutex_);
+    if (batch.has_value()) commits_.Push(*std::move(batch));
+    for (auto& [seq, output] : outputs_) {
+      if (auto now = gate_.Hold(seq, std::move(output))) at_once.push_back(*std::move(now));
+    }
+  }
+  outputs_.clear();
+  journal_wake_.NotifyOne();
+  for (OutputGate::Output& output : at_once) output();
+}
+
+void Engine::JournalLoop() {
+  absl::Time renewed = deps_.clock.Now();
+  while (true) {
+    std::optional<journal::Batch> batch = NextBatch();
+    absl::Status status;
+    if (batch.has_value()) {
+      status = Commit(*batch);
+    } else {
+      MutexLock lock(mutex_);
+      if (core_done_ && commits_.empty()) return;
+    }
+    if (status.ok() && deps_.clock.Now() - renewed >= kRenewEvery) {
+      status = deps_.journal.Renew();
+      renewed = deps_.clock.Now();
+      if (status.code() == absl::StatusCode::kUnavailable) status = absl::OkStatus();  // next time
+    }
+    if (status.code() == absl::StatusCode::kCancelled) return;
+    if (!status.ok()) return Fatal(status);
+  }
+}
+
+std::optional<journal::Batch> Engine::NextBatch() {
+  MutexLock lock(mutex_);
+  if (commits_.empty() && !core_done_) journal_wake_.WaitFor(mutex_, kRenewEvery);
+  return commits_.Pop();
+}
+
+// Until the batch is durable, however long that takes. kCancelled: the engine is stopping and the
+// store does not answer.
+absl::Status Engine::Commit(const journal::Batch& batch) {
+  const absl::Time begun = deps_.clock.Now();
+  absl::Duration pause = kCommitRetryMin;
+  absl::Status status = deps_.journal.Append(batch);
+  while (!status.ok()) {
+    if (status.code() != absl::StatusCode::kUnavailable &&
+        status.code() != absl::StatusCode::kUnknown) {
+      return status;
+    }
+    if (pause == kCommitRetryMin)
+      LogWarning("a commit failed", {{"cause", std::string(status.message())}});
+    deps_.probe.OnCommitRetry();
+    if (!Pause(pause)) return absl::CancelledError("stopping");
+    pause = std::min(pause * 2, kCommitRetryMax);
+    if (status.code() == absl::StatusCode::kUnknown) {
+      const absl::StatusOr<bool> durable = deps_.journal.IsDurable(batch);
+      if (durable.ok() && *durable) break;
+      if (!durable.ok()) {
+        const bool again = durable.status().code() == absl::StatusCode::kUnavailable;
+        if (!again) return durable.status();
+        continue;  // still unknown
+      }
+    }
+    status = deps_.journal.Append(batch);
+  }
+  if (pause != kCommitRetryMin) LogInfo("commits go on");
+  deps_.probe.OnCommit(static_cast<int64_t>(batch.events.size()), deps_.clock.Now() - begun);
+  std::vector<OutputGate::Output> released;
+  {
+    MutexLock lock(mutex_);
+    commits_.Committed(batch);
+    released = gate_.Release(batch.last_seq());
+  }
+  durable_.store(batch.last_seq(), std::memory_order_relaxed);
+  core_wake_.NotifyOne();
+  for (OutputGate::Output& output : released) output();
+  return absl::OkStatus();
+}
+
+// False when the engine stops and has waited long enough.
+bool Engine::Pause(absl::Duration duration) {
+  MutexLock lock(mutex_);
+  const absl::Time until = deps_.clock.Now() + duration;
+  while (deps_.clock.Now() < until) {
+    if (deps_.clock.Now() >= give_up_) return false;
+    journal_wake_.WaitFor(mutex_, std::min(until, give_up_) - deps_.clock.Now());
+  }
+  return true;
+}
+
+void Engine::Fatal(const absl::Status& status) {
+  LogError("the master can't go on", {{"cause", std::string(status.message())}});
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+  }
+  core_wake_.NotifyAll();
+  deps_.on_fatal(status);
+}
+
+}  // namespace det::engine

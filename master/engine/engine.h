@@ -1,0 +1,121 @@
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
+
+#include "common/base/mutex.h"
+#include "common/clock/clock.h"
+#include "master/engine/agent_reconciler.h"
+#include "master/engine/commit_queue.h"
+#include "master/engine/output_gate.h"
+#include "master/engine/probe.h"
+#include "master/engine/recovery.h"
+#include "master/engine/stepper.h"
+
+namespace det::engine {
+
+// The one writer: a core thread that runs commands in order and schedules, and a journal thread
+// that commits what they led to. Callers hear nothing before its cause is durable.
+class Engine {
+ public:
+  // Called once, on the journal thread or on a thread of the engine; must not block.
+  using Reply = absl::AnyInvocable<void(absl::StatusOr<core::Events>)>;
+  // Runs on the core thread and gives back what to do once everything it saw is durable.
+  using Query = absl::AnyInvocable<OutputGate::Output(const core::State&)>;
+
+  struct Deps {
+    journal::Journal& journal;
+    const Clock& clock;
+    Probe& probe;
+    // The lease was taken, or the journal contradicts us: the process must end. Called once, on the
+    // journal thread.
+    std::function<void(absl::Status)> on_fatal;
+  };
+
+  // With the lease held and the state recovered.
+  Engine(Deps deps, int64_t epoch, Recovered recovered);
+  // Commits what is under way, if the store allows it within a second; then answers what waits with
+  // kUnavailable.
+  ~Engine();
+
+  // Any thread. When the queue is full the reply is RESOURCE_EXHAUSTED at once; when the engine
+  // ends before the answer, kUnavailable.
+  void Post(core::Command command, Reply reply);
+
+  // As Post of `connect`; the agent's desired sets then go to `send` until another session of it
+  // begins or DisconnectAgent is posted.
+  void Connect(core::Command connect, AgentReconciler::Send send, Reply reply);
+
+  // The agent follows this generation: it is sent the current set if that is newer.
+  void Heartbeat(const AgentId& agent, int64_t session, int64_t generation);
+
+  // A read of live state. False when the queue is full.
+  bool Read(Query query);
+
+  int64_t epoch() const { return epoch_; }
+  // Commands waiting; any thread.
+  int64_t queued() const { return queued_.load(std::memory_order_relaxed); }
+  int64_t durable_seq() const { return durable_.load(std::memory_order_relaxed); }
+
+ private:
+  using Job = absl::AnyInvocable<void()>;  // on the core thread
+  using Output = std::pair<int64_t, OutputGate::Output>;
+
+  bool Enqueue(Job job);
+  void Submit(core::Command command, std::optional<AgentReconciler::Send> send, Reply reply);
+  void RunCommand(const core::Command& command,
+                  std::optional<AgentReconciler::Send> send,
+                  Reply reply);
+  void Emit(OutputGate::Output output);
+  void EmitAll(std::vector<AgentReconciler::Delivery> deliveries);
+
+  void CoreLoop();
+  std::deque<Job> NextJobs();
+  void Turn(std::deque<Job> jobs);
+  void Publish(std::optional<journal::Batch> batch);
+
+  void JournalLoop();
+  std::optional<journal::Batch> NextBatch();
+  absl::Status Commit(const journal::Batch& batch);
+  bool Pause(absl::Duration duration);
+  void Fatal(const absl::Status& status);
+
+  Deps deps_;
+  const int64_t epoch_;
+
+  // The core thread's own.
+  Stepper stepper_;
+  AgentReconciler reconciler_;
+  std::vector<Output> outputs_;
+
+  Mutex mutex_;
+  CondVar core_wake_;
+  CondVar journal_wake_;
+  std::deque<Job> jobs_ ABSL_GUARDED_BY(mutex_);
+  OutputGate gate_ ABSL_GUARDED_BY(mutex_);
+  CommitQueue commits_ ABSL_GUARDED_BY(mutex_);
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;  // no more jobs
+  bool core_done_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Time give_up_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteFuture();
+
+  std::atomic<int64_t> queued_{0};
+  std::atomic<int64_t> durable_{0};
+  std::thread core_thread_;
+  std::thread journal_thread_;
+};
+
+// Takes the lease, waiting while another master holds it (a hot standby), until `stopped` says to
+// give up.
+absl::StatusOr<int64_t> AcquireLease(journal::Journal& journal,
+                                     const std::function<bool()>& stopped);
+
+}  // namespace det::engine

@@ -1,0 +1,275 @@
+#include "master/ingest/batch_writer.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "common/base/overload.h"
+#include "common/base/strings.h"
+#include "common/pg/pg.h"
+#include "master/ingest/limits.h"
+
+namespace det::ingest {
+namespace {
+
+struct StreamKey {
+  int64_t allocation = 0;
+  int64_t rank = 0;
+  int64_t stream = 0;
+  auto operator<=>(const StreamKey&) const = default;
+};
+
+StreamKey KeyOf(const Shipment& shipment) {
+  return {shipment.allocation.value(), shipment.rank, shipment.stream};
+}
+
+// What the transaction knows of the streams that it touches.
+class Streams {
+ public:
+  // Locks the rows in one order, so that writers never wait for each other in a circle.
+  void Lock(pqxx::work& tx, const std::vector<const Shipment*>& shipments) {
+    for (const Shipment* shipment : shipments) high_.emplace(KeyOf(*shipment), 0);
+    std::vector<int64_t> allocations, ranks, streams;
+    for (const auto& [key, high] : high_) {
+      allocations.push_back(key.allocation);
+      ranks.push_back(key.rank);
+      streams.push_back(key.stream);
+    }
+    const pqxx::result rows = tx.exec_params(
+        "INSERT INTO streams (allocation_id, rank, stream, high_seq) "
+        "SELECT a, r, s, 0 FROM unnest($1::bigint[], $2::integer[], $3::integer[]) AS k(a, r, s) "
+        "ON CONFLICT (allocation_id, rank, stream) DO UPDATE SET high_seq = streams.high_seq "
+        "RETURNING allocation_id, rank, stream, high_seq",
+        pg::ArrayOf(allocations),
+        pg::ArrayOf(ranks),
+        pg::ArrayOf(streams));
+    for (const auto& row : rows) {
+      high_[{row[0].as<int64_t>(), row[1].as<int64_t>(), row[2].as<int64_t>()}] =
+          row[3].as<int64_t>();
+    }
+    before_ = high_;
+    LoadRuns(tx, allocations);
+  }
+
+  // Logs may follow the end of their run; nothing may follow a run that was given up, whose copy
+  // may still be writing somewhere.
+  bool Refuses(const Shipment& shipment) const {
+    const auto owner = agents_.find(shipment.allocation.value());
+    if (owner == agents_.end() || owner->second != shipment.agent.value()) return true;
+    const auto it = ended_.find(shipment.allocation.value());
+    if (it == ended_.end()) return false;
+    return it->second || shipment.stream != kLogStream;
+  }
+
+  int64_t& High(const Shipment& shipment) { return high_[KeyOf(shipment)]; }
+
+  void Store(pqxx::work& tx) const {
+    std::vector<int64_t> allocations, ranks, streams, highs;
+    for (const auto& [key, high] : high_) {
+      if (before_.at(key) == high) continue;
+      allocations.push_back(key.allocation);
+      ranks.push_back(key.rank);
+      streams.push_back(key.stream);
+      highs.push_back(high);
+    }
+    if (highs.empty()) return;
+    tx.exec_params(
+        "UPDATE streams SET high_seq = k.h "
+        "FROM unnest($1::bigint[], $2::integer[], $3::integer[], $4::bigint[]) AS k(a, r, s, h) "
+        "WHERE allocation_id = k.a AND rank = k.r AND stream = k.s",
+        pg::ArrayOf(allocations),
+        pg::ArrayOf(ranks),
+        pg::ArrayOf(streams),
+        pg::ArrayOf(highs));
+  }
+
+ private:
+  // Runs that are over, and whether they were given up; one that the store never heard of counts
+  // too.
+  void LoadRuns(pqxx::work& tx, const std::vector<int64_t>& allocations) {
+    const pqxx::result rows = tx.exec_params(
+        "SELECT k.a, a.id IS NULL OR a.exit_kind IS NOT DISTINCT FROM 'LOST' "
+        "FROM unnest($1::bigint[]) AS k(a) LEFT JOIN allocations a ON a.id = k.a "
+        "WHERE a.id IS NULL OR a.ended_at IS NOT NULL",
+        pg::ArrayOf(allocations));
+    for (const auto& row : rows) ended_[row[0].as<int64_t>()] = row[1].as<bool>();
+  }
+
+  std::map<StreamKey, int64_t> high_;
+  std::map<StreamKey, int64_t> before_;
+  std::map<int64_t, std::string> agents_;
+  std::map<int64_t, bool> ended_;  // given up?
+};
+
+// The latest of what a trial says of itself.
+struct Live {
+  std::optional<double> progress;
+  std::optional<std::string> training;
+  int64_t training_steps = 0;
+};
+
+struct Accepted {
+  std::vector<std::pair<const Shipment*, const Report*>> reports;
+  std::vector<std::pair<const Shipment*, const LogRecord*>> logs;
+  std::map<TrialId, Live> live;
+};
+
+void Note(const Shipment& shipment, const Report& report, Accepted* accepted) {
+  if (const auto* progress = std::get_if<Progress>(&report.body)) {
+    accepted->live[shipment.trial].progress = progress->fraction;
+  } else if (const auto* metrics = std::get_if<Metrics>(&report.body)) {
+    accepted->reports.emplace_back(&shipment, &report);
+    if (metrics->group != "training") return;
+    Live& live = accepted->live[shipment.trial];
+    live.training = metrics->values.ToJson();
+    live.training_steps = metrics->steps_completed;
+  }
+}
+
+// Takes what is new and in order. A gap in the reports ends the shipment: the sender goes back.
+// Gaps in the log are what its records say was dropped.
+void Accept(const Shipment& shipment, int64_t& high, Accepted* accepted) {
+  for (const Report& report : shipment.reports) {
+    if (report.id.seq <= high) continue;
+    // Reports read from the log are numbered by their line: they have gaps by nature.
+    if (shipment.stream == kRelayStream && report.id.seq != high + 1) break;
+    Note(shipment, report, accepted);
+    high = report.id.seq;
+  }
+  for (const LogRecord& record : shipment.logs) {
+    if (record.seq <= high) continue;
+    accepted->logs.emplace_back(&shipment, &record);
+    high = record.seq;
+  }
+}
+
+void CopyMetrics(pqxx::work& tx, const Accepted& accepted, const std::string& now) {
+  if (accepted.reports.empty()) return;
+  pqxx::stream_to out(tx,
+                      "metrics",
+                      std::vector<std::string>{"trial_id",
+                                               "allocation_id",
+                                               "stream",
+                                               "seq",
+                                               "grp",
+                                               "name",
+                                               "steps",
+                                               "value",
+                                               "other",
+                                               "at",
+                                               "received_at"});
+  for (const auto& [shipment, report] : accepted.reports) {
+    const auto& metrics = std::get<Metrics>(report->body);
+    const std::string at = pg::Timestamp(report->at);
+    for (const auto& [name, value] : metrics.values.as_object()) {
+      std::optional<std::string> number;
+      std::optional<std::string> other;
+      const bool word =
+          value.is_string() && (value.as_string() == "NaN" || value.as_string() == "Infinity" ||
+                                value.as_string() == "-Infinity");
+      if (value.is_number()) {
+        number = FormatDouble(value.as_number());
+      } else if (word) {
+        number = value.as_string();
+      } else {
+        other = value.ToJson();
+      }
+      out << std::make_tuple(shipment->trial.value(),
+                             shipment->allocation.value(),
+                             shipment->stream,
+                             report->id.seq,
+                             metrics.group,
+                             name,
+                             metrics.steps_completed,
+                             number.has_value() ? number->c_str() : nullptr,
+                             other.has_value() ? other->c_str() : nullptr,
+                             at,
+                             now);
+    }
+  }
+  out.complete();
+}
+
+void CopyLogs(pqxx::work& tx, const Accepted& accepted, const std::string& now) {
+  if (accepted.logs.empty()) return;
+  pqxx::stream_to out(tx,
+                      "task_logs",
+                      std::vector<std::string>{"trial_id",
+                                               "allocation_id",
+                                               "rank",
+                                               "seq",
+                                               "source",
+                                               "partial",
+                                               "dropped",
+                                               "line",
+                                               "at",
+                                               "received_at"});
+  for (const auto& [shipment, record] : accepted.logs) {
+    out << std::make_tuple(shipment->trial.value(),
+                           shipment->allocation.value(),
+                           shipment->rank,
+                           record->seq,
+                           static_cast<int>(record->source),
+                           record->partial,
+                           record->dropped,
+                           pg::ToBytea(record->text),
+                           pg::Timestamp(record->at),
+                           now);
+  }
+  out.complete();
+}
+
+void StoreLive(pqxx::work& tx, const std::map<TrialId, Live>& all) {
+  for (const auto& [trial, live] : all) {
+    tx.exec_params(
+        "INSERT INTO trial_live (trial_id, progress, training, training_steps) "
+        "VALUES ($1, coalesce($2, 0), $3::jsonb, $4) ON CONFLICT (trial_id) DO UPDATE SET "
+        "progress = coalesce($2, trial_live.progress), "
+        "training = coalesce($3::jsonb, trial_live.training), "
+        "training_steps = CASE WHEN $3 IS NULL THEN trial_live.training_steps ELSE $4 END, "
+        "updated_at = now()",
+        trial.value(),
+        live.progress.has_value() ? FormatDouble(*live.progress).c_str() : nullptr,
+        live.training.has_value() ? live.training->c_str() : nullptr,
+        live.training_steps);
+  }
+}
+
+}  // namespace
+
+BatchWriter::BatchWriter(const std::string& conninfo, int64_t epoch)
+    : connection_(std::make_unique<pg::Connection>(conninfo)), epoch_(epoch) {
+  connection_->OnConnect([](pqxx::connection& c) {
+    const auto life = std::to_string(absl::ToInt64Milliseconds(kStatementLife));
+    c.set_variable("statement_timeout", life);
+    c.set_variable("idle_in_transaction_session_timeout", life);
+  });
+}
+
+BatchWriter::~BatchWriter() = default;
+
+absl::Status BatchWriter::Write(const std::vector<const Shipment*>& shipments,
+                                std::vector<Stored>* stored) {
+  return connection_->Transact([&](pqxx::work& tx) {
+    stored->clear();
+    tx.exec_params("SELECT det_fence($1)", epoch_);
+    const auto now = tx.exec1("SELECT now()")[0].as<std::string>();
+    Streams streams;
+    streams.Lock(tx, shipments);
+    Accepted accepted;
+    for (const Shipment* shipment : shipments) {
+      Stored result{.ended = streams.Refuses(*shipment)};
+      int64_t& high = streams.High(*shipment);
+      if (!result.ended) Accept(*shipment, high, &accepted);
+      result.high = high;
+      stored->push_back(result);
+    }
+    CopyMetrics(tx, accepted, now);
+    CopyLogs(tx, accepted, now);
+    StoreLive(tx, accepted.live);
+    streams.Store(tx);
+  });
+}
+
+}  // namespace det::ingest

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+
+#include "common/base/ids.h"
+#include "master/ingest/log_record.h"
+#include "master/ingest/report.h"
+
+namespace det::pg {
+class Connection;
+}
+
+namespace det::ingest {
+
+// Streams of an allocation: what numbers its records.
+inline constexpr int64_t kRelayStream = 0;      // reports through the relay
+inline constexpr int64_t kLogStream = 1;        // log records
+inline constexpr int64_t kLogReportStream = 2;  // reports read from the log
+
+// Records of one stream, in order.
+struct Shipment {
+  AgentId agent;
+  AllocationId allocation;
+  TrialId trial;
+  int64_t rank = 0;
+  int64_t stream = 0;
+  std::vector<Report> reports;  // of streams 0 and 2
+  std::vector<LogRecord> logs;  // of stream 1
+};
+
+// What became of a shipment.
+struct Stored {
+  int64_t high = 0;    // the stream is stored up to here
+  bool ended = false;  // the run is over: everything was refused
+};
+
+// Writes shipments with COPY, each commit exactly once: the streams' watermarks are locked,
+// compared and advanced in the transaction that stores the rows. One thread.
+class BatchWriter {
+ public:
+  BatchWriter(const std::string& conninfo, int64_t epoch);
+  ~BatchWriter();
+
+  // One transaction for all. `stored` gets one entry a shipment. kUnavailable and kUnknown: try the
+  // same again. kAborted: the lease was taken. Anything else: some row can't be stored.
+  absl::Status Write(const std::vector<const Shipment*>& shipments, std::vector<Stored>* stored);
+
+ private:
+  std::unique_ptr<pg::Connection> connection_;
+  const int64_t epoch_;
+};
+
+}  // namespace det::ingest

@@ -1,0 +1,209 @@
+#include "master/ingest/ingestor.h"
+
+#include <algorithm>
+
+#include "common/base/hash.h"
+#include "common/base/overload.h"
+#include "common/base/status.h"
+#include "common/log/log.h"
+#include "master/ingest/limits.h"
+
+namespace det::ingest {
+namespace {
+
+int64_t BytesOf(const Shipment& shipment) {
+  int64_t bytes = 200;
+  for (const LogRecord& record : shipment.logs)
+    bytes += 100 + static_cast<int64_t>(record.text.size());
+  for (const Report& report : shipment.reports) {
+    bytes += std::visit(
+        overloaded{
+            [](const Metrics& m) {
+              return 200 + 100 * static_cast<int64_t>(m.values.as_object().size());
+            },
+            [](const Checkpoint& c) { return 500 + static_cast<int64_t>(c.uuid.size()); },
+            [](const auto&) { return int64_t{100}; },
+        },
+        report.body);
+  }
+  return bytes;
+}
+
+int64_t RowsOf(const Shipment& shipment) {
+  int64_t rows = static_cast<int64_t>(shipment.logs.size());
+  for (const Report& report : shipment.reports) {
+    const auto* metrics = std::get_if<Metrics>(&report.body);
+    if (metrics != nullptr) rows += static_cast<int64_t>(metrics->values.as_object().size());
+  }
+  return rows;
+}
+
+bool IsTransient(const absl::Status& status) {
+  return status.code() == absl::StatusCode::kUnavailable ||
+         status.code() == absl::StatusCode::kUnknown ||
+         status.code() == absl::StatusCode::kResourceExhausted;
+}
+
+}  // namespace
+
+Ingestor::Ingestor(Deps deps, int writers) : deps_(std::move(deps)) {
+  for (int i = 0; i < writers; ++i) {
+    writers_.push_back(std::make_unique<Writer>());
+    Writer& writer = *writers_.back();
+    writer.thread = std::thread([this, &writer] { Loop(writer); });
+  }
+}
+
+Ingestor::~Ingestor() {
+  for (auto& writer : writers_) {
+    MutexLock lock(writer->mutex);
+    writer->stopping = true;
+    writer->wake.NotifyAll();
+  }
+  for (auto& writer : writers_) writer->thread.join();
+}
+
+bool Ingestor::Offer(Shipment shipment, Ack ack, std::function<void()> on_room) {
+  const int64_t bytes = BytesOf(shipment);
+  {
+    MutexLock lock(room_mutex_);
+    if (queued_bytes_.load() >= kQueuedBytesMax) {
+      waiting_for_room_.push_back(std::move(on_room));
+      return false;
+    }
+    queued_bytes_ += bytes;
+  }
+  // All streams of an allocation go to one writer: their order holds, and writers lock different
+  // rows.
+  Writer& writer =
+      *writers_[Mix64(static_cast<uint64_t>(shipment.allocation.value())) % writers_.size()];
+  MutexLock lock(writer.mutex);
+  writer.queue.push_back({std::move(shipment), std::move(ack), bytes});
+  writer.wake.NotifyOne();
+  return true;
+}
+
+void Ingestor::MakeRoom(int64_t bytes) {
+  std::vector<std::function<void()>> woken;
+  {
+    MutexLock lock(room_mutex_);
+    queued_bytes_ -= bytes;
+    if (queued_bytes_.load() < kQueuedBytesMax) woken.swap(waiting_for_room_);
+  }
+  for (auto& wake : woken) wake();
+}
+
+void Ingestor::Loop(Writer& writer) {
+  BatchWriter out(deps_.conninfo, deps_.engine.epoch());
+  while (true) {
+    std::vector<Item> items = Next(writer);
+    if (items.empty() || !Store(writer, out, std::move(items))) return;
+  }
+}
+
+// What waits, up to a commit's worth; empty when it is time to end.
+std::vector<Ingestor::Item> Ingestor::Next(Writer& writer) {
+  MutexLock lock(writer.mutex);
+  while (writer.queue.empty() && !writer.stopping) writer.wake.Wait(writer.mutex);
+  std::vector<Item> items;
+  if (writer.stopping) return items;
+  int64_t rows = 0;
+  while (!writer.queue.empty() && rows < kRowsPerCommitMax) {
+    rows += RowsOf(writer.queue.front().shipment);
+    items.push_back(std::move(writer.queue.front()));
+    writer.queue.pop_front();
+  }
+  return items;
+}
+
+// False when it is time to end.
+bool Ingestor::Store(Writer& writer, BatchWriter& out, std::vector<Item> items) {
+  std::vector<const Shipment*> shipments;
+  for (const Item& item : items) shipments.push_back(&item.shipment);
+  std::vector<Stored> stored;
+  absl::Duration pause = kRetryMin;
+  absl::Status status = out.Write(shipments, &stored);
+  while (IsTransient(status)) {
+    if (pause == kRetryMin)
+      LogWarning("ingest can't write", {{"cause", std::string(status.message())}});
+    ++totals_.retries;
+    {
+      MutexLock lock(writer.mutex);
+      if (!writer.stopping) writer.wake.WaitFor(writer.mutex, pause);
+      if (writer.stopping) return false;
+    }
+    pause = std::min(pause * 2, kRetryMax);
+    status = out.Write(shipments, &stored);
+  }
+  if (status.code() == absl::StatusCode::kAborted) {
+    deps_.on_fatal(status);
+    return false;
+  }
+  if (!status.ok()) {
+    StoreOneByOne(out, std::move(items));
+    return true;
+  }
+  for (size_t i = 0; i < items.size(); ++i) Finish(std::move(items[i]), stored[i]);
+  return true;
+}
+
+// Some row can't be stored at all: it must not hold up the others for ever. It is given up, said
+// so, and acknowledged.
+void Ingestor::StoreOneByOne(BatchWriter& out, std::vector<Item> items) {
+  for (Item& item : items) {
+    std::vector<Stored> stored;
+    const absl::Status status = out.Write({&item.shipment}, &stored);
+    if (status.ok()) {
+      Finish(std::move(item), stored[0]);
+      continue;
+    }
+    if (IsTransient(status)) {
+      item.ack(status);
+      MakeRoom(item.bytes);
+      continue;
+    }
+    LogError("records were refused by the store",
+             {{"allocation", item.shipment.allocation.ToString()},
+              {"cause", std::string(status.message())}});
+    Finish(std::move(item), {.high = INT64_MAX, .ended = true});
+  }
+}
+
+// Posts what the core must hear. The stream is acknowledged record by record as the answers come,
+// which is in order: the core answers in the order of its commands.
+void Ingestor::Finish(Item item, const Stored& stored) {
+  totals_.metric_rows += RowsOf(item.shipment) - static_cast<int64_t>(item.shipment.logs.size());
+  totals_.log_rows += static_cast<int64_t>(item.shipment.logs.size());
+  if (stored.ended) ++totals_.refused;
+  const auto ack = std::make_shared<Ack>(std::move(item.ack));
+  int64_t last = 0;
+  int64_t posted = 0;
+  for (const LogRecord& record : item.shipment.logs) last = std::max(last, record.seq);
+  for (const Report& report : item.shipment.reports) {
+    if (!stored.ended && report.id.seq > stored.high) break;
+    last = std::max(last, report.id.seq);
+    const auto command = stored.ended ? std::nullopt : CommandFor(item.shipment.agent, report);
+    if (!command.has_value()) continue;
+    posted = report.id.seq;
+    deps_.engine.Post(*command, [ack, seq = report.id.seq](absl::StatusOr<core::Events> result) {
+      // A refusal is an answer too; only what never reached the core is sent again.
+      const absl::StatusCode code = result.status().code();
+      if (code == absl::StatusCode::kUnavailable || code == absl::StatusCode::kResourceExhausted)
+        return;
+      (*ack)(seq);
+    });
+  }
+  if (last > posted) {
+    if (posted == 0) {
+      (*ack)(last);
+    } else {
+      // Behind the commands before it.
+      const bool queued = deps_.engine.Read(
+          [ack, last](const core::State&) { return [ack, last] { (*ack)(last); }; });
+      if (!queued) (*ack)(absl::UnavailableError("the master is busy"));
+    }
+  }
+  MakeRoom(item.bytes);
+}
+
+}  // namespace det::ingest

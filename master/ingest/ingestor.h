@@ -1,0 +1,80 @@
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+
+#include "common/base/mutex.h"
+#include "master/engine/engine.h"
+#include "master/ingest/batch_writer.h"
+
+namespace det::ingest {
+
+// The data plane's way into the store: shipments are written in batches by a few threads, what the
+// core must hear is posted to it, and a stream is acknowledged up to the last record for which both
+// are durable. Any thread.
+class Ingestor {
+ public:
+  // Everything of the stream up to this is durable. An error: it has to be sent again, and so has
+  // all that was sent after it on the same connection, whose later acknowledgements don't count.
+  // Called on a thread of the engine or of this.
+  using Ack = std::function<void(absl::StatusOr<int64_t> seq)>;
+
+  struct Deps {
+    std::string conninfo;
+    engine::Engine& engine;
+    std::function<void(absl::Status)> on_fatal;  // the lease was taken
+  };
+  struct Totals {
+    std::atomic<int64_t> metric_rows{0};
+    std::atomic<int64_t> log_rows{0};
+    std::atomic<int64_t> refused{0};  // shipments of runs that were over
+    std::atomic<int64_t> retries{0};
+  };
+
+  explicit Ingestor(Deps deps, int writers = 2);
+  ~Ingestor();
+
+  // Queues the shipment; of one stream in the order of the calls. False when the queue is full:
+  // nothing was taken, and `on_room` is called once there is room.
+  bool Offer(Shipment shipment, Ack ack, std::function<void()> on_room);
+
+  const Totals& totals() const { return totals_; }
+  int64_t queued_bytes() const { return queued_bytes_.load(std::memory_order_relaxed); }
+
+ private:
+  struct Item {
+    Shipment shipment;
+    Ack ack;
+    int64_t bytes = 0;
+  };
+  struct Writer {
+    Mutex mutex;
+    CondVar wake;
+    std::deque<Item> queue ABSL_GUARDED_BY(mutex);
+    bool stopping ABSL_GUARDED_BY(mutex) = false;
+    std::thread thread;
+  };
+
+  void Loop(Writer& writer);
+  std::vector<Item> Next(Writer& writer);
+  bool Store(Writer& writer, BatchWriter& out, std::vector<Item> items);
+  void StoreOneByOne(BatchWriter& out, std::vector<Item> items);
+  void Finish(Item item, const Stored& stored);
+  void MakeRoom(int64_t bytes);
+
+  Deps deps_;
+  Totals totals_;
+  std::atomic<int64_t> queued_bytes_{0};
+  Mutex room_mutex_;
+  std::vector<std::function<void()>> waiting_for_room_ ABSL_GUARDED_BY(room_mutex_);
+  std::vector<std::unique_ptr<Writer>> writers_;
+};
+
+}  // namespace det::ingest

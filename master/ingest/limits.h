@@ -1,0 +1,20 @@
+#pragma once
+
+#include <cstdint>
+
+#include "absl/time/time.h"
+
+// Bounds and times of the data plane.
+namespace det::ingest {
+
+inline constexpr int64_t kQueuedBytesMax = 64 << 20;  // beyond it senders are not read from
+inline constexpr int64_t kRowsPerCommitMax = 20000;
+inline constexpr int64_t kMetricNameBytesMax = 512;
+inline constexpr int64_t kMetricsPerReportMax = 100000;  // names in one report
+inline constexpr int64_t kLogTextBytesMax = 64 << 10;    // of one record
+inline constexpr absl::Duration kRetryMin = absl::Milliseconds(20);
+inline constexpr absl::Duration kRetryMax = absl::Seconds(2);
+// A writer that was stopped in a transaction must not keep another master from taking over.
+inline constexpr absl::Duration kStatementLife = absl::Seconds(15);
+
+}  // namespace det::ingest

@@ -1,0 +1,169 @@
+#include <deque>
+#include <memory>
+#include <optional>
+
+#include "common/base/status.h"
+#include "det/agent/v1/agent.grpc.pb.h"
+#include "master/rpc/call.h"
+#include "master/rpc/convert_agent.h"
+#include "master/rpc/polling_writer.h"
+#include "master/rpc/services.h"
+
+namespace det::rpc {
+namespace {
+
+namespace pb = det::agent::v1;
+
+// The master's end of one agent's data stream. It reads the next message only when the last one was
+// taken: what the store can't keep up with waits at the agent.
+class Receiver : public grpc::ServerBidiReactor<pb::ShipRequest, pb::ShipReply>,
+                 public std::enable_shared_from_this<Receiver> {
+ public:
+  Receiver(const Deps& deps, AgentId agent) : deps_(deps), agent_(std::move(agent)) {}
+
+  void Begin() {
+    self_ = shared_from_this();
+    StartRead(&incoming_);
+  }
+
+  void OnReadDone(bool ok) override {
+    if (!ok) return Close(absl::OkStatus());
+    absl::StatusOr<ingest::Shipment> shipment = FromProto(agent_, std::move(incoming_));
+    if (!shipment.ok()) return Close(shipment.status());
+    Offer(*std::move(shipment));
+  }
+
+  void OnWriteDone(bool ok) override {
+    if (!ok) return Close(absl::OkStatus());
+    MutexLock lock(mutex_);
+    writing_ = false;
+    WriteNext();
+  }
+
+  void OnDone() override {
+    {
+      MutexLock lock(mutex_);
+      closed_ = true;
+    }
+    self_.reset();
+  }
+
+ private:
+  void Offer(ingest::Shipment shipment) {
+    const std::shared_ptr<Receiver> self = shared_from_this();
+    pb::ShipReply reply;
+    reply.set_allocation(shipment.allocation.value());
+    reply.set_rank(static_cast<int32_t>(shipment.rank));
+    reply.set_stream(static_cast<int32_t>(shipment.stream));
+    auto kept = std::make_shared<ingest::Shipment>(std::move(shipment));
+    const bool taken = deps_.ingestor.Offer(
+        *kept, [self, reply](absl::StatusOr<int64_t> seq) { self->Acknowledge(reply, std::move(seq)); },
+        [self, kept] { self->Offer(std::move(*kept)); });
+    if (!taken) return;
+    MutexLock lock(mutex_);
+    if (!closed_) StartRead(&incoming_);
+  }
+
+  void Acknowledge(pb::ShipReply reply, absl::StatusOr<int64_t> seq) {
+    MutexLock lock(mutex_);
+    // After a failure nothing more is acknowledged here: the agent comes back and sends it again.
+    if (closed_) return;
+    if (!seq.ok()) return CloseLocked(seq.status());
+    reply.set_seq(*seq);
+    unsent_.push_back(std::move(reply));
+    WriteNext();
+  }
+
+  void WriteNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (writing_ || closed_ || unsent_.empty()) return;
+    outgoing_ = std::move(unsent_.front());
+    unsent_.pop_front();
+    writing_ = true;
+    StartWrite(&outgoing_);
+  }
+
+  void Close(const absl::Status& status) {
+    MutexLock lock(mutex_);
+    CloseLocked(status);
+  }
+  void CloseLocked(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (closed_) return;
+    closed_ = true;
+    Finish(net::ToGrpc(status));
+  }
+
+  const Deps& deps_;
+  const AgentId agent_;
+  std::shared_ptr<Receiver> self_;
+  pb::ShipRequest incoming_;
+  pb::ShipReply outgoing_;
+  Mutex mutex_;
+  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
+  std::deque<pb::ShipReply> unsent_ ABSL_GUARDED_BY(mutex_);
+};
+
+class RefusedReceiver : public grpc::ServerBidiReactor<pb::ShipRequest, pb::ShipReply> {
+ public:
+  explicit RefusedReceiver(const absl::Status& status) { Finish(net::ToGrpc(status)); }
+  void OnDone() override { delete this; }
+};
+
+// Sends a context's chunks. The store is read a chunk a step, so a slow agent holds no thread.
+class ContextSender : public PollingWriter<pb::ContextChunk> {
+ public:
+  ContextSender(const Deps& deps, std::string sha256)
+      : PollingWriter(deps, absl::ZeroDuration()), deps_(deps), sha256_(std::move(sha256)) {}
+
+ private:
+  absl::StatusOr<Step> Next(pb::ContextChunk* chunk) override {
+    DET_ASSIGN_OR_RETURN(std::optional<std::string> data, deps_.contexts.Chunk(sha256_, next_));
+    if (!data.has_value()) return Step::kDone;
+    ++next_;
+    chunk->set_data(*std::move(data));
+    return Step::kWrite;
+  }
+
+  const Deps& deps_;
+  const std::string sha256_;
+  int64_t next_ = 0;
+};
+
+class AgentDataService final : public pb::AgentData::CallbackService {
+ public:
+  explicit AgentDataService(const Deps& deps) : deps_(deps) {}
+
+  grpc::ServerBidiReactor<pb::ShipRequest, pb::ShipReply>* Ship(
+      grpc::CallbackServerContext* context) override {
+    const absl::Status status = AuthenticateAgent(deps_, *context);
+    if (!status.ok()) return new RefusedReceiver(status);
+    const auto id = context->client_metadata().find("det-agent-id");
+    if (id == context->client_metadata().end()) {
+      return new RefusedReceiver(absl::InvalidArgumentError("the metadata det-agent-id is missing"));
+    }
+    auto receiver = std::make_shared<Receiver>(
+        deps_, AgentId(std::string(id->second.data(), id->second.size())));
+    receiver->Begin();
+    return receiver.get();
+  }
+
+  grpc::ServerWriteReactor<pb::ContextChunk>* FetchContext(
+      grpc::CallbackServerContext* context, const pb::FetchContextRequest* request) override {
+    const absl::Status status = AuthenticateAgent(deps_, *context);
+    if (!status.ok()) return new FailedWriter<pb::ContextChunk>(status);
+    auto sender = std::make_shared<ContextSender>(deps_, request->sha256());
+    sender->Begin();
+    return sender.get();
+  }
+
+ private:
+  const Deps& deps_;
+};
+
+}  // namespace
+
+std::unique_ptr<grpc::Service> MakeAgentDataService(const Deps& deps) {
+  return std::make_unique<AgentDataService>(deps);
+}
+
+}  // namespace det::rpc

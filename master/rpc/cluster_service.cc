@@ -1,0 +1,228 @@
+#include "det/api/v1/cluster.grpc.pb.h"
+#include "master/config/experiment_config.h"
+#include "master/core/explain.h"
+#include "master/rpc/call.h"
+#include "master/rpc/convert.h"
+#include "master/rpc/services.h"
+#include "master/searcher/hparams.h"
+#include "master/searcher/preview.h"
+#include "master/searcher/searcher.h"
+
+namespace det::rpc {
+namespace {
+
+namespace pb = det::api::v1;
+
+constexpr int kSamplesShown = 5;
+constexpr int64_t kHistoryMax = 20;
+
+absl::Status GetCluster(const Deps& deps, const core::Principal& principal,
+                        pb::GetClusterResponse* response) {
+  response->set_cluster_id(deps.cluster_id);
+  response->set_version(deps.version);
+  response->set_epoch(deps.engine.epoch());
+  response->set_started_unix_nanos(absl::ToUnixNanos(deps.started));
+  response->set_user(principal.name);
+  return ReadState(deps, [response](const core::State& state) {
+    int64_t agents = 0, slots = 0, free = 0;
+    for (const auto& [id, agent] : state.agents) agents += agent.connected ? 1 : 0;
+    for (const auto& [name, pool] : state.indexes.view.pools()) {
+      slots += pool.slots_total;
+      free += pool.slots_free;
+    }
+    response->set_agents(agents);
+    response->set_slots(slots);
+    response->set_slots_free(free);
+    response->set_experiments_live(static_cast<int64_t>(state.experiments.size()));
+  });
+}
+
+void PutAgent(const core::State& state, const core::Agent& agent, pb::Agent* out) {
+  out->set_id(agent.id.value());
+  out->set_pool(agent.pool);
+  out->set_version(agent.version);
+  out->set_address(agent.address);
+  out->set_state(agent.connected ? "CONNECTED" : agent.lost ? "LOST" : "AWAY");
+  out->set_since_unix_nanos(absl::ToUnixNanos(agent.since));
+  std::map<int, const core::Task*> holders;
+  if (const auto on = state.indexes.on_agent.find(agent.id); on != state.indexes.on_agent.end()) {
+    for (const auto& [id, task] : on->second) {
+      const core::Task* found = state.Find(task);
+      for (const int slot : found->allocation->slots) holders[slot] = found;
+    }
+  }
+  for (const core::Slot& slot : agent.slots) {
+    pb::Slot* s = out->add_slots();
+    s->set_index(slot.index);
+    s->set_kind(slot.kind);
+    s->set_name(slot.name);
+    if (const auto holder = holders.find(slot.index); holder != holders.end()) {
+      s->set_trial(holder->second->trial.value());
+      s->set_allocation(holder->second->allocation->id.value());
+    }
+  }
+}
+
+void PutJob(const core::State& state, const core::Experiment& experiment, pb::Job* job) {
+  job->set_experiment(experiment.id.value());
+  job->set_name(experiment.spec->name);
+  job->set_owner(experiment.owner);
+  job->set_pool(experiment.spec->resources.resource_pool);
+  job->set_priority(experiment.spec->resources.priority);
+  job->set_state(std::string(core::Name(experiment.state)));
+  job->set_submitted_unix_nanos(absl::ToUnixNanos(experiment.created_at));
+  int64_t held = 0, waiting = 0;
+  for (const auto& [request, id] : experiment.open_trials) {
+    const core::Trial* trial = state.Find(id);
+    const core::Task* task = trial == nullptr ? nullptr : state.Find(trial->task);
+    if (task == nullptr) continue;
+    if (task->state == core::TaskState::kAllocated) held += task->request.slots;
+    if (task->state == core::TaskState::kQueued) waiting += task->request.slots;
+  }
+  job->set_slots_held(held);
+  job->set_slots_waiting(waiting);
+}
+
+absl::Status ListJobs(const Deps& deps, pb::ListJobsResponse* response) {
+  return ReadState(deps, [response](const core::State& state) {
+    std::vector<const core::Experiment*> jobs;
+    for (const auto& [id, experiment] : state.experiments) jobs.push_back(&experiment);
+    std::sort(jobs.begin(), jobs.end(), [](const core::Experiment* a, const core::Experiment* b) {
+      const auto key = [](const core::Experiment* e) {
+        return std::tuple(e->spec->resources.resource_pool, e->spec->resources.priority, e->queue_position);
+      };
+      return key(a) < key(b);
+    });
+    for (const core::Experiment* job : jobs) PutJob(state, *job, response->add_jobs());
+  });
+}
+
+void PutExplanation(const core::Explanation& why, pb::ExplainResponse* response) {
+  response->set_subject(why.subject);
+  response->set_state(why.state);
+  *response->mutable_reason() = ToProto(why.reason);
+  for (const std::string& detail : why.details) response->add_details(detail);
+}
+
+// Of a thing that has ended: the store's last word on it.
+absl::Status ExplainEnded(const Deps& deps, const pb::ExplainRequest& request,
+                          pb::ExplainResponse* response) {
+  response->set_subject(StrCat(request.kind(), " ", request.id()));
+  if (request.kind() == "experiment") {
+    DET_ASSIGN_OR_RETURN(const auto row, deps.store.Experiment(ExperimentId(request.id())));
+    *response->mutable_reason() = ToProto(row).reason();
+    response->set_state(row.state);
+  } else if (request.kind() == "trial") {
+    DET_ASSIGN_OR_RETURN(const auto row, deps.store.Trial(TrialId(request.id())));
+    *response->mutable_reason() = ToProto(row).reason();
+    response->set_state(row.state);
+  } else if (response->history_size() == 0) {
+    return Error(absl::StatusCode::kNotFound, "ALLOCATION_NOT_FOUND",
+                 StrCat("allocation ", request.id(), " does not exist"));
+  } else {
+    response->set_state(response->history().rbegin()->to_state());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Explain(const Deps& deps, const pb::ExplainRequest& request,
+                     pb::ExplainResponse* response) {
+  if (request.kind() != "experiment" && request.kind() != "trial" && request.kind() != "allocation") {
+    return Error(absl::StatusCode::kInvalidArgument, "INVALID_KIND",
+                 "the kind must be experiment, trial or allocation");
+  }
+  absl::StatusOr<core::Explanation> why = absl::UnknownError("");
+  DET_RETURN_IF_ERROR(ReadState(deps, [&](const core::State& state) {
+    const absl::Time now = deps.clock.Now();
+    if (request.kind() == "experiment") why = core::Explain(state, ExperimentId(request.id()), now);
+    if (request.kind() == "trial") why = core::Explain(state, TrialId(request.id()), now);
+    if (request.kind() == "allocation") why = core::Explain(state, AllocationId(request.id()), now);
+  }));
+  DET_ASSIGN_OR_RETURN(const auto history,
+                       deps.store.History(request.kind(), std::to_string(request.id()), kHistoryMax));
+  for (const auto& line : history) *response->add_history() = ToProto(line);
+  if (!why.ok()) return ExplainEnded(deps, request, response);
+  PutExplanation(*why, response);
+  return absl::OkStatus();
+}
+
+absl::Status PreviewSearch(const Deps& deps, const pb::PreviewSearchRequest& request,
+                           pb::PreviewSearchResponse* response) {
+  DET_ASSIGN_OR_RETURN(
+      const config::ParsedConfig parsed,
+      config::ParseExperimentConfig(
+          {.text = request.config(),
+           .name = request.config_name().empty() ? "configuration" : request.config_name(),
+           .overrides = {request.overrides().begin(), request.overrides().end()}},
+          deps.defaults));
+  for (const std::string& warning : parsed.warnings) response->add_warnings(warning);
+  response->set_searcher(std::string(spec::SearcherName(parsed.spec.searcher)));
+  const searcher::Config config{parsed.spec.searcher, parsed.spec.hparams, parsed.spec.seed};
+  for (const searcher::PlannedTrials& planned : searcher::Preview(config)) {
+    pb::PlannedTrials* out = response->add_planned();
+    out->set_bracket(planned.bracket);
+    out->set_trials(planned.trials);
+    out->set_units(planned.units);
+    out->set_time_metric(planned.time_metric);
+  }
+  const searcher::Step start = searcher::Start(config, searcher::MakeState(config));
+  for (const searcher::Operation& operation : start.operations) {
+    if (response->samples_json_size() == kSamplesShown) break;
+    if (const auto* create = std::get_if<searcher::Create>(&operation)) {
+      response->add_samples_json(create->hparams.ToJson());
+    }
+  }
+  return absl::OkStatus();
+}
+
+class ClusterService final : public pb::ClusterService::CallbackService {
+ public:
+  explicit ClusterService(const Deps& deps) : deps_(deps) {}
+
+  grpc::ServerUnaryReactor* GetCluster(grpc::CallbackServerContext* context,
+                                       const pb::GetClusterRequest* request,
+                                       pb::GetClusterResponse* response) override {
+    return Unary(deps_, context, request, response, [this](const auto& principal, const auto&, auto* res) {
+      return rpc::GetCluster(deps_, principal, res);
+    });
+  }
+  grpc::ServerUnaryReactor* ListAgents(grpc::CallbackServerContext* context,
+                                       const pb::ListAgentsRequest* request,
+                                       pb::ListAgentsResponse* response) override {
+    return Unary(deps_, context, request, response, [this](const auto&, const auto&, auto* res) {
+      return ReadState(deps_, [res](const core::State& state) {
+        for (const auto& [id, agent] : state.agents) PutAgent(state, agent, res->add_agents());
+      });
+    });
+  }
+  grpc::ServerUnaryReactor* ListJobs(grpc::CallbackServerContext* context,
+                                     const pb::ListJobsRequest* request,
+                                     pb::ListJobsResponse* response) override {
+    return Unary(deps_, context, request, response,
+                 [this](const auto&, const auto&, auto* res) { return rpc::ListJobs(deps_, res); });
+  }
+  grpc::ServerUnaryReactor* Explain(grpc::CallbackServerContext* context,
+                                    const pb::ExplainRequest* request,
+                                    pb::ExplainResponse* response) override {
+    return Unary(deps_, context, request, response,
+                 [this](const auto&, const auto& req, auto* res) { return rpc::Explain(deps_, req, res); });
+  }
+  grpc::ServerUnaryReactor* PreviewSearch(grpc::CallbackServerContext* context,
+                                          const pb::PreviewSearchRequest* request,
+                                          pb::PreviewSearchResponse* response) override {
+    return Unary(deps_, context, request, response, [this](const auto&, const auto& req, auto* res) {
+      return rpc::PreviewSearch(deps_, req, res);
+    });
+  }
+
+ private:
+  const Deps& deps_;
+};
+
+}  // namespace
+
+std::unique_ptr<grpc::Service> MakeClusterService(const Deps& deps) {
+  return std::make_unique<ClusterService>(deps);
+}
+
+}  // namespace det::rpc

@@ -1,0 +1,87 @@
+#include "det/api/v1/context.grpc.pb.h"
+#include "master/rpc/call.h"
+#include "master/rpc/services.h"
+
+namespace det::rpc {
+namespace {
+
+namespace pb = det::api::v1;
+
+// One upload: a message at a time goes to the pool, so reading stops while the store is behind.
+class Uploader : public grpc::ServerReadReactor<pb::UploadContextRequest> {
+ public:
+  Uploader(const Deps& deps, pb::UploadContextResponse* response) : deps_(deps), response_(response) {
+    StartRead(&request_);
+  }
+
+  void OnReadDone(bool ok) override {
+    const bool queued = deps_.pool.Post([this, ok] { ok ? Take() : End(); });
+    if (!queued) Finish(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "too many calls wait"));
+  }
+  void OnDone() override { delete this; }
+
+ private:
+  void Take() {
+    if (upload_ == nullptr) {
+      auto begun = deps_.contexts.Begin(request_.sha256());
+      if (!begun.ok()) return Finish(net::ToGrpc(begun.status()));
+      upload_ = *std::move(begun);
+    }
+    const absl::Status status = upload_->Append(request_.data());
+    if (!status.ok()) return Finish(net::ToGrpc(status));
+    StartRead(&request_);
+  }
+
+  void End() {
+    if (upload_ == nullptr) {
+      return Finish(grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "an upload without a message"));
+    }
+    const absl::StatusOr<int64_t> bytes = upload_->Finish();
+    if (bytes.ok()) response_->set_bytes(*bytes);
+    Finish(net::ToGrpc(bytes.status()));
+  }
+
+  const Deps& deps_;
+  pb::UploadContextResponse* const response_;
+  pb::UploadContextRequest request_;
+  std::unique_ptr<store::ContextStore::Upload> upload_;
+};
+
+class RefusedUpload : public grpc::ServerReadReactor<pb::UploadContextRequest> {
+ public:
+  explicit RefusedUpload(const absl::Status& status) { Finish(net::ToGrpc(status)); }
+  void OnDone() override { delete this; }
+};
+
+class ContextService final : public pb::ContextService::CallbackService {
+ public:
+  explicit ContextService(const Deps& deps) : deps_(deps) {}
+
+  grpc::ServerUnaryReactor* HasContext(grpc::CallbackServerContext* context,
+                                       const pb::HasContextRequest* request,
+                                       pb::HasContextResponse* response) override {
+    return Unary(deps_, context, request, response,
+                 [this](const auto&, const auto& req, auto* res) -> absl::Status {
+                   DET_ASSIGN_OR_RETURN(const bool present, deps_.contexts.Has(req.sha256()));
+                   res->set_present(present);
+                   return absl::OkStatus();
+                 });
+  }
+  grpc::ServerReadReactor<pb::UploadContextRequest>* UploadContext(
+      grpc::CallbackServerContext* context, pb::UploadContextResponse* response) override {
+    const auto principal = AuthenticateUser(deps_, *context);
+    if (!principal.ok()) return new RefusedUpload(principal.status());
+    return new Uploader(deps_, response);
+  }
+
+ private:
+  const Deps& deps_;
+};
+
+}  // namespace
+
+std::unique_ptr<grpc::Service> MakeContextService(const Deps& deps) {
+  return std::make_unique<ContextService>(deps);
+}
+
+}  // namespace det::rpc

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <string>
+
+#include "absl/time/time.h"
+#include "common/clock/clock.h"
+#include "common/concurrency/thread_pool.h"
+#include "common/concurrency/timer.h"
+#include "master/auth/token_table.h"
+#include "master/engine/engine.h"
+#include "master/ingest/ingestor.h"
+#include "master/spec/parse.h"
+#include "master/store/context_store.h"
+#include "master/store/read_store.h"
+
+namespace det::rpc {
+
+// What the services work with; all of it outlives the server.
+struct Deps {
+  engine::Engine& engine;
+  ingest::Ingestor& ingestor;
+  store::ReadStore& store;
+  store::ContextStore& contexts;
+  const auth::TokenTable& tokens;
+  ThreadPool& pool;    // for calls that block
+  Timer& timer;
+  const Clock& clock;
+  spec::ParseDefaults defaults;
+  std::string cluster_id;
+  std::string version;
+  absl::Time started;
+};
+
+}  // namespace det::rpc

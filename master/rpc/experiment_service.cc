@@ -1,0 +1,234 @@
+#include "det/api/v1/experiment.grpc.pb.h"
+#include "master/config/experiment_config.h"
+#include "master/rpc/call.h"
+#include "master/rpc/convert.h"
+#include "master/rpc/polling_writer.h"
+#include "master/rpc/services.h"
+#include "master/spec/parse.h"
+
+namespace det::rpc {
+namespace {
+
+namespace pb = det::api::v1;
+
+constexpr int64_t kConfigBytesMax = 4 << 20;
+constexpr int64_t kHistoryMax = 100;
+constexpr int64_t kRunningShownMax = 50;
+constexpr absl::Duration kWatchInterval = absl::Milliseconds(100);
+
+absl::StatusOr<config::ParsedConfig> ParseConfig(const Deps& deps,
+                                                 const pb::CreateExperimentRequest& request) {
+  if (static_cast<int64_t>(request.config().size()) > kConfigBytesMax) {
+    return Error(absl::StatusCode::kInvalidArgument, "INVALID_CONFIG",
+                 StrCat("the configuration is ", request.config().size(), " bytes, at most ",
+                        kConfigBytesMax, " are allowed"));
+  }
+  spec::ParseDefaults defaults = deps.defaults;
+  // A seed that nobody chose: any will do, and the effective configuration says which it was.
+  defaults.seed = static_cast<uint32_t>(absl::ToUnixSeconds(deps.clock.Now()));
+  return config::ParseExperimentConfig(
+      {.text = request.config(),
+       .name = request.config_name().empty() ? "configuration" : request.config_name(),
+       .overrides = {request.overrides().begin(), request.overrides().end()}},
+      defaults);
+}
+
+// The checkpoint that every trial begins from; "" is none.
+absl::StatusOr<std::string> WarmStart(const Deps& deps, const spec::SearcherSpec& searcher) {
+  if (searcher.source_checkpoint_uuid.has_value()) {
+    DET_ASSIGN_OR_RETURN(const store::CheckpointRow row,
+                         deps.store.Checkpoint(*searcher.source_checkpoint_uuid));
+    return row.uuid;
+  }
+  if (!searcher.source_trial_id.has_value()) return "";
+  const TrialId trial(*searcher.source_trial_id);
+  DET_ASSIGN_OR_RETURN(const std::string uuid, deps.store.LatestCheckpoint(trial));
+  if (uuid.empty()) {
+    return Error(absl::StatusCode::kFailedPrecondition, "NO_CHECKPOINT",
+                 StrCat("source_trial_id: trial ", trial.value(), " has no checkpoint"));
+  }
+  return uuid;
+}
+
+absl::Status CheckContext(const Deps& deps, const std::string& sha256) {
+  if (sha256.empty()) return absl::OkStatus();
+  DET_ASSIGN_OR_RETURN(const bool present, deps.contexts.Has(sha256));
+  if (present) return absl::OkStatus();
+  return Error(absl::StatusCode::kNotFound, "CONTEXT_NOT_FOUND",
+               StrCat("the model directory ", sha256, " was not uploaded"));
+}
+
+absl::Status Create(const Deps& deps, const core::Principal& principal,
+                    const pb::CreateExperimentRequest& request,
+                    pb::CreateExperimentResponse* response) {
+  DET_ASSIGN_OR_RETURN(config::ParsedConfig parsed, ParseConfig(deps, request));
+  for (const std::string& warning : parsed.warnings) response->add_warnings(warning);
+  response->set_effective_config(spec::ToValue(parsed.spec).ToJson());
+  DET_RETURN_IF_ERROR(CheckContext(deps, request.context_sha256()));
+  DET_ASSIGN_OR_RETURN(const std::string source, WarmStart(deps, parsed.spec.searcher));
+  if (request.validate_only()) return absl::OkStatus();
+  core::CreateExperiment create{
+      .spec = std::make_shared<const spec::ExperimentSpec>(std::move(parsed.spec)),
+      .config_text = request.config(),
+      .context = request.context_sha256(),
+      .source_checkpoint = source,
+      .paused = request.paused()};
+  DET_ASSIGN_OR_RETURN(const core::Events events, RunCommand(deps, {principal, std::move(create)}));
+  const ExperimentId id = std::get<core::ExperimentCreated>(events.front()).id;
+  DET_ASSIGN_OR_RETURN(const store::ExperimentRow row, deps.store.Experiment(id));
+  *response->mutable_experiment() = ToProto(row);
+  return absl::OkStatus();
+}
+
+absl::Status Get(const Deps& deps, const pb::GetExperimentRequest& request,
+                 pb::GetExperimentResponse* response) {
+  const ExperimentId id(request.id());
+  DET_ASSIGN_OR_RETURN(const store::ExperimentRow row, deps.store.Experiment(id));
+  DET_ASSIGN_OR_RETURN(*response->mutable_effective_config(), deps.store.EffectiveConfig(id));
+  DET_ASSIGN_OR_RETURN(const auto history, deps.store.History("experiment", id.ToString(), kHistoryMax));
+  *response->mutable_experiment() = ToProto(row);
+  for (const auto& line : history) *response->add_history() = ToProto(line);
+  return absl::OkStatus();
+}
+
+absl::Status List(const Deps& deps, const core::Principal& principal,
+                  const pb::ListExperimentsRequest& request, pb::ListExperimentsResponse* response) {
+  store::ReadStore::ExperimentFilter filter{.limit = Limit(request.limit(), 100, 1000),
+                                            .before_id = request.before_id(),
+                                            .owner = request.only_mine() ? principal.name : ""};
+  DET_ASSIGN_OR_RETURN(const auto rows, deps.store.Experiments(filter));
+  for (const auto& row : rows) *response->add_experiments() = ToProto(row);
+  if (static_cast<int64_t>(rows.size()) == filter.limit) {
+    response->set_next_before_id(rows.back().id.value());
+  }
+  return absl::OkStatus();
+}
+
+// The core knows only what lives: for the rest the store says whether it ended or never was.
+absl::Status Control(const Deps& deps, core::Command command, ExperimentId id,
+                     pb::ExperimentResponse* response) {
+  const absl::StatusOr<core::Events> events = RunCommand(deps, std::move(command));
+  DET_ASSIGN_OR_RETURN(const store::ExperimentRow row, deps.store.Experiment(id));
+  if (ErrorReason(events.status()) == "EXPERIMENT_NOT_LIVE") {
+    return Error(absl::StatusCode::kFailedPrecondition, "EXPERIMENT_ENDED",
+                 StrCat("experiment ", id.value(), " has ended: it is ", row.state));
+  }
+  DET_RETURN_IF_ERROR(events.status());
+  *response->mutable_experiment() = ToProto(row);
+  return absl::OkStatus();
+}
+
+class Watcher : public PollingWriter<pb::WatchExperimentResponse> {
+ public:
+  Watcher(const Deps& deps, ExperimentId id)
+      : PollingWriter(deps, kWatchInterval), deps_(deps), id_(id) {}
+
+ private:
+  absl::StatusOr<Step> Next(pb::WatchExperimentResponse* response) override {
+    // Nothing durable happened since the last look: what trials say of themselves goes out each second.
+    const int64_t seq = deps_.engine.durable_seq();
+    const absl::Time now = deps_.clock.Now();
+    if (seq == seen_ && now - sent_ < absl::Seconds(1)) return Step::kWait;
+    seen_ = seq;
+    sent_ = now;
+    DET_ASSIGN_OR_RETURN(const store::ExperimentRow row, deps_.store.Experiment(id_));
+    DET_ASSIGN_OR_RETURN(const auto running,
+                         deps_.store.Trials({.experiment = id_, .only_running = true, .limit = kRunningShownMax}));
+    *response->mutable_experiment() = ToProto(row);
+    for (const auto& trial : running) *response->add_running() = ToProto(trial);
+    const auto held = static_cast<int64_t>(running.size());
+    response->set_trials_waiting(std::max<int64_t>(row.trials_created - row.trials_closed - held, 0));
+    if (row.ended_at.has_value()) return Step::kLast;
+    Estimate(row, now, response);
+    return Step::kWrite;
+  }
+
+  // From the progress so far, once there is enough of it to go by.
+  static void Estimate(const store::ExperimentRow& row, absl::Time now,
+                       pb::WatchExperimentResponse* response) {
+    if (row.progress < 0.05 || row.state != "ACTIVE") return;
+    const double spent = absl::ToDoubleSeconds(now - row.created_at);
+    response->set_seconds_left(spent / row.progress * (1 - row.progress));
+  }
+
+  const Deps& deps_;
+  const ExperimentId id_;
+  int64_t seen_ = -1;
+  absl::Time sent_ = absl::InfinitePast();
+};
+
+class ExperimentService final : public pb::ExperimentService::CallbackService {
+ public:
+  explicit ExperimentService(const Deps& deps) : deps_(deps) {}
+
+  grpc::ServerUnaryReactor* CreateExperiment(grpc::CallbackServerContext* context,
+                                             const pb::CreateExperimentRequest* request,
+                                             pb::CreateExperimentResponse* response) override {
+    return Unary(deps_, context, request, response, [this](const auto& principal, const auto& req, auto* res) {
+      return Create(deps_, principal, req, res);
+    });
+  }
+  grpc::ServerUnaryReactor* GetExperiment(grpc::CallbackServerContext* context,
+                                          const pb::GetExperimentRequest* request,
+                                          pb::GetExperimentResponse* response) override {
+    return Unary(deps_, context, request, response, [this](const auto&, const auto& req, auto* res) {
+      return Get(deps_, req, res);
+    });
+  }
+  grpc::ServerUnaryReactor* ListExperiments(grpc::CallbackServerContext* context,
+                                            const pb::ListExperimentsRequest* request,
+                                            pb::ListExperimentsResponse* response) override {
+    return Unary(deps_, context, request, response, [this](const auto& principal, const auto& req, auto* res) {
+      return List(deps_, principal, req, res);
+    });
+  }
+  grpc::ServerUnaryReactor* PauseExperiment(grpc::CallbackServerContext* context,
+                                            const pb::ExperimentRequest* request,
+                                            pb::ExperimentResponse* response) override {
+    return ControlWith<core::PauseExperiment>(context, request, response);
+  }
+  grpc::ServerUnaryReactor* ActivateExperiment(grpc::CallbackServerContext* context,
+                                               const pb::ExperimentRequest* request,
+                                               pb::ExperimentResponse* response) override {
+    return ControlWith<core::ActivateExperiment>(context, request, response);
+  }
+  grpc::ServerUnaryReactor* CancelExperiment(grpc::CallbackServerContext* context,
+                                             const pb::ExperimentRequest* request,
+                                             pb::ExperimentResponse* response) override {
+    return ControlWith<core::CancelExperiment>(context, request, response);
+  }
+  grpc::ServerUnaryReactor* KillExperiment(grpc::CallbackServerContext* context,
+                                           const pb::ExperimentRequest* request,
+                                           pb::ExperimentResponse* response) override {
+    return ControlWith<core::KillExperiment>(context, request, response);
+  }
+  grpc::ServerWriteReactor<pb::WatchExperimentResponse>* WatchExperiment(
+      grpc::CallbackServerContext* context, const pb::WatchExperimentRequest* request) override {
+    const auto principal = AuthenticateUser(deps_, *context);
+    if (!principal.ok()) return new FailedWriter<pb::WatchExperimentResponse>(principal.status());
+    auto watcher = std::make_shared<Watcher>(deps_, ExperimentId(request->id()));
+    watcher->Begin();
+    return watcher.get();
+  }
+
+ private:
+  template <class C>
+  grpc::ServerUnaryReactor* ControlWith(grpc::CallbackServerContext* context,
+                                        const pb::ExperimentRequest* request,
+                                        pb::ExperimentResponse* response) {
+    return Unary(deps_, context, request, response, [this](const auto& principal, const auto& req, auto* res) {
+      const ExperimentId id(req.id());
+      return Control(deps_, {principal, C{id}}, id, res);
+    });
+  }
+
+  const Deps& deps_;
+};
+
+}  // namespace
+
+std::unique_ptr<grpc::Service> MakeExperimentService(const Deps& deps) {
+  return std::make_unique<ExperimentService>(deps);
+}
+
+}  // namespace det::rpc

@@ -1,0 +1,175 @@
+#include "master/store/context_store.h"
+
+#include <algorithm>
+#include <optional>
+
+#include <openssl/evp.h>
+
+#include "common/base/status.h"
+#include "common/base/strings.h"
+#include "common/pg/pg.h"
+
+namespace det::store {
+namespace {
+
+class Sha256 {
+ public:
+  Sha256() : context_(EVP_MD_CTX_new()) { EVP_DigestInit_ex(context_, EVP_sha256(), nullptr); }
+  ~Sha256() { EVP_MD_CTX_free(context_); }
+  Sha256(const Sha256&) = delete;
+  Sha256& operator=(const Sha256&) = delete;
+  void Update(std::string_view data) { EVP_DigestUpdate(context_, data.data(), data.size()); }
+  std::string Hex() {
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned size = 0;
+    EVP_DigestFinal_ex(context_, digest, &size);
+    return pg::ToBytea({reinterpret_cast<const char*>(digest), size}).substr(2);
+  }
+
+ private:
+  EVP_MD_CTX* context_;
+};
+
+absl::Status CheckName(const std::string& sha256) {
+  const bool ok = sha256.size() == 64 && std::all_of(sha256.begin(), sha256.end(), [](char c) {
+                    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+                  });
+  if (ok) return absl::OkStatus();
+  return Error(absl::StatusCode::kInvalidArgument,
+               "INVALID_SHA256",
+               "a context is named by 64 lower-case hexadecimal digits");
+}
+
+}  // namespace
+
+ContextStore::ContextStore(const std::string& conninfo, int64_t epoch)
+    : conninfo_(conninfo), epoch_(epoch), pool_(std::make_unique<pg::Pool>(conninfo, 4)) {}
+ContextStore::~ContextStore() = default;
+
+absl::StatusOr<bool> ContextStore::Has(const std::string& sha256) {
+  DET_RETURN_IF_ERROR(CheckName(sha256));
+  bool has = false;
+  DET_RETURN_IF_ERROR(pool_->Read([&](pqxx::work& tx) {
+    has = tx.exec_params1("SELECT EXISTS (SELECT FROM contexts WHERE sha256 = $1)", sha256)[0]
+              .as<bool>();
+  }));
+  return has;
+}
+
+// Chunks are written in transactions of their own, so that a large upload holds no long one, and
+// under a name of the upload's own: bytes that do not hash to the context's name never touch it.
+struct ContextStore::Upload::State {
+  State(const std::string& conninfo, int64_t its_epoch, std::string sha256)
+      : connection(conninfo), epoch(its_epoch), name(std::move(sha256)) {}
+
+  absl::Status Store(std::string_view chunk) {
+    DET_RETURN_IF_ERROR(connection.Transact([&](pqxx::work& tx) {
+      tx.exec_params("SELECT det_fence($1)", epoch);
+      if (upload.empty()) {
+        upload = tx.exec1("SELECT 'upload:' || gen_random_uuid()")[0].as<std::string>();
+      }
+      tx.exec_params("INSERT INTO context_chunks (sha256, number, data) VALUES ($1, $2, $3::bytea)",
+                     upload,
+                     chunks,
+                     pg::ToBytea(chunk));
+    }));
+    ++chunks;
+    return absl::OkStatus();
+  }
+
+  pg::Connection connection;
+  const int64_t epoch;
+  const std::string name;
+  std::string upload;
+  Sha256 hash;
+  std::string pending;
+  int64_t bytes = 0;
+  int64_t chunks = 0;
+};
+
+ContextStore::Upload::Upload(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+ContextStore::Upload::~Upload() {
+  if (state_->upload.empty()) return;
+  // What an upload that broke off leaves; when this fails too, the next start cleans up.
+  const absl::Status ignored = state_->connection.Transact([&](pqxx::work& tx) {
+    tx.exec_params("DELETE FROM context_chunks WHERE sha256 = $1", state_->upload);
+  });
+  static_cast<void>(ignored);
+}
+
+absl::StatusOr<std::unique_ptr<ContextStore::Upload>> ContextStore::Begin(
+    const std::string& sha256) {
+  DET_RETURN_IF_ERROR(CheckName(sha256));
+  return std::unique_ptr<Upload>(
+      new Upload(std::make_unique<Upload::State>(conninfo_, epoch_, sha256)));
+}
+
+absl::Status ContextStore::Upload::Append(std::string_view data) {
+  State& s = *state_;
+  s.bytes += static_cast<int64_t>(data.size());
+  if (s.bytes > kContextBytesMax) {
+    return Error(absl::StatusCode::kInvalidArgument,
+                 "CONTEXT_TOO_LARGE",
+                 StrCat("the model directory is larger than ", kContextBytesMax >> 20, " MiB"),
+                 "leave data out with a .detignore file");
+  }
+  s.hash.Update(data);
+  s.pending.append(data);
+  while (static_cast<int64_t>(s.pending.size()) >= kContextChunkBytes) {
+    DET_RETURN_IF_ERROR(s.Store(s.pending.substr(0, static_cast<size_t>(kContextChunkBytes))));
+    s.pending.erase(0, static_cast<size_t>(kContextChunkBytes));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<int64_t> ContextStore::Upload::Finish() {
+  State& s = *state_;
+  if (const std::string got = s.hash.Hex(); got != s.name) {
+    return Error(absl::StatusCode::kInvalidArgument,
+                 "WRONG_SHA256",
+                 StrCat("the bytes hash to ", got, ", not to ", s.name));
+  }
+  if (!s.pending.empty() || s.chunks == 0) DET_RETURN_IF_ERROR(s.Store(s.pending));
+  DET_RETURN_IF_ERROR(s.connection.Transact([&](pqxx::work& tx) {
+    tx.exec_params("SELECT det_fence($1)", s.epoch);
+    const bool first = tx.exec_params(
+                             "INSERT INTO contexts (sha256, bytes) VALUES ($1, $2) "
+                             "ON CONFLICT DO NOTHING",
+                             s.name,
+                             s.bytes)
+                           .affected_rows() == 1;
+    // Somebody else may have stored the same bytes meanwhile: then ours go (see the destructor).
+    if (first) {
+      tx.exec_params("UPDATE context_chunks SET sha256 = $1 WHERE sha256 = $2", s.name, s.upload);
+    }
+  }));
+  return s.bytes;
+}
+
+absl::Status ContextStore::RemoveBrokenUploads() {
+  pg::Connection connection(conninfo_);
+  return connection.Transact([&](pqxx::work& tx) {
+    tx.exec_params("SELECT det_fence($1)", epoch_);
+    tx.exec("DELETE FROM context_chunks WHERE sha256 LIKE 'upload:%'");
+  });
+}
+
+absl::StatusOr<std::optional<std::string>> ContextStore::Chunk(const std::string& sha256,
+                                                               int64_t number) {
+  if (number == 0) {
+    DET_ASSIGN_OR_RETURN(const bool has, Has(sha256));
+    if (!has) {
+      return Error(absl::StatusCode::kNotFound, "CONTEXT_NOT_FOUND", StrCat("context ", sha256, " does not exist"));
+    }
+  }
+  std::optional<std::string> chunk;
+  DET_RETURN_IF_ERROR(pool_->Read([&](pqxx::work& tx) {
+    const pqxx::result rows = tx.exec_params(
+        "SELECT data FROM context_chunks WHERE sha256 = $1 AND number = $2", sha256, number);
+    if (!rows.empty()) chunk = pg::FromBytea(rows[0][0].as<std::string>());
+  }));
+  return chunk;
+}
+
+}  // namespace det::store

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace det::pg {
+class Connection;
+class Pool;
+}  // namespace det::pg
+
+namespace det::store {
+
+inline constexpr int64_t kContextBytesMax = 4LL << 30;
+inline constexpr int64_t kContextChunkBytes = 256 << 10;
+
+// Model directories: archives in chunks, named by the SHA-256 of their bytes. For threads that may
+// block; each call may come on any.
+class ContextStore {
+ public:
+  ContextStore(const std::string& conninfo, int64_t epoch);
+  ~ContextStore();
+
+  absl::StatusOr<bool> Has(const std::string& sha256);
+
+  // One upload: all of it is stored when Finish succeeds, nothing when it does not.
+  class Upload {
+   public:
+    ~Upload();
+    absl::Status Append(std::string_view data);
+    // kInvalidArgument when the bytes don't hash to the name.
+    absl::StatusOr<int64_t> Finish();
+
+   private:
+    friend class ContextStore;
+    struct State;
+    explicit Upload(std::unique_ptr<State> state);
+    std::unique_ptr<State> state_;
+  };
+  absl::StatusOr<std::unique_ptr<Upload>> Begin(const std::string& sha256);
+
+  // What uploads left that an earlier master did not see the end of. At start.
+  absl::Status RemoveBrokenUploads();
+
+  // The chunk of this number, from 0; nothing after the last. kNotFound without the context.
+  absl::StatusOr<std::optional<std::string>> Chunk(const std::string& sha256, int64_t number);
+
+ private:
+  const std::string conninfo_;
+  const int64_t epoch_;
+  std::unique_ptr<pg::Pool> pool_;
+};
+
+}  // namespace det::store
