@@ -1,8 +1,9 @@
 #include "common/net/grpc_status.h"
 
+#include "det/api/v1/common.pb.h"
+
 #include "common/base/status.h"
 #include "common/base/strings.h"
-#include "det/api/v1/common.pb.h"
 
 namespace det::net {
 
@@ -12,7 +13,8 @@ grpc::Status ToGrpc(const absl::Status& status) {
   api::v1::ErrorDetail detail;
   detail.set_reason(ErrorReason(status));
   detail.set_hint(ErrorHint(status));
-  return {static_cast<grpc::StatusCode>(status.code()), std::string(status.message()),
+  return {static_cast<grpc::StatusCode>(status.code()),
+          std::string(status.message()),
           detail.SerializeAsString()};
 }
 

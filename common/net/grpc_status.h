@@ -1,8 +1,7 @@
 #pragma once
 
-#include <grpcpp/support/status.h>
-
 #include "absl/status/status.h"
+#include <grpcpp/support/status.h>
 
 // Statuses across the wire: code and message as they are; reason and hint (common/base/status.h) in
 // the details as det.api.v1.ErrorDetail.

@@ -19,7 +19,9 @@ std::string Hash(std::string_view token) {
 }
 
 absl::Status Unauthenticated(std::string_view what) {
-  return Error(absl::StatusCode::kUnauthenticated, "UNAUTHENTICATED", what,
+  return Error(absl::StatusCode::kUnauthenticated,
+               "UNAUTHENTICATED",
+               what,
                "det up writes the administrator's token; name it with --token-file or DET_TOKEN");
 }
 
@@ -42,7 +44,8 @@ absl::StatusOr<core::Principal> TokenTable::Authenticate(std::string_view author
 }
 
 Secret NewToken() {
-  static constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  static constexpr char kDigits[] =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
   unsigned char random[43];
   DET_CHECK(RAND_bytes(random, sizeof(random)) == 1, "the kernel gives no random numbers");
   std::string token = "det_";

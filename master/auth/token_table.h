@@ -4,13 +4,15 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+
 #include "common/base/secret.h"
 #include "master/core/command.h"
 
 namespace det::auth {
 
 // Who may speak: tokens and the principals they stand for. Only their SHA-256 is kept, so a lookup
-// takes the same time however much of a guess is right. Filled before it is shared; then any thread.
+// takes the same time however much of a guess is right. Filled before it is shared; then any
+// thread.
 class TokenTable {
  public:
   void Add(const Secret& token, core::Principal principal);

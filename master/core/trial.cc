@@ -71,7 +71,7 @@ bool IsFailure(const Exit& exit) {
 TrialState Ended(const Trial& trial, bool failed) {
   switch (trial.state) {
     case kStoppingCompleted:
-      return failed && !trial.invalid_hparams ? kError : kCompleted;
+      return failed ? kError : kCompleted;
     case kStoppingError:
       return kError;
     default:
@@ -163,7 +163,7 @@ void AppendExit(const State& state,
   if (trial.state == kActive) {
     AppendConsequence(trial, exit, experiment.spec->max_restarts, std::move(reason), events);
   } else {
-    const bool failed = IsFailure(exit);
+    const bool failed = IsFailure(exit) && !trial.invalid_hparams;
     Reason why = failed ? std::move(reason) : trial.reason;
     why.since = now;
     events->push_back(TrialMoved{.id = trial.id, .to = Ended(trial, failed), .reason = why});

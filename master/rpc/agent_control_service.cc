@@ -1,9 +1,10 @@
 #include <deque>
 #include <optional>
 
+#include "det/agent/v1/agent.grpc.pb.h"
+
 #include "common/base/status.h"
 #include "common/log/log.h"
-#include "det/agent/v1/agent.grpc.pb.h"
 #include "master/rpc/call.h"
 #include "master/rpc/convert_agent.h"
 #include "master/rpc/services.h"
@@ -69,22 +70,29 @@ class Session : public grpc::ServerBidiReactor<pb::AgentMessage, pb::MasterMessa
         return TakeStatus();
       case pb::AgentMessage::kHeartbeat: {
         MutexLock lock(mutex_);
-        if (session_ != 0) deps_.engine.Heartbeat(agent_, session_, incoming_.heartbeat().generation());
+        if (session_ != 0)
+          deps_.engine.Heartbeat(agent_, session_, incoming_.heartbeat().generation());
         return absl::OkStatus();
       }
       case pb::AgentMessage::MESSAGE_NOT_SET:
         break;
     }
-    return Error(absl::StatusCode::kInvalidArgument, "INVALID_MESSAGE", "a message of a kind that is not known");
+    return Error(absl::StatusCode::kInvalidArgument,
+                 "INVALID_MESSAGE",
+                 "a message of a kind that is not known");
   }
 
   absl::Status TakeHello() {
     const pb::Hello& hello = incoming_.hello();
-    if (!agent_.empty()) return Error(absl::StatusCode::kInvalidArgument, "SECOND_HELLO", "a second hello");
+    if (!agent_.empty())
+      return Error(absl::StatusCode::kInvalidArgument, "SECOND_HELLO", "a second hello");
     if (!hello.cluster_id().empty() && hello.cluster_id() != deps_.cluster_id) {
-      return Error(absl::StatusCode::kFailedPrecondition, "OTHER_CLUSTER",
-                   StrCat("the agent belongs to cluster ", hello.cluster_id(), ", this is ", deps_.cluster_id),
-                   "give the agent an empty data directory to move it here");
+      return Error(
+          absl::StatusCode::kFailedPrecondition,
+          "OTHER_CLUSTER",
+          StrCat(
+              "the agent belongs to cluster ", hello.cluster_id(), ", this is ", deps_.cluster_id),
+          "give the agent an empty data directory to move it here");
     }
     DET_ASSIGN_OR_RETURN(core::ConnectAgent connect, FromProto(hello));
     agent_ = connect.id;
@@ -98,13 +106,15 @@ class Session : public grpc::ServerBidiReactor<pb::AgentMessage, pb::MasterMessa
 
   void Welcome(absl::StatusOr<core::Events> result) {
     if (!result.ok()) {
-      LogWarning("agent refused", {{"agent", agent_.value()}, {"cause", std::string(result.status().message())}});
+      LogWarning("agent refused",
+                 {{"agent", agent_.value()}, {"cause", std::string(result.status().message())}});
       return Close(result.status());
     }
     const auto& connected = std::get<core::AgentConnected>(result->front());
-    LogInfo("agent connected", {{"agent", agent_.value()},
-                                {"slots", std::to_string(connected.slots.size())},
-                                {"pool", connected.pool}});
+    LogInfo("agent connected",
+            {{"agent", agent_.value()},
+             {"slots", std::to_string(connected.slots.size())},
+             {"pool", connected.pool}});
     pb::MasterMessage message;
     message.mutable_welcome()->set_epoch(deps_.engine.epoch());
     message.mutable_welcome()->set_cluster_id(deps_.cluster_id);
@@ -115,24 +125,27 @@ class Session : public grpc::ServerBidiReactor<pb::AgentMessage, pb::MasterMessa
       if (!finished_) return SendLocked(std::move(message));
     }
     // It went before it was welcomed: nobody else will say so.
-    deps_.engine.Post(AsAgent(core::DisconnectAgent{agent_, connected.session}), [](const auto&) {});
+    deps_.engine.Post(AsAgent(core::DisconnectAgent{agent_, connected.session}),
+                      [](const auto&) {});
   }
 
   absl::Status TakeStatus() {
-    if (agent_.empty()) return Error(absl::StatusCode::kInvalidArgument, "NO_HELLO", "a status before the hello");
+    if (agent_.empty())
+      return Error(absl::StatusCode::kInvalidArgument, "NO_HELLO", "a status before the hello");
     DET_ASSIGN_OR_RETURN(core::ReportStatus status, FromProto(agent_, incoming_.status()));
     pb::MasterMessage ack;
     ack.mutable_status_ack()->set_allocation(status.allocation.value());
     ack.mutable_status_ack()->set_state(incoming_.status().state());
-    deps_.engine.Post(AsAgent(std::move(status)),
-                      [self = shared_from_this(), ack = std::move(ack)](absl::StatusOr<core::Events> result) {
-                        const absl::StatusCode code = result.status().code();
-                        const bool again = code == absl::StatusCode::kUnavailable ||
-                                           code == absl::StatusCode::kResourceExhausted;
-                        if (again) return;  // the agent sends it again
-                        MutexLock lock(self->mutex_);
-                        self->SendLocked(ack);
-                      });
+    deps_.engine.Post(
+        AsAgent(std::move(status)),
+        [self = shared_from_this(), ack = std::move(ack)](absl::StatusOr<core::Events> result) {
+          const absl::StatusCode code = result.status().code();
+          const bool again = code == absl::StatusCode::kUnavailable ||
+                             code == absl::StatusCode::kResourceExhausted;
+          if (again) return;  // the agent sends it again
+          MutexLock lock(self->mutex_);
+          self->SendLocked(ack);
+        });
     return absl::OkStatus();
   }
 
@@ -142,14 +155,16 @@ class Session : public grpc::ServerBidiReactor<pb::AgentMessage, pb::MasterMessa
     MutexLock lock(mutex_);
     // Only the newest set matters: an older one that was not sent yet is replaced. The welcome goes
     // before the first.
-    if (desired_.has_value() && desired_->desired().generation() > message.desired().generation()) return;
+    if (desired_.has_value() && desired_->desired().generation() > message.desired().generation())
+      return;
     desired_ = std::move(message);
     WriteNext();
   }
 
   void SendLocked(pb::MasterMessage message) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (finished_ || closing_) return;
-    if (unsent_.size() >= kUnsentMax) return CloseLocked(absl::ResourceExhaustedError("the agent does not read"));
+    if (unsent_.size() >= kUnsentMax)
+      return CloseLocked(absl::ResourceExhaustedError("the agent does not read"));
     unsent_.push_back(std::move(message));
     WriteNext();
   }

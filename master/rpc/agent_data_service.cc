@@ -2,8 +2,9 @@
 #include <memory>
 #include <optional>
 
-#include "common/base/status.h"
 #include "det/agent/v1/agent.grpc.pb.h"
+
+#include "common/base/status.h"
 #include "master/rpc/call.h"
 #include "master/rpc/convert_agent.h"
 #include "master/rpc/polling_writer.h"
@@ -57,7 +58,8 @@ class Receiver : public grpc::ServerBidiReactor<pb::ShipRequest, pb::ShipReply>,
     reply.set_stream(static_cast<int32_t>(shipment.stream));
     auto kept = std::make_shared<ingest::Shipment>(std::move(shipment));
     const bool taken = deps_.ingestor.Offer(
-        *kept, [self, reply](absl::StatusOr<int64_t> seq) { self->Acknowledge(reply, std::move(seq)); },
+        *kept,
+        [self, reply](absl::StatusOr<int64_t> seq) { self->Acknowledge(reply, std::move(seq)); },
         [self, kept] { self->Offer(std::move(*kept)); });
     if (!taken) return;
     MutexLock lock(mutex_);
@@ -139,7 +141,8 @@ class AgentDataService final : public pb::AgentData::CallbackService {
     if (!status.ok()) return new RefusedReceiver(status);
     const auto id = context->client_metadata().find("det-agent-id");
     if (id == context->client_metadata().end()) {
-      return new RefusedReceiver(absl::InvalidArgumentError("the metadata det-agent-id is missing"));
+      return new RefusedReceiver(
+          absl::InvalidArgumentError("the metadata det-agent-id is missing"));
     }
     auto receiver = std::make_shared<Receiver>(
         deps_, AgentId(std::string(id->second.data(), id->second.size())));

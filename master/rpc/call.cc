@@ -23,12 +23,16 @@ absl::Status ReadState(const Deps& deps, std::function<void(const core::State&)>
     return [done] { done->set_value(); };
   });
   if (!queued) {
-    return Error(absl::StatusCode::kResourceExhausted, "MASTER_BUSY", "the master is busy", "try again in a moment");
+    return Error(absl::StatusCode::kResourceExhausted,
+                 "MASTER_BUSY",
+                 "the master is busy",
+                 "try again in a moment");
   }
   try {
     future.get();
   } catch (const std::future_error&) {
-    return Error(absl::StatusCode::kUnavailable, "MASTER_STOPPING", "the master is stopping", "try again");
+    return Error(
+        absl::StatusCode::kUnavailable, "MASTER_STOPPING", "the master is stopping", "try again");
   }
   return absl::OkStatus();
 }

@@ -1,12 +1,12 @@
 #pragma once
 
-#include <grpcpp/grpcpp.h>
-
 #include <functional>
 #include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
+#include <grpcpp/grpcpp.h>
+
 #include "common/base/status.h"
 #include "common/base/strings.h"
 #include "common/concurrency/thread_pool.h"
@@ -26,15 +26,16 @@ inline absl::StatusOr<core::Principal> Authenticate(const Deps& deps,
 }
 
 // Only people's calls: an agent's secret opens its own services alone.
-inline absl::StatusOr<core::Principal> AuthenticateUser(const Deps& deps,
-                                                        const grpc::CallbackServerContext& context) {
+inline absl::StatusOr<core::Principal> AuthenticateUser(
+    const Deps& deps, const grpc::CallbackServerContext& context) {
   DET_ASSIGN_OR_RETURN(core::Principal principal, Authenticate(deps, context));
   DET_RETURN_IF_ERROR(core::Authorize(principal, core::Verb::kRead, {}));
   return principal;
 }
 
 // Only agents' calls: the join secret, and nothing else, opens them.
-inline absl::Status AuthenticateAgent(const Deps& deps, const grpc::CallbackServerContext& context) {
+inline absl::Status AuthenticateAgent(const Deps& deps,
+                                      const grpc::CallbackServerContext& context) {
   DET_ASSIGN_OR_RETURN(const core::Principal principal, Authenticate(deps, context));
   if (principal.role == core::Role::kAgent) return absl::OkStatus();
   return Error(absl::StatusCode::kPermissionDenied, "FORBIDDEN", "only agents may do this");
@@ -42,8 +43,11 @@ inline absl::Status AuthenticateAgent(const Deps& deps, const grpc::CallbackServ
 
 // Answers a unary call with `answer(principal, request, response)`, run on the pool.
 template <class Request, class Response, class Answer>
-grpc::ServerUnaryReactor* Unary(const Deps& deps, grpc::CallbackServerContext* context,
-                                const Request* request, Response* response, Answer answer) {
+grpc::ServerUnaryReactor* Unary(const Deps& deps,
+                                grpc::CallbackServerContext* context,
+                                const Request* request,
+                                Response* response,
+                                Answer answer) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   const absl::StatusOr<core::Principal> principal = AuthenticateUser(deps, *context);
   if (!principal.ok()) {

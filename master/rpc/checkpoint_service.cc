@@ -1,4 +1,5 @@
 #include "det/api/v1/checkpoint.grpc.pb.h"
+
 #include "master/rpc/call.h"
 #include "master/rpc/convert.h"
 #include "master/rpc/services.h"
@@ -8,7 +9,8 @@ namespace {
 
 namespace pb = det::api::v1;
 
-absl::Status List(const Deps& deps, const pb::ListCheckpointsRequest& request,
+absl::Status List(const Deps& deps,
+                  const pb::ListCheckpointsRequest& request,
                   pb::ListCheckpointsResponse* response) {
   const int64_t limit = Limit(request.limit(), 100, 1000);
   absl::StatusOr<std::vector<store::CheckpointRow>> rows;
@@ -31,15 +33,21 @@ class CheckpointService final : public pb::CheckpointService::CallbackService {
   grpc::ServerUnaryReactor* ListCheckpoints(grpc::CallbackServerContext* context,
                                             const pb::ListCheckpointsRequest* request,
                                             pb::ListCheckpointsResponse* response) override {
-    return Unary(deps_, context, request, response,
-                 [this](const auto&, const auto& req, auto* res) { return List(deps_, req, res); });
+    return Unary(
+        deps_, context, request, response, [this](const auto&, const auto& req, auto* res) {
+          return List(deps_, req, res);
+        });
   }
   grpc::ServerUnaryReactor* GetCheckpoint(grpc::CallbackServerContext* context,
                                           const pb::GetCheckpointRequest* request,
                                           pb::GetCheckpointResponse* response) override {
-    return Unary(deps_, context, request, response,
+    return Unary(deps_,
+                 context,
+                 request,
+                 response,
                  [this](const auto&, const auto& req, auto* res) -> absl::Status {
-                   DET_ASSIGN_OR_RETURN(const store::CheckpointRow row, deps_.store.Checkpoint(req.uuid()));
+                   DET_ASSIGN_OR_RETURN(const store::CheckpointRow row,
+                                        deps_.store.Checkpoint(req.uuid()));
                    *res->mutable_checkpoint() = ToProto(row);
                    return absl::OkStatus();
                  });

@@ -1,4 +1,5 @@
 #include "det/api/v1/cluster.grpc.pb.h"
+
 #include "master/config/experiment_config.h"
 #include "master/core/explain.h"
 #include "master/rpc/call.h"
@@ -16,7 +17,8 @@ namespace pb = det::api::v1;
 constexpr int kSamplesShown = 5;
 constexpr int64_t kHistoryMax = 20;
 
-absl::Status GetCluster(const Deps& deps, const core::Principal& principal,
+absl::Status GetCluster(const Deps& deps,
+                        const core::Principal& principal,
                         pb::GetClusterResponse* response) {
   response->set_cluster_id(deps.cluster_id);
   response->set_version(deps.version);
@@ -89,7 +91,8 @@ absl::Status ListJobs(const Deps& deps, pb::ListJobsResponse* response) {
     for (const auto& [id, experiment] : state.experiments) jobs.push_back(&experiment);
     std::sort(jobs.begin(), jobs.end(), [](const core::Experiment* a, const core::Experiment* b) {
       const auto key = [](const core::Experiment* e) {
-        return std::tuple(e->spec->resources.resource_pool, e->spec->resources.priority, e->queue_position);
+        return std::tuple(
+            e->spec->resources.resource_pool, e->spec->resources.priority, e->queue_position);
       };
       return key(a) < key(b);
     });
@@ -105,7 +108,8 @@ void PutExplanation(const core::Explanation& why, pb::ExplainResponse* response)
 }
 
 // Of a thing that has ended: the store's last word on it.
-absl::Status ExplainEnded(const Deps& deps, const pb::ExplainRequest& request,
+absl::Status ExplainEnded(const Deps& deps,
+                          const pb::ExplainRequest& request,
                           pb::ExplainResponse* response) {
   response->set_subject(StrCat(request.kind(), " ", request.id()));
   if (request.kind() == "experiment") {
@@ -117,7 +121,8 @@ absl::Status ExplainEnded(const Deps& deps, const pb::ExplainRequest& request,
     *response->mutable_reason() = ToProto(row).reason();
     response->set_state(row.state);
   } else if (response->history_size() == 0) {
-    return Error(absl::StatusCode::kNotFound, "ALLOCATION_NOT_FOUND",
+    return Error(absl::StatusCode::kNotFound,
+                 "ALLOCATION_NOT_FOUND",
                  StrCat("allocation ", request.id(), " does not exist"));
   } else {
     response->set_state(response->history().rbegin()->to_state());
@@ -125,10 +130,13 @@ absl::Status ExplainEnded(const Deps& deps, const pb::ExplainRequest& request,
   return absl::OkStatus();
 }
 
-absl::Status Explain(const Deps& deps, const pb::ExplainRequest& request,
+absl::Status Explain(const Deps& deps,
+                     const pb::ExplainRequest& request,
                      pb::ExplainResponse* response) {
-  if (request.kind() != "experiment" && request.kind() != "trial" && request.kind() != "allocation") {
-    return Error(absl::StatusCode::kInvalidArgument, "INVALID_KIND",
+  if (request.kind() != "experiment" && request.kind() != "trial" &&
+      request.kind() != "allocation") {
+    return Error(absl::StatusCode::kInvalidArgument,
+                 "INVALID_KIND",
                  "the kind must be experiment, trial or allocation");
   }
   absl::StatusOr<core::Explanation> why = absl::UnknownError("");
@@ -138,15 +146,17 @@ absl::Status Explain(const Deps& deps, const pb::ExplainRequest& request,
     if (request.kind() == "trial") why = core::Explain(state, TrialId(request.id()), now);
     if (request.kind() == "allocation") why = core::Explain(state, AllocationId(request.id()), now);
   }));
-  DET_ASSIGN_OR_RETURN(const auto history,
-                       deps.store.History(request.kind(), std::to_string(request.id()), kHistoryMax));
+  DET_ASSIGN_OR_RETURN(
+      const auto history,
+      deps.store.History(request.kind(), std::to_string(request.id()), kHistoryMax));
   for (const auto& line : history) *response->add_history() = ToProto(line);
   if (!why.ok()) return ExplainEnded(deps, request, response);
   PutExplanation(*why, response);
   return absl::OkStatus();
 }
 
-absl::Status PreviewSearch(const Deps& deps, const pb::PreviewSearchRequest& request,
+absl::Status PreviewSearch(const Deps& deps,
+                           const pb::PreviewSearchRequest& request,
                            pb::PreviewSearchResponse* response) {
   DET_ASSIGN_OR_RETURN(
       const config::ParsedConfig parsed,
@@ -182,9 +192,10 @@ class ClusterService final : public pb::ClusterService::CallbackService {
   grpc::ServerUnaryReactor* GetCluster(grpc::CallbackServerContext* context,
                                        const pb::GetClusterRequest* request,
                                        pb::GetClusterResponse* response) override {
-    return Unary(deps_, context, request, response, [this](const auto& principal, const auto&, auto* res) {
-      return rpc::GetCluster(deps_, principal, res);
-    });
+    return Unary(
+        deps_, context, request, response, [this](const auto& principal, const auto&, auto* res) {
+          return rpc::GetCluster(deps_, principal, res);
+        });
   }
   grpc::ServerUnaryReactor* ListAgents(grpc::CallbackServerContext* context,
                                        const pb::ListAgentsRequest* request,
@@ -198,21 +209,25 @@ class ClusterService final : public pb::ClusterService::CallbackService {
   grpc::ServerUnaryReactor* ListJobs(grpc::CallbackServerContext* context,
                                      const pb::ListJobsRequest* request,
                                      pb::ListJobsResponse* response) override {
-    return Unary(deps_, context, request, response,
-                 [this](const auto&, const auto&, auto* res) { return rpc::ListJobs(deps_, res); });
+    return Unary(deps_, context, request, response, [this](const auto&, const auto&, auto* res) {
+      return rpc::ListJobs(deps_, res);
+    });
   }
   grpc::ServerUnaryReactor* Explain(grpc::CallbackServerContext* context,
                                     const pb::ExplainRequest* request,
                                     pb::ExplainResponse* response) override {
-    return Unary(deps_, context, request, response,
-                 [this](const auto&, const auto& req, auto* res) { return rpc::Explain(deps_, req, res); });
+    return Unary(
+        deps_, context, request, response, [this](const auto&, const auto& req, auto* res) {
+          return rpc::Explain(deps_, req, res);
+        });
   }
   grpc::ServerUnaryReactor* PreviewSearch(grpc::CallbackServerContext* context,
                                           const pb::PreviewSearchRequest* request,
                                           pb::PreviewSearchResponse* response) override {
-    return Unary(deps_, context, request, response, [this](const auto&, const auto& req, auto* res) {
-      return rpc::PreviewSearch(deps_, req, res);
-    });
+    return Unary(
+        deps_, context, request, response, [this](const auto&, const auto& req, auto* res) {
+          return rpc::PreviewSearch(deps_, req, res);
+        });
   }
 
  private:

@@ -1,4 +1,5 @@
 #include "det/api/v1/context.grpc.pb.h"
+
 #include "master/rpc/call.h"
 #include "master/rpc/services.h"
 
@@ -10,7 +11,8 @@ namespace pb = det::api::v1;
 // One upload: a message at a time goes to the pool, so reading stops while the store is behind.
 class Uploader : public grpc::ServerReadReactor<pb::UploadContextRequest> {
  public:
-  Uploader(const Deps& deps, pb::UploadContextResponse* response) : deps_(deps), response_(response) {
+  Uploader(const Deps& deps, pb::UploadContextResponse* response)
+      : deps_(deps), response_(response) {
     StartRead(&request_);
   }
 
@@ -34,7 +36,8 @@ class Uploader : public grpc::ServerReadReactor<pb::UploadContextRequest> {
 
   void End() {
     if (upload_ == nullptr) {
-      return Finish(grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "an upload without a message"));
+      return Finish(
+          grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "an upload without a message"));
     }
     const absl::StatusOr<int64_t> bytes = upload_->Finish();
     if (bytes.ok()) response_->set_bytes(*bytes);
@@ -60,7 +63,10 @@ class ContextService final : public pb::ContextService::CallbackService {
   grpc::ServerUnaryReactor* HasContext(grpc::CallbackServerContext* context,
                                        const pb::HasContextRequest* request,
                                        pb::HasContextResponse* response) override {
-    return Unary(deps_, context, request, response,
+    return Unary(deps_,
+                 context,
+                 request,
+                 response,
                  [this](const auto&, const auto& req, auto* res) -> absl::Status {
                    DET_ASSIGN_OR_RETURN(const bool present, deps_.contexts.Has(req.sha256()));
                    res->set_present(present);

@@ -4,6 +4,7 @@
 #include "det/api/v1/common.pb.h"
 #include "det/api/v1/experiment.pb.h"
 #include "det/api/v1/trial.pb.h"
+
 #include "master/core/explain.h"
 #include "master/store/read_store.h"
 

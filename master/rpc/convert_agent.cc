@@ -27,7 +27,8 @@ absl::StatusOr<core::AllocationState> State(pb::AllocationState state) {
 absl::StatusOr<core::Exit> FromProto(const pb::Exit& exit) {
   const int kind = static_cast<int>(exit.kind()) - 1;
   if (kind < 0 || kind > 5) return Bad("an exit of a kind that is not known");
-  return core::Exit{static_cast<core::ExitKind>(kind), exit.code(), exit.signal(), exit.on_order(), exit.text()};
+  return core::Exit{
+      static_cast<core::ExitKind>(kind), exit.code(), exit.signal(), exit.on_order(), exit.text()};
 }
 
 // PostgreSQL's text holds no NUL: names with one are made visible instead of refused.
@@ -52,10 +53,14 @@ absl::StatusOr<ingest::Metrics> FromProto(const pb::Metrics& m) {
     return Bad("a metric group needs a name of 1 to 512 bytes");
   }
   if (static_cast<int64_t>(values.as_object().size()) > ingest::kMetricsPerReportMax) {
-    return Bad(StrCat("a report has ", values.as_object().size(), " metrics, at most ",
-                      ingest::kMetricsPerReportMax, " are allowed"));
+    return Bad(StrCat("a report has ",
+                      values.as_object().size(),
+                      " metrics, at most ",
+                      ingest::kMetricsPerReportMax,
+                      " are allowed"));
   }
-  ingest::Metrics out{.group = WithoutNul(m.group()), .steps_completed = m.steps_completed(), .values = {}};
+  ingest::Metrics out{
+      .group = WithoutNul(m.group()), .steps_completed = m.steps_completed(), .values = {}};
   Value::Object clean;
   for (const auto& [name, value] : values.as_object()) {
     if (static_cast<int64_t>(name.size()) > ingest::kMetricNameBytesMax) {
@@ -70,8 +75,8 @@ absl::StatusOr<ingest::Metrics> FromProto(const pb::Metrics& m) {
 absl::StatusOr<ingest::Checkpoint> FromProto(const pb::Checkpoint& c) {
   DET_ASSIGN_OR_RETURN(Value files, ObjectOf(c.files_json(), "a checkpoint's files"));
   DET_ASSIGN_OR_RETURN(Value metadata, ObjectOf(c.metadata_json(), "a checkpoint's metadata"));
-  return ingest::Checkpoint{WithoutNul(c.uuid()), c.steps_completed(), c.bytes(), std::move(files),
-                            std::move(metadata)};
+  return ingest::Checkpoint{
+      WithoutNul(c.uuid()), c.steps_completed(), c.bytes(), std::move(files), std::move(metadata)};
 }
 
 absl::Status SetBody(const pb::Report& r, ingest::Report* report) {
@@ -85,7 +90,8 @@ absl::Status SetBody(const pb::Report& r, ingest::Report* report) {
       return absl::OkStatus();
     }
     case pb::Report::kProgress:
-      if (!(r.progress().fraction() >= 0 && r.progress().fraction() <= 1)) return Bad("progress beyond 0..1");
+      if (!(r.progress().fraction() >= 0 && r.progress().fraction() <= 1))
+        return Bad("progress beyond 0..1");
       report->body = ingest::Progress{r.progress().fraction()};
       return absl::OkStatus();
     case pb::Report::kInvalidHparams:
@@ -161,7 +167,8 @@ absl::StatusOr<ingest::Shipment> FromProto(const AgentId& agent, pb::ShipRequest
     shipment.reports.push_back(std::move(report));
   }
   for (pb::LogRecord& l : *request.mutable_logs()) {
-    if (static_cast<int64_t>(l.text().size()) > ingest::kLogTextBytesMax) return Bad("a log record is too long");
+    if (static_cast<int64_t>(l.text().size()) > ingest::kLogTextBytesMax)
+      return Bad("a log record is too long");
     shipment.logs.push_back({.seq = l.seq(),
                              .at = absl::FromUnixNanos(l.at_unix_nanos()),
                              .source = static_cast<ingest::LogSource>(l.source()),

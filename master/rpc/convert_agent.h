@@ -2,6 +2,7 @@
 
 #include "absl/status/statusor.h"
 #include "det/agent/v1/agent.pb.h"
+
 #include "master/core/command.h"
 #include "master/core/desired.h"
 #include "master/ingest/batch_writer.h"

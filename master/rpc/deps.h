@@ -3,6 +3,7 @@
 #include <string>
 
 #include "absl/time/time.h"
+
 #include "common/clock/clock.h"
 #include "common/concurrency/thread_pool.h"
 #include "common/concurrency/timer.h"
@@ -22,7 +23,7 @@ struct Deps {
   store::ReadStore& store;
   store::ContextStore& contexts;
   const auth::TokenTable& tokens;
-  ThreadPool& pool;    // for calls that block
+  ThreadPool& pool;  // for calls that block
   Timer& timer;
   const Clock& clock;
   spec::ParseDefaults defaults;

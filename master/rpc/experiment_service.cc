@@ -1,4 +1,5 @@
 #include "det/api/v1/experiment.grpc.pb.h"
+
 #include "master/config/experiment_config.h"
 #include "master/rpc/call.h"
 #include "master/rpc/convert.h"
@@ -19,9 +20,13 @@ constexpr absl::Duration kWatchInterval = absl::Milliseconds(100);
 absl::StatusOr<config::ParsedConfig> ParseConfig(const Deps& deps,
                                                  const pb::CreateExperimentRequest& request) {
   if (static_cast<int64_t>(request.config().size()) > kConfigBytesMax) {
-    return Error(absl::StatusCode::kInvalidArgument, "INVALID_CONFIG",
-                 StrCat("the configuration is ", request.config().size(), " bytes, at most ",
-                        kConfigBytesMax, " are allowed"));
+    return Error(absl::StatusCode::kInvalidArgument,
+                 "INVALID_CONFIG",
+                 StrCat("the configuration is ",
+                        request.config().size(),
+                        " bytes, at most ",
+                        kConfigBytesMax,
+                        " are allowed"));
   }
   spec::ParseDefaults defaults = deps.defaults;
   // A seed that nobody chose: any will do, and the effective configuration says which it was.
@@ -44,7 +49,8 @@ absl::StatusOr<std::string> WarmStart(const Deps& deps, const spec::SearcherSpec
   const TrialId trial(*searcher.source_trial_id);
   DET_ASSIGN_OR_RETURN(const std::string uuid, deps.store.LatestCheckpoint(trial));
   if (uuid.empty()) {
-    return Error(absl::StatusCode::kFailedPrecondition, "NO_CHECKPOINT",
+    return Error(absl::StatusCode::kFailedPrecondition,
+                 "NO_CHECKPOINT",
                  StrCat("source_trial_id: trial ", trial.value(), " has no checkpoint"));
   }
   return uuid;
@@ -54,11 +60,13 @@ absl::Status CheckContext(const Deps& deps, const std::string& sha256) {
   if (sha256.empty()) return absl::OkStatus();
   DET_ASSIGN_OR_RETURN(const bool present, deps.contexts.Has(sha256));
   if (present) return absl::OkStatus();
-  return Error(absl::StatusCode::kNotFound, "CONTEXT_NOT_FOUND",
+  return Error(absl::StatusCode::kNotFound,
+               "CONTEXT_NOT_FOUND",
                StrCat("the model directory ", sha256, " was not uploaded"));
 }
 
-absl::Status Create(const Deps& deps, const core::Principal& principal,
+absl::Status Create(const Deps& deps,
+                    const core::Principal& principal,
                     const pb::CreateExperimentRequest& request,
                     pb::CreateExperimentResponse* response) {
   DET_ASSIGN_OR_RETURN(config::ParsedConfig parsed, ParseConfig(deps, request));
@@ -80,19 +88,23 @@ absl::Status Create(const Deps& deps, const core::Principal& principal,
   return absl::OkStatus();
 }
 
-absl::Status Get(const Deps& deps, const pb::GetExperimentRequest& request,
+absl::Status Get(const Deps& deps,
+                 const pb::GetExperimentRequest& request,
                  pb::GetExperimentResponse* response) {
   const ExperimentId id(request.id());
   DET_ASSIGN_OR_RETURN(const store::ExperimentRow row, deps.store.Experiment(id));
   DET_ASSIGN_OR_RETURN(*response->mutable_effective_config(), deps.store.EffectiveConfig(id));
-  DET_ASSIGN_OR_RETURN(const auto history, deps.store.History("experiment", id.ToString(), kHistoryMax));
+  DET_ASSIGN_OR_RETURN(const auto history,
+                       deps.store.History("experiment", id.ToString(), kHistoryMax));
   *response->mutable_experiment() = ToProto(row);
   for (const auto& line : history) *response->add_history() = ToProto(line);
   return absl::OkStatus();
 }
 
-absl::Status List(const Deps& deps, const core::Principal& principal,
-                  const pb::ListExperimentsRequest& request, pb::ListExperimentsResponse* response) {
+absl::Status List(const Deps& deps,
+                  const core::Principal& principal,
+                  const pb::ListExperimentsRequest& request,
+                  pb::ListExperimentsResponse* response) {
   store::ReadStore::ExperimentFilter filter{.limit = Limit(request.limit(), 100, 1000),
                                             .before_id = request.before_id(),
                                             .owner = request.only_mine() ? principal.name : ""};
@@ -105,12 +117,15 @@ absl::Status List(const Deps& deps, const core::Principal& principal,
 }
 
 // The core knows only what lives: for the rest the store says whether it ended or never was.
-absl::Status Control(const Deps& deps, core::Command command, ExperimentId id,
+absl::Status Control(const Deps& deps,
+                     core::Command command,
+                     ExperimentId id,
                      pb::ExperimentResponse* response) {
   const absl::StatusOr<core::Events> events = RunCommand(deps, std::move(command));
   DET_ASSIGN_OR_RETURN(const store::ExperimentRow row, deps.store.Experiment(id));
   if (ErrorReason(events.status()) == "EXPERIMENT_NOT_LIVE") {
-    return Error(absl::StatusCode::kFailedPrecondition, "EXPERIMENT_ENDED",
+    return Error(absl::StatusCode::kFailedPrecondition,
+                 "EXPERIMENT_ENDED",
                  StrCat("experiment ", id.value(), " has ended: it is ", row.state));
   }
   DET_RETURN_IF_ERROR(events.status());
@@ -125,26 +140,30 @@ class Watcher : public PollingWriter<pb::WatchExperimentResponse> {
 
  private:
   absl::StatusOr<Step> Next(pb::WatchExperimentResponse* response) override {
-    // Nothing durable happened since the last look: what trials say of themselves goes out each second.
+    // Nothing durable happened since the last look: what trials say of themselves goes out each
+    // second.
     const int64_t seq = deps_.engine.durable_seq();
     const absl::Time now = deps_.clock.Now();
     if (seq == seen_ && now - sent_ < absl::Seconds(1)) return Step::kWait;
     seen_ = seq;
     sent_ = now;
     DET_ASSIGN_OR_RETURN(const store::ExperimentRow row, deps_.store.Experiment(id_));
-    DET_ASSIGN_OR_RETURN(const auto running,
-                         deps_.store.Trials({.experiment = id_, .only_running = true, .limit = kRunningShownMax}));
+    DET_ASSIGN_OR_RETURN(
+        const auto running,
+        deps_.store.Trials({.experiment = id_, .only_running = true, .limit = kRunningShownMax}));
     *response->mutable_experiment() = ToProto(row);
     for (const auto& trial : running) *response->add_running() = ToProto(trial);
     const auto held = static_cast<int64_t>(running.size());
-    response->set_trials_waiting(std::max<int64_t>(row.trials_created - row.trials_closed - held, 0));
+    response->set_trials_waiting(
+        std::max<int64_t>(row.trials_created - row.trials_closed - held, 0));
     if (row.ended_at.has_value()) return Step::kLast;
     Estimate(row, now, response);
     return Step::kWrite;
   }
 
   // From the progress so far, once there is enough of it to go by.
-  static void Estimate(const store::ExperimentRow& row, absl::Time now,
+  static void Estimate(const store::ExperimentRow& row,
+                       absl::Time now,
                        pb::WatchExperimentResponse* response) {
     if (row.progress < 0.05 || row.state != "ACTIVE") return;
     const double spent = absl::ToDoubleSeconds(now - row.created_at);
@@ -164,23 +183,32 @@ class ExperimentService final : public pb::ExperimentService::CallbackService {
   grpc::ServerUnaryReactor* CreateExperiment(grpc::CallbackServerContext* context,
                                              const pb::CreateExperimentRequest* request,
                                              pb::CreateExperimentResponse* response) override {
-    return Unary(deps_, context, request, response, [this](const auto& principal, const auto& req, auto* res) {
-      return Create(deps_, principal, req, res);
-    });
+    return Unary(deps_,
+                 context,
+                 request,
+                 response,
+                 [this](const auto& principal, const auto& req, auto* res) {
+                   return Create(deps_, principal, req, res);
+                 });
   }
   grpc::ServerUnaryReactor* GetExperiment(grpc::CallbackServerContext* context,
                                           const pb::GetExperimentRequest* request,
                                           pb::GetExperimentResponse* response) override {
-    return Unary(deps_, context, request, response, [this](const auto&, const auto& req, auto* res) {
-      return Get(deps_, req, res);
-    });
+    return Unary(
+        deps_, context, request, response, [this](const auto&, const auto& req, auto* res) {
+          return Get(deps_, req, res);
+        });
   }
   grpc::ServerUnaryReactor* ListExperiments(grpc::CallbackServerContext* context,
                                             const pb::ListExperimentsRequest* request,
                                             pb::ListExperimentsResponse* response) override {
-    return Unary(deps_, context, request, response, [this](const auto& principal, const auto& req, auto* res) {
-      return List(deps_, principal, req, res);
-    });
+    return Unary(deps_,
+                 context,
+                 request,
+                 response,
+                 [this](const auto& principal, const auto& req, auto* res) {
+                   return List(deps_, principal, req, res);
+                 });
   }
   grpc::ServerUnaryReactor* PauseExperiment(grpc::CallbackServerContext* context,
                                             const pb::ExperimentRequest* request,
@@ -216,10 +244,14 @@ class ExperimentService final : public pb::ExperimentService::CallbackService {
   grpc::ServerUnaryReactor* ControlWith(grpc::CallbackServerContext* context,
                                         const pb::ExperimentRequest* request,
                                         pb::ExperimentResponse* response) {
-    return Unary(deps_, context, request, response, [this](const auto& principal, const auto& req, auto* res) {
-      const ExperimentId id(req.id());
-      return Control(deps_, {principal, C{id}}, id, res);
-    });
+    return Unary(deps_,
+                 context,
+                 request,
+                 response,
+                 [this](const auto& principal, const auto& req, auto* res) {
+                   const ExperimentId id(req.id());
+                   return Control(deps_, {principal, C{id}}, id, res);
+                 });
   }
 
   const Deps& deps_;

@@ -1,4 +1,5 @@
 #include "det/api/v1/log.grpc.pb.h"
+
 #include "master/rpc/call.h"
 #include "master/rpc/polling_writer.h"
 #include "master/rpc/services.h"

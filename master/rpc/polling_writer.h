@@ -1,9 +1,9 @@
 #pragma once
 
-#include <grpcpp/grpcpp.h>
-
 #include <memory>
 #include <utility>
+
+#include <grpcpp/grpcpp.h>
 
 #include "common/base/mutex.h"
 #include "common/net/grpc_status.h"
@@ -12,7 +12,8 @@
 namespace det::rpc {
 
 // A server stream that looks for something new at intervals: `Next` runs on the pool and may block.
-// No thread waits in between. It keeps itself until the call is over and no work of its own is left.
+// No thread waits in between. It keeps itself until the call is over and no work of its own is
+// left.
 template <class Response>
 class PollingWriter : public grpc::ServerWriteReactor<Response>,
                       public std::enable_shared_from_this<PollingWriter<Response>> {

@@ -1,9 +1,10 @@
 #include "master/rpc/server.h"
 
-#include <grpcpp/grpcpp.h>
-
 #include <chrono>
 #include <vector>
+
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/impl/service_type.h>
 
 #include "common/base/status.h"
 #include "common/base/strings.h"
@@ -37,8 +38,14 @@ Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Deps& deps, const Options& options) {
   auto parts = std::make_unique<Parts>();
-  for (auto make : {MakeExperimentService, MakeTrialService, MakeLogService, MakeCheckpointService,
-                    MakeClusterService, MakeContextService, MakeAgentControlService, MakeAgentDataService}) {
+  for (auto make : {MakeExperimentService,
+                    MakeTrialService,
+                    MakeLogService,
+                    MakeCheckpointService,
+                    MakeClusterService,
+                    MakeContextService,
+                    MakeAgentControlService,
+                    MakeAgentDataService}) {
     parts->services.push_back(make(deps));
   }
   grpc::ServerBuilder builder;
@@ -52,7 +59,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Deps& deps, const Op
   for (const auto& service : parts->services) builder.RegisterService(service.get());
   parts->server = builder.BuildAndStart();
   if (parts->server == nullptr || parts->port == 0) {
-    return Error(absl::StatusCode::kAlreadyExists, "PORT_IN_USE", StrCat(address, " can't be listened on: the port is in use or not allowed"),
+    return Error(absl::StatusCode::kAlreadyExists,
+                 "PORT_IN_USE",
+                 StrCat(address, " can't be listened on: the port is in use or not allowed"),
                  "choose another port, or 0 for a free one");
   }
   return std::unique_ptr<Server>(new Server(std::move(parts)));
@@ -62,6 +71,8 @@ Server::~Server() {
   parts_->server->Shutdown(std::chrono::system_clock::now() + std::chrono::milliseconds(500));
 }
 
-int Server::port() const { return parts_->port; }
+int Server::port() const {
+  return parts_->port;
+}
 
 }  // namespace det::rpc

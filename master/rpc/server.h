@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+
 #include "master/rpc/deps.h"
 
 namespace det::rpc {

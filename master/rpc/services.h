@@ -8,8 +8,8 @@ namespace grpc {
 class Service;
 }
 
-// The gRPC services, one a file. A handler authenticates, converts, and posts a command or reads the
-// store; decisions are the core's.
+// The gRPC services, one a file. A handler authenticates, converts, and posts a command or reads
+// the store; decisions are the core's.
 namespace det::rpc {
 
 std::unique_ptr<grpc::Service> MakeExperimentService(const Deps& deps);

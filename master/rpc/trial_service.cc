@@ -1,4 +1,5 @@
 #include "det/api/v1/trial.grpc.pb.h"
+
 #include "master/rpc/call.h"
 #include "master/rpc/convert.h"
 #include "master/rpc/services.h"
@@ -10,7 +11,9 @@ namespace pb = det::api::v1;
 
 constexpr int64_t kHistoryMax = 200;
 
-absl::Status Get(const Deps& deps, const pb::GetTrialRequest& request, pb::GetTrialResponse* response) {
+absl::Status Get(const Deps& deps,
+                 const pb::GetTrialRequest& request,
+                 pb::GetTrialResponse* response) {
   const TrialId id(request.id());
   DET_ASSIGN_OR_RETURN(const store::TrialRow row, deps.store.Trial(id));
   DET_ASSIGN_OR_RETURN(const auto history, deps.store.History("trial", id.ToString(), kHistoryMax));
@@ -19,27 +22,31 @@ absl::Status Get(const Deps& deps, const pb::GetTrialRequest& request, pb::GetTr
   return absl::OkStatus();
 }
 
-absl::Status List(const Deps& deps, const pb::ListTrialsRequest& request,
+absl::Status List(const Deps& deps,
+                  const pb::ListTrialsRequest& request,
                   pb::ListTrialsResponse* response) {
   const ExperimentId experiment(request.experiment());
   DET_RETURN_IF_ERROR(deps.store.Experiment(experiment).status());
-  DET_ASSIGN_OR_RETURN(const auto rows,
-                       deps.store.Trials({.experiment = experiment,
-                                          .by_best = request.order() == pb::ListTrialsRequest::ORDER_BY_BEST,
-                                          .limit = Limit(request.limit(), 100, 1000),
-                                          .offset = std::max(request.offset(), 0)}));
+  DET_ASSIGN_OR_RETURN(
+      const auto rows,
+      deps.store.Trials({.experiment = experiment,
+                         .by_best = request.order() == pb::ListTrialsRequest::ORDER_BY_BEST,
+                         .limit = Limit(request.limit(), 100, 1000),
+                         .offset = std::max(request.offset(), 0)}));
   DET_ASSIGN_OR_RETURN(const int64_t total, deps.store.CountTrials(experiment));
   for (const auto& row : rows) *response->add_trials() = ToProto(row);
   response->set_total(total);
   return absl::OkStatus();
 }
 
-absl::Status GetMetrics(const Deps& deps, const pb::GetMetricsRequest& request,
+absl::Status GetMetrics(const Deps& deps,
+                        const pb::GetMetricsRequest& request,
                         pb::GetMetricsResponse* response) {
   const TrialId trial(request.trial());
   DET_RETURN_IF_ERROR(deps.store.Trial(trial).status());
-  DET_ASSIGN_OR_RETURN(const auto rows,
-                       deps.store.Metrics(trial, request.group(), Limit(request.limit(), 1000, 100000)));
+  DET_ASSIGN_OR_RETURN(
+      const auto rows,
+      deps.store.Metrics(trial, request.group(), Limit(request.limit(), 1000, 100000)));
   for (const store::MetricRow& row : rows) {
     pb::MetricPoint* point = response->add_points();
     point->set_group(row.group);
@@ -59,21 +66,26 @@ class TrialService final : public pb::TrialService::CallbackService {
   grpc::ServerUnaryReactor* GetTrial(grpc::CallbackServerContext* context,
                                      const pb::GetTrialRequest* request,
                                      pb::GetTrialResponse* response) override {
-    return Unary(deps_, context, request, response,
-                 [this](const auto&, const auto& req, auto* res) { return Get(deps_, req, res); });
+    return Unary(
+        deps_, context, request, response, [this](const auto&, const auto& req, auto* res) {
+          return Get(deps_, req, res);
+        });
   }
   grpc::ServerUnaryReactor* ListTrials(grpc::CallbackServerContext* context,
                                        const pb::ListTrialsRequest* request,
                                        pb::ListTrialsResponse* response) override {
-    return Unary(deps_, context, request, response,
-                 [this](const auto&, const auto& req, auto* res) { return List(deps_, req, res); });
+    return Unary(
+        deps_, context, request, response, [this](const auto&, const auto& req, auto* res) {
+          return List(deps_, req, res);
+        });
   }
   grpc::ServerUnaryReactor* GetMetrics(grpc::CallbackServerContext* context,
                                        const pb::GetMetricsRequest* request,
                                        pb::GetMetricsResponse* response) override {
-    return Unary(deps_, context, request, response, [this](const auto&, const auto& req, auto* res) {
-      return rpc::GetMetrics(deps_, req, res);
-    });
+    return Unary(
+        deps_, context, request, response, [this](const auto&, const auto& req, auto* res) {
+          return rpc::GetMetrics(deps_, req, res);
+        });
   }
 
  private:

@@ -1,0 +1,79 @@
+#include "master/http/front.h"
+
+#include <utility>
+
+#include "common/base/status.h"
+#include "common/base/strings.h"
+
+namespace det::http {
+namespace {
+
+HttpResponse Refuse(int status, std::string_view reason, std::string_view message) {
+  Value body;
+  body["error"]["reason"] = reason;
+  body["error"]["message"] = message;
+  return {.status = status, .body = body.ToJson()};
+}
+
+std::string_view Header(const HttpRequest& request, std::string_view name) {
+  const auto it = request.headers.find(name);
+  return it == request.headers.end() ? std::string_view() : std::string_view(it->second);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Front>> Front::Start(Deps deps, const Options& options) {
+  std::unique_ptr<Front> front(new Front(deps));
+  HttpServerOptions server;
+  server.host = options.host;
+  server.port = options.port;
+  Front* self = front.get();
+  DET_ASSIGN_OR_RETURN(
+      front->server_,
+      HttpServer::Start(std::move(server),
+                        [self](const HttpRequest& request, HttpServer::Responder respond) {
+                          self->Handle(request, std::move(respond));
+                        }));
+  return front;
+}
+
+Front::~Front() {
+  if (server_ != nullptr) server_->Stop();
+}
+
+void Front::Handle(const HttpRequest& request, HttpServer::Responder respond) {
+  const bool reads = request.method == "GET" || request.method == "HEAD";
+  if (request.path == "/healthz") {
+    if (!reads) return respond(Refuse(405, "METHOD_NOT_ALLOWED", "use GET"));
+    return respond({.content_type = "text/plain", .body = "ok\n"});
+  }
+  const std::string_view token = Header(request, "authorization");
+  const bool known = deps_.tokens.Authenticate(token).ok();
+  if (!known && !(request.path == "/metrics" && deps_.scrapers.Authenticate(token).ok())) {
+    return respond(Refuse(401, "UNAUTHENTICATED", "a valid token is needed"));
+  }
+  if (request.path != "/metrics") return respond(Refuse(404, "NOT_FOUND", "there is nothing here"));
+  if (!reads) return respond(Refuse(405, "METHOD_NOT_ALLOWED", "use GET"));
+  Scrape(std::move(respond));
+}
+
+void Front::Scrape(HttpServer::Responder respond) {
+  const ingest::Ingestor::Totals& totals = deps_.ingestor.totals();
+  deps_.metrics.Set({.commands_queued = deps_.engine.queued(),
+                     .ingest_queued_bytes = deps_.ingestor.queued_bytes(),
+                     .metric_rows = totals.metric_rows,
+                     .log_rows = totals.log_rows,
+                     .ingest_refused = totals.refused,
+                     .ingest_retries = totals.retries});
+  auto shared = std::make_shared<HttpServer::Responder>(std::move(respond));
+  Metrics& metrics = deps_.metrics;
+  const bool queued = deps_.engine.Read([shared, &metrics](const core::State& state) {
+    metrics.Set(state);
+    return [shared, &metrics] {
+      (*shared)({.content_type = "text/plain; version=0.0.4", .body = metrics.Text()});
+    };
+  });
+  if (!queued) (*shared)(Refuse(503, "MASTER_BUSY", "the master is busy"));
+}
+
+}  // namespace det::http

@@ -1,0 +1,356 @@
+#include "tests/golden/repl.h"
+
+#include <algorithm>
+#include <cmath>
+#include <sstream>
+
+#include "common/base/overload.h"
+#include "common/base/strings.h"
+#include "common/json/json.h"
+#include "master/core/desired.h"
+#include "master/core/explain.h"
+#include "master/core/invariants.h"
+#include "master/spec/parse.h"
+
+namespace det::golden {
+namespace {
+
+using core::AllocationState;
+
+const absl::Time kStart = absl::FromUnixSeconds(1'000'000'000);
+
+std::string Describe(const core::EventBody& body) {
+  return std::visit(
+      overloaded{
+          [](const core::ExperimentCreated& e) {
+            return StrCat("experiment ", e.id.value(), " created", e.paused ? " paused" : "");
+          },
+          [](const core::ExperimentMoved& e) {
+            return StrCat(
+                "experiment ", e.id.value(), " -> ", core::Name(e.to), " (", e.reason.text, ")");
+          },
+          [](const core::SearchAdvanced& e) {
+            return StrCat("experiment ", e.id.value(), " search: ", e.facts.size(), " facts");
+          },
+          [](const core::BestFound& e) {
+            return StrCat("experiment ",
+                          e.id.value(),
+                          " best: trial ",
+                          e.best.trial.value(),
+                          " ",
+                          FormatDouble(e.best.metric));
+          },
+          [](const core::TrialCreated& e) { return StrCat("trial ", e.id.value(), " created"); },
+          [](const core::TrialMoved& e) {
+            return StrCat(
+                "trial ", e.id.value(), " -> ", core::Name(e.to), " (", e.reason.text, ")");
+          },
+          [](const core::TrialRestarted& e) {
+            return StrCat("trial ",
+                          e.id.value(),
+                          " restarts",
+                          e.infrastructure ? ", not its fault" : "",
+                          " (",
+                          e.reason.text,
+                          ")");
+          },
+          [](const core::ValidationRecorded& e) {
+            return StrCat("trial ", e.id.value(), " validated at ", e.steps_completed);
+          },
+          [](const core::CheckpointRecorded& e) {
+            return StrCat("trial ", e.id.value(), " checkpoint ", e.uuid);
+          },
+          [](const core::HparamsRefused& e) {
+            return StrCat("trial ", e.id.value(), " refuses its hyperparameters");
+          },
+          [](const core::TaskCreated& e) { return StrCat("task ", e.id.value(), " created"); },
+          [](const core::TaskQueued& e) { return StrCat("task ", e.id.value(), " queued"); },
+          [](const core::TaskDequeued& e) {
+            return StrCat("task ", e.id.value(), " leaves the queue");
+          },
+          [](const core::AllocationPlaced& e) {
+            return StrCat("allocation ",
+                          e.id.value(),
+                          " of task ",
+                          e.task.value(),
+                          " placed on ",
+                          e.agent.value(),
+                          " slots [",
+                          StrJoin(e.slots, ","),
+                          "]");
+          },
+          [](const core::AllocationMoved& e) {
+            return StrCat("allocation ", e.id.value(), " -> ", core::Name(e.to));
+          },
+          [](const core::AllocationSignaled& e) {
+            return StrCat("allocation ",
+                          e.id.value(),
+                          " told to ",
+                          core::Name(e.level),
+                          " (",
+                          e.reason.text,
+                          ")");
+          },
+          [](const core::AllocationEnded& e) {
+            return StrCat("allocation ", e.id.value(), " ended");
+          },
+          [](const core::AgentConnected& e) {
+            return StrCat("agent ", e.id.value(), " connected, session ", e.session);
+          },
+          [](const core::AgentDisconnected& e) { return StrCat("agent ", e.id.value(), " away"); },
+          [](const core::AgentLost& e) { return StrCat("agent ", e.id.value(), " lost"); },
+      },
+      body);
+}
+
+core::Command AsMaster(core::CommandBody body) {
+  return {{core::Role::kMaster, "master"}, std::move(body)};
+}
+core::Command AsAgent(const AgentId& agent, core::CommandBody body) {
+  return {{core::Role::kAgent, agent.value()}, std::move(body)};
+}
+
+int64_t Number(const std::vector<std::string>& words, size_t i) {
+  return i < words.size() ? std::strtoll(words[i].c_str(), nullptr, 10) : 0;
+}
+
+}  // namespace
+
+Repl::Repl() : now_(kStart) {}
+
+std::string Repl::Run(std::string_view line) {
+  std::istringstream in{std::string(line)};
+  std::vector<std::string> words;
+  for (std::string word; in >> word;) words.push_back(word);
+  if (words.empty() || words[0][0] == '#') return "";
+  std::string text = Execute(words, line);
+  for (const std::string& broken : core::BrokenInvariants(state_))
+    StrAppend(text, "BROKEN: ", broken, "\n");
+  if (!text.empty() && text.back() == '\n') text.pop_back();
+  return text;
+}
+
+std::string Repl::Execute(const std::vector<std::string>& words, std::string_view line) {
+  const std::string& verb = words[0];
+  const ExperimentId experiment(Number(words, 1));
+  const AllocationId allocation(Number(words, 1));
+  const core::Principal ann{core::Role::kUser, "ann"};
+  if (verb == "agent") return Agent(words);
+  if (verb == "leave") {
+    const AgentId id(words[1]);
+    const core::Agent* agent = state_.Find(id);
+    return Send(AsAgent(id, core::DisconnectAgent{id, agent == nullptr ? 0 : agent->session}));
+  }
+  if (verb == "submit") return Submit(line.substr(line.find("submit") + 6));
+  if (verb == "pause") return Send({ann, core::PauseExperiment{experiment}});
+  if (verb == "activate") return Send({ann, core::ActivateExperiment{experiment}});
+  if (verb == "cancel") return Send({ann, core::CancelExperiment{experiment}});
+  if (verb == "kill") return Send({ann, core::KillExperiment{experiment}});
+  if (verb == "run") {
+    const core::Task* task = state_.FindByAllocation(allocation);
+    const AgentId agent = task == nullptr ? AgentId("?") : task->allocation->agent;
+    return Send(
+        AsAgent(agent, core::ReportStatus{agent, allocation, AllocationState::kRunning, {}}));
+  }
+  if (verb == "exit") return Exit(words);
+  if (verb == "validate") return Validate(words);
+  if (verb == "checkpoint") {
+    return Report(core::ReportCheckpoint{.uuid = StrCat("c", words[1], "-", words[2]),
+                                         .steps_completed = Number(words, 2)},
+                  allocation);
+  }
+  if (verb == "refuse") return Report(core::ReportInvalidHparams{}, allocation);
+  if (verb == "again") return Send(*last_report_);
+  if (verb == "wait") {
+    now_ += absl::Seconds(Number(words, 1));
+    return Settle("");
+  }
+  if (verb == "show") return Show();
+  if (verb == "desired") return Desired(words[1]);
+  if (verb == "why") return Why(words);
+  return StrCat("unknown command ", verb);
+}
+
+std::string Repl::Send(core::Command command) {
+  const absl::StatusOr<core::Events> events = core::Decide(state_, command, now_);
+  if (!events.ok()) return StrCat("error: ", FromAbsl(events.status().message()));
+  return Settle(ApplyAll(*events));
+}
+
+std::string Repl::Settle(std::string text) {
+  const auto advance = [&] {
+    while (!state_.dirty.empty()) {
+      const core::Key key = *state_.dirty.begin();
+      state_.dirty.erase(state_.dirty.begin());
+      text += ApplyAll(core::Advance(state_, key, now_));
+    }
+  };
+  advance();
+  while (core::NextDeadline(state_) <= now_) {
+    text += ApplyAll(*core::Decide(state_, AsMaster(core::Tick{}), now_));
+    advance();
+  }
+  const std::set<std::string> pools = state_.indexes.view.dirty();
+  for (const std::string& pool : pools) {
+    bool more = false;
+    text += ApplyAll(*core::SchedulePool(state_, pool, &more));
+    state_.indexes.view.ClearDirty(pool);
+    advance();
+  }
+  return text;
+}
+
+std::string Repl::ApplyAll(core::Events events) {
+  std::string text;
+  for (core::EventBody& body : events) {
+    StrAppend(text, Describe(body), "\n");
+    core::Apply(state_, {now_, std::move(body)});
+  }
+  return text;
+}
+
+std::string Repl::Agent(const std::vector<std::string>& words) {
+  const AgentId id(words[1]);
+  core::ConnectAgent connect{.id = id, .pool = "default", .instance = words[1], .version = "1"};
+  for (int i = 0; i < Number(words, 2); ++i) connect.slots.push_back({i, "artificial", ""});
+  if (words.size() > 3 && words[3] == "holds") {
+    for (size_t i = 4; i < words.size(); ++i) {
+      connect.held.push_back({AllocationId(Number(words, i)), AllocationState::kRunning});
+    }
+  } else {
+    if (words.size() > 3) connect.pool = words[3];
+    const auto on_agent = state_.indexes.on_agent.find(id);
+    if (on_agent != state_.indexes.on_agent.end()) {
+      for (const auto& [allocation, task] : on_agent->second) {
+        connect.held.push_back({allocation, state_.Find(task)->allocation->state});
+      }
+    }
+  }
+  return Send(AsAgent(id, connect));
+}
+
+std::string Repl::Submit(std::string_view json) {
+  Value config = *ParseJson(json);
+  if (config.Find("entrypoint") == nullptr) config["entrypoint"] = "x";
+  if (config.FindPath("searcher.metric") == nullptr) config["searcher"]["metric"] = "loss";
+  if (config.Find("hyperparameters") == nullptr) {
+    config["hyperparameters"]["x"] =
+        Value::Object{{"type", "double"}, {"minval", 0}, {"maxval", 1}};
+  }
+  spec::Problems problems;
+  auto spec = std::make_shared<const spec::ExperimentSpec>(spec::ParseExperiment(
+      config, {.name = "test", .seed = 1, .checkpoint_host_path = "/c"}, &problems));
+  std::string text;
+  for (const spec::Problem& problem : problems)
+    StrAppend(text, problem.path, ": ", problem.message, "\n");
+  if (spec::HasErrors(problems)) return text;
+  return text + Send({{core::Role::kUser, "ann"}, core::CreateExperiment{.spec = spec}});
+}
+
+std::string Repl::Report(core::CommandBody body, AllocationId id) {
+  const core::Task* task = state_.FindByAllocation(id);
+  const AgentId agent = task == nullptr ? AgentId("a") : task->allocation->agent;
+  const core::ReportId report{id, 0, ++seqs_[id]};
+  std::visit(overloaded{
+                 [&](core::ReportValidation& c) { c.agent = agent, c.report = report; },
+                 [&](core::ReportCheckpoint& c) { c.agent = agent, c.report = report; },
+                 [&](core::ReportInvalidHparams& c) { c.agent = agent, c.report = report; },
+                 [](auto&) {},
+             },
+             body);
+  last_report_ = AsAgent(agent, std::move(body));
+  return Send(*last_report_);
+}
+
+std::string Repl::Validate(const std::vector<std::string>& words) {
+  core::ReportValidation report{.steps_completed = Number(words, 2),
+                                .metrics = Value(Value::Object{})};
+  if (words[3] == "none") {
+    report.metrics["other"] = 1.0;
+  } else if (words[3] == "nan") {
+    report.metrics["loss"] = std::nan("");
+  } else {
+    report.metrics["loss"] = std::strtod(words[3].c_str(), nullptr);
+  }
+  return Report(std::move(report), AllocationId(Number(words, 1)));
+}
+
+std::string Repl::Exit(const std::vector<std::string>& words) {
+  const AllocationId id(Number(words, 1));
+  const core::Task* task = state_.FindByAllocation(id);
+  const AgentId agent = task == nullptr ? AgentId("?") : task->allocation->agent;
+  core::Exit exit{.code = Number(words, 2), .on_order = words.size() > 3};
+  if (words[2] == "lost") exit.kind = core::ExitKind::kLost;
+  return Send(AsAgent(agent, core::ReportStatus{agent, id, AllocationState::kTerminated, exit}));
+}
+
+std::string Repl::Show() const {
+  std::string text;
+  for (const auto& [id, e] : state_.experiments) {
+    StrAppend(text,
+              "experiment ",
+              id.value(),
+              " ",
+              core::Name(e.state),
+              " open trials ",
+              e.open_trials.size(),
+              "\n");
+  }
+  for (const auto& [id, t] : state_.trials) {
+    StrAppend(
+        text,
+        "  trial ",
+        id.value(),
+        " ",
+        core::ShownState(state_, t),
+        " restarts ",
+        t.restarts,
+        "+",
+        t.infrastructure_restarts,
+        t.latest_checkpoint.has_value() ? StrCat(" checkpoint ", t.latest_checkpoint->uuid) : "",
+        "\n");
+  }
+  for (const auto& [id, a] : state_.agents) {
+    StrAppend(text,
+              "agent ",
+              id.value(),
+              a.connected ? " connected"
+              : a.lost    ? " lost"
+                          : " away",
+              " free ",
+              state_.indexes.view.FindAgent(id)->free.size(),
+              "/",
+              a.slots.size(),
+              "\n");
+  }
+  return text.empty() ? "nothing\n" : text;
+}
+
+std::string Repl::Desired(const std::string& agent) const {
+  std::string text;
+  for (const core::DesiredAllocation& a : core::Desired(state_, AgentId(agent)).allocations) {
+    StrAppend(text, "allocation ", a.id.value(), " ", core::Name(a.level));
+    if (a.order.has_value()) {
+      StrAppend(text,
+                " order: trial ",
+                a.order->trial.value(),
+                " from ",
+                a.order->latest_checkpoint.empty() ? "the beginning" : a.order->latest_checkpoint);
+    }
+    text += "\n";
+  }
+  return text.empty() ? "nothing\n" : text;
+}
+
+std::string Repl::Why(const std::vector<std::string>& words) const {
+  absl::StatusOr<core::Explanation> why = absl::UnknownError("experiment, trial or allocation");
+  if (words[1] == "experiment") why = core::Explain(state_, ExperimentId(Number(words, 2)), now_);
+  if (words[1] == "trial") why = core::Explain(state_, TrialId(Number(words, 2)), now_);
+  if (words[1] == "allocation") why = core::Explain(state_, AllocationId(Number(words, 2)), now_);
+  if (!why.ok()) return StrCat("error: ", FromAbsl(why.status().message()));
+  std::string text = StrCat(why->subject, " is ", why->state, ": ", why->reason.text, "\n");
+  for (const std::string& detail : why->details) StrAppend(text, "  ", detail, "\n");
+  return text;
+}
+
+}  // namespace det::golden
