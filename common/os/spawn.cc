@@ -27,7 +27,17 @@ namespace {
 constexpr std::string_view kDefaultPath =
     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-enum class Step : int32_t { kPid, kDescriptors, kSession, kParent, kCgroup, kChdir, kFork, kExec };
+enum class Step : int32_t {
+  kPid,
+  kDescriptors,
+  kSession,
+  kParent,
+  kCgroup,
+  kUser,
+  kChdir,
+  kFork,
+  kExec
+};
 
 // What the child tells through the pipe; closing the pipe by exec without an error is success.
 struct Report {
@@ -51,6 +61,7 @@ struct Plan {
   bool new_session = false;
   bool detach = false;
   int parent_death_signal = 0;
+  const RunAs* run_as = nullptr;
   int64_t parent = 0;
   int report_fd = -1;
   unsigned descriptors_max = 1024;
@@ -160,6 +171,16 @@ void BindToParent(const Plan& plan) {
   if (Raw(SYS_getppid) != plan.parent) Raw(SYS_exit_group, 127);
 }
 
+void BecomeUser(const Plan& plan) {
+  if (plan.run_as == nullptr) return;
+  const gid_t gid = plan.run_as->gid;
+  const uid_t uid = plan.run_as->uid;
+  if (Raw(SYS_setgroups, 0, nullptr) != 0 || Raw(SYS_setresgid, gid, gid, gid) != 0 ||
+      Raw(SYS_setresuid, uid, uid, uid) != 0) {
+    Fail(plan, Step::kUser);
+  }
+}
+
 // A second fork, so that the parent ends at once and init takes over.
 void Detach(const Plan& plan) {
   if (!plan.detach) return;
@@ -189,11 +210,13 @@ void Detach(const Plan& plan) {
 }
 
 [[noreturn]] void RunChild(Plan& plan) {
-  BindToParent(plan);
   ResetSignals();
   if (plan.new_session && Raw(SYS_setsid) < 0) Fail(plan, Step::kSession);
   Detach(plan);
   JoinCgroups(plan);
+  BecomeUser(plan);
+  // After the change of user, which takes the signal back.
+  BindToParent(plan);
   ArrangeDescriptors(plan);
   if (plan.cwd != nullptr && Raw(SYS_chdir, plan.cwd) != 0) Fail(plan, Step::kChdir);
   Exec(plan);
@@ -226,6 +249,7 @@ absl::StatusOr<Plan> MakePlan(const SpawnOptions& options, int null_fd, int repo
   plan.new_session = options.new_session;
   plan.detach = options.detach;
   plan.parent_death_signal = options.detach ? 0 : options.parent_death_signal;
+  plan.run_as = options.run_as.has_value() ? &*options.run_as : nullptr;
   plan.parent = ::getpid();
   plan.report_fd = report_fd;
   rlimit limit{};

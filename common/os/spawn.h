@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -8,6 +9,11 @@
 #include <sys/types.h>
 
 namespace det {
+
+struct RunAs {
+  uid_t uid = 0;
+  gid_t gid = 0;
+};
 
 struct SpawnOptions {
   // argv[0] is looked up in the PATH of `env` when it holds no '/'.
@@ -30,6 +36,8 @@ struct SpawnOptions {
   bool detach = false;
   // Sent to it when the calling thread ends; 0 none. Not with `detach`.
   int parent_death_signal = 0;
+  // For root: the program runs as this user, with this group alone.
+  std::optional<RunAs> run_as;
 };
 
 // Starts a program: every signal at its default and none blocked, the caller's limits and umask.

@@ -1,6 +1,9 @@
 #include "master/journal/postgres_journal.h"
 
 #include <array>
+#include <cstdlib>
+
+#include <unistd.h>
 
 #include "common/base/status.h"
 #include "common/base/strings.h"
@@ -108,10 +111,19 @@ Parameters ParametersOf(const Batch& batch) {
   return p;
 }
 
-// The parts of "boot id/process id/start time" say whether the holder can still be alive.
+// A holder on this machine that has ended holds nothing any more.
 bool IsDeadHere(const std::string& holder) {
-  const std::optional<os::ProcessId> process = os::ParseProcessId(holder);
-  return process.has_value() && process->boot_id == os::BootId() && !os::IsAlive(*process);
+  ProcessId process;
+  const size_t first = holder.find('/');
+  const size_t second = holder.find('/', first + 1);
+  if (first == std::string::npos || second == std::string::npos) return false;
+  process.boot_id = holder.substr(0, first);
+  process.pid = static_cast<pid_t>(std::strtol(holder.c_str() + first + 1, nullptr, 10));
+  process.start_time = std::strtoll(holder.c_str() + second + 1, nullptr, 10);
+  const absl::StatusOr<std::string> here = BootId();
+  if (!here.ok() || *here != process.boot_id) return false;
+  const absl::StatusOr<bool> alive = IsAlive(process);
+  return alive.ok() && !*alive;
 }
 
 }  // namespace
@@ -122,6 +134,11 @@ PostgresJournal::PostgresJournal(const std::string& conninfo, std::string holder
 }
 
 PostgresJournal::~PostgresJournal() = default;
+
+absl::StatusOr<std::string> PostgresJournal::ThisProcess() {
+  DET_ASSIGN_OR_RETURN(const ProcessId me, ReadProcessId(getpid()));
+  return StrCat(me.boot_id, "/", me.pid, "/", me.start_time);
+}
 
 absl::StatusOr<int64_t> PostgresJournal::Acquire() {
   absl::Status refused;

@@ -21,7 +21,9 @@ inline constexpr absl::Duration kLeaseLife = absl::Seconds(10);
 // events, the projections and the snapshots.
 class PostgresJournal : public Journal {
  public:
-  // `holder` names this process: "boot id/process id/start time".
+  // The name of this process as a holder: "boot id/process id/start time".
+  static absl::StatusOr<std::string> ThisProcess();
+
   PostgresJournal(const std::string& conninfo, std::string holder);
   ~PostgresJournal() override;
 

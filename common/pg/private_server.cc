@@ -1,0 +1,351 @@
+#include "common/pg/private_server.h"
+
+#include <algorithm>
+#include <csignal>
+#include <filesystem>
+#include <optional>
+
+#include <fcntl.h>
+#include <libpq-fe.h>
+#include <pwd.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/base/hash.h"
+#include "common/base/status.h"
+#include "common/base/strings.h"
+#include "common/log/log.h"
+#include "common/os/fs.h"
+#include "common/os/os_error.h"
+#include "common/os/spawn.h"
+
+namespace det::pg {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr absl::Duration kStartPatience = absl::Minutes(10);  // crash recovery may take long
+constexpr absl::Duration kStopPatience = absl::Seconds(20);
+constexpr absl::Duration kStrayPatience = absl::Seconds(10);
+constexpr absl::Duration kPoll = absl::Milliseconds(10);
+constexpr absl::Duration kRestartPause = absl::Milliseconds(200);
+// sun_path holds 108 bytes, and PostgreSQL adds "/.s.PGSQL.5432".
+constexpr size_t kSocketDirectoryBytesMax = 90;
+constexpr size_t kLogTailBytes = 2000;
+
+absl::Status Failed(std::string_view reason, const std::string& what, std::string_view hint = "") {
+  return Error(absl::StatusCode::kFailedPrecondition, reason, what, hint);
+}
+
+// The newest PostgreSQL of this machine.
+absl::StatusOr<std::string> FindPrograms() {
+  if (const char* chosen = std::getenv("DET_PG_BIN")) return std::string(chosen);
+  std::string best;
+  double best_version = 0;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator("/usr/lib/postgresql", ignored)) {
+    const double version = std::strtod(entry.path().filename().c_str(), nullptr);
+    if (version > best_version && fs::exists(entry.path() / "bin" / "postgres", ignored)) {
+      best = (entry.path() / "bin").string();
+      best_version = version;
+    }
+  }
+  if (!best.empty()) return best;
+  return Failed("NO_POSTGRES",
+                "PostgreSQL is not installed",
+                "install the package postgresql, or name your own database with db.url");
+}
+
+std::optional<RunAs> UserFor(uid_t me) {
+  if (me != 0) return std::nullopt;
+  for (const char* name : {"postgres", "nobody"}) {
+    if (const passwd* user = getpwnam(name)) return RunAs{user->pw_uid, user->pw_gid};
+  }
+  return std::nullopt;
+}
+
+absl::Status OwnDirectory(const std::string& path, const std::optional<RunAs>& user) {
+  DET_RETURN_IF_ERROR(MakeDirs(path, 0700));
+  if (user.has_value() && chown(path.c_str(), user->uid, user->gid) != 0) {
+    return OsError(errno, "give away", path);
+  }
+  if (chmod(path.c_str(), 0700) != 0) return OsError(errno, "close", path);
+  return absl::OkStatus();
+}
+
+std::string FirstLine(const std::string& path) {
+  const absl::StatusOr<std::string> text = ReadFile(path, 4096);
+  return text.ok() ? text->substr(0, text->find('\n')) : "";
+}
+
+// The processes whose working directory is the data directory: a server and its backends.
+std::vector<ProcessId> ProcessesIn(const std::string& data) {
+  std::vector<ProcessId> found;
+  const auto all = AllProcesses();
+  if (!all.ok()) return found;
+  for (const ProcessStat& process : *all) {
+    std::error_code error;
+    const fs::path cwd = fs::read_symlink(StrCat("/proc/", process.id.pid, "/cwd"), error);
+    if (!error && cwd == data && !process.ended()) found.push_back(process.id);
+  }
+  return found;
+}
+
+bool WaitForNone(const std::string& data, absl::Duration patience) {
+  const absl::Duration until = SteadyNow() + patience;
+  while (!ProcessesIn(data).empty()) {
+    if (SteadyNow() > until) return false;
+    usleep(static_cast<useconds_t>(absl::ToInt64Microseconds(kPoll)));
+  }
+  return true;
+}
+
+// Ends what an earlier life left running, ever harder.
+absl::Status EndStrays(const std::string& data) {
+  for (const int signal : {SIGINT, SIGQUIT, SIGKILL}) {
+    const std::vector<ProcessId> strays = ProcessesIn(data);
+    if (strays.empty()) return absl::OkStatus();
+    LogInfo("ending an earlier PostgreSQL",
+            {{"processes", std::to_string(strays.size())}, {"signal", SignalName(signal)}});
+    for (const ProcessId& stray : strays) Signal(stray, signal).IgnoreError();
+    if (WaitForNone(data, kStrayPatience)) return absl::OkStatus();
+  }
+  return Error(absl::StatusCode::kUnavailable,
+               "STRAY_POSTGRES",
+               StrCat("processes of an earlier PostgreSQL in ", data, " can't be ended"));
+}
+
+}  // namespace
+
+struct PrivateServer::Layout {
+  Options options;
+  std::string bin;
+  std::optional<RunAs> user;
+  std::string data;
+  std::string sockets;
+  std::string log;
+
+  absl::Status Prepare();
+  absl::Status CheckVersion() const;
+  absl::Status InitDb() const;
+  absl::Status RunToEnd(const std::vector<std::string>& argv) const;
+  std::vector<std::string> ServerArguments() const;
+  std::string LogTail() const;
+};
+
+absl::Status PrivateServer::Layout::Prepare() {
+  DET_ASSIGN_OR_RETURN(bin, FindPrograms());
+  user = UserFor(geteuid());
+  if (geteuid() == 0 && !user.has_value())
+    return Failed("NO_USER",
+                  "PostgreSQL can't run as root, and there is no user postgres or nobody");
+  // As the server reports it in /proc.
+  std::error_code error;
+  DET_RETURN_IF_ERROR(OwnDirectory(options.directory, user));
+  data = StrCat(fs::canonical(options.directory, error).string(), "/data");
+  if (error) return OsError(error.value(), "find", options.directory);
+  log = StrCat(options.directory, "/log");
+  sockets = StrCat(options.directory, "/run");
+  if (sockets.size() > kSocketDirectoryBytesMax) {
+    sockets = StrCat("/tmp/det-pg-", geteuid(), "-", absl::Hex(StableHash(data)));
+  }
+  DET_RETURN_IF_ERROR(OwnDirectory(sockets, user));
+  struct stat info {};
+  const uid_t owner = user.has_value() ? user->uid : geteuid();
+  if (lstat(sockets.c_str(), &info) != 0 || !S_ISDIR(info.st_mode) || info.st_uid != owner) {
+    return Failed("SOCKET_FOLDER", StrCat(sockets, " belongs to somebody else"), "remove it");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PrivateServer::Layout::CheckVersion() const {
+  const std::string has = FirstLine(StrCat(data, "/PG_VERSION"));
+  const std::string runs = fs::path(bin).parent_path().filename().string();
+  if (has == runs || runs.empty() || !std::isdigit(static_cast<unsigned char>(runs[0])))
+    return absl::OkStatus();
+  return Failed("OTHER_POSTGRES",
+                StrCat(data, " was made by PostgreSQL ", has, ", this machine has ", runs),
+                StrCat("install postgresql-", has, ", or bring the data over with pg_upgrade"));
+}
+
+absl::Status PrivateServer::Layout::RunToEnd(const std::vector<std::string>& argv) const {
+  DET_ASSIGN_OR_RETURN(const UniqueFd out, OpenFile(log, O_WRONLY | O_CREAT | O_APPEND, 0600));
+  DET_ASSIGN_OR_RETURN(const pid_t pid,
+                       Spawn({.argv = argv,
+                              .env = {"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8"},
+                              .cwd = "/",
+                              .stdout_fd = out.get(),
+                              .stderr_fd = out.get(),
+                              .run_as = user}));
+  int status = 0;
+  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return absl::OkStatus();
+  return Failed("POSTGRES_FAILED", StrCat(argv[0], " failed: ", LogTail()));
+}
+
+// In a folder that is renamed when it is whole: a half-made one never counts.
+absl::Status PrivateServer::Layout::InitDb() const {
+  const std::string fresh = StrCat(data, ".new");
+  DET_RETURN_IF_ERROR(RemoveTree(fresh));
+  std::vector<std::string> argv = {StrCat(bin, "/initdb"),
+                                   "-D",
+                                   fresh,
+                                   "-U",
+                                   "det",
+                                   "-E",
+                                   "UTF8",
+                                   "--locale=C.UTF-8",
+                                   "--auth-local=trust",
+                                   "--auth-host=reject",
+                                   "--data-checksums"};
+  if (!options.durable) argv.emplace_back("--no-sync");
+  DET_RETURN_IF_ERROR(RunToEnd(argv));
+  if (rename(fresh.c_str(), data.c_str()) != 0) return OsError(errno, "rename", fresh);
+  return absl::OkStatus();
+}
+
+std::vector<std::string> PrivateServer::Layout::ServerArguments() const {
+  std::vector<std::string> argv = {StrCat(bin, "/postgres"), "-D", data};
+  const auto set = [&](const std::string& setting) {
+    argv.emplace_back("-c");
+    argv.push_back(setting);
+  };
+  set("listen_addresses=");
+  set(StrCat("unix_socket_directories=", sockets));
+  set("unix_socket_permissions=0700");
+  set("max_connections=64");
+  set("shared_buffers=128MB");
+  set("max_wal_size=1GB");
+  set("wal_compression=on");
+  set("jit=off");
+  set("log_destination=stderr");
+  set("log_min_messages=warning");
+  set("log_min_error_statement=panic");
+  if (!options.durable) {
+    set("fsync=off");
+    set("full_page_writes=off");
+    set("synchronous_commit=off");
+  }
+  return argv;
+}
+
+std::string PrivateServer::Layout::LogTail() const {
+  const absl::StatusOr<std::string> text = ReadFile(log, 64 << 20);
+  if (!text.ok()) return "";
+  return text->size() > kLogTailBytes ? text->substr(text->size() - kLogTailBytes) : *text;
+}
+
+PrivateServer::PrivateServer(std::unique_ptr<Layout> layout, LockFile lock)
+    : layout_(std::move(layout)), lock_(std::move(lock)) {
+  conninfo_ = StrCat("host='", layout_->sockets, "' dbname=postgres user=det connect_timeout=10");
+}
+
+absl::StatusOr<std::unique_ptr<PrivateServer>> PrivateServer::Start(Options options) {
+  auto layout = std::make_unique<Layout>();
+  layout->options = std::move(options);
+  DET_RETURN_IF_ERROR(layout->Prepare());
+  DET_ASSIGN_OR_RETURN(LockFile lock,
+                       LockFile::Acquire(StrCat(layout->options.directory, "/lock"), "det-master"));
+  std::unique_ptr<PrivateServer> server(new PrivateServer(std::move(layout), std::move(lock)));
+  PrivateServer* self = server.get();
+  server->thread_ = std::thread([self] { self->Supervise(); });
+  MutexLock wait(server->mutex_);
+  while (!server->started_) server->changed_.Wait(server->mutex_);
+  DET_RETURN_IF_ERROR(server->first_start_);
+  return server;
+}
+
+PrivateServer::~PrivateServer() {
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.NotifyAll();
+  if (thread_.joinable()) thread_.join();
+}
+
+void PrivateServer::Supervise() {
+  while (true) {
+    absl::Status status = StartOnce();
+    {
+      MutexLock lock(mutex_);
+      if (!started_) {
+        started_ = true;
+        first_start_ = status;
+        changed_.NotifyAll();
+        if (!status.ok()) return;
+      }
+    }
+    if (!status.ok())
+      LogError("PostgreSQL does not start", {{"cause", std::string(status.message())}});
+    if (WaitForEnd()) return;
+    LogWarning("PostgreSQL ended and is started again");
+  }
+}
+
+absl::Status PrivateServer::StartOnce() {
+  DET_RETURN_IF_ERROR(EndStrays(layout_->data));
+  if (FirstLine(StrCat(layout_->data, "/PG_VERSION")).empty()) {
+    DET_RETURN_IF_ERROR(layout_->InitDb());
+  }
+  DET_RETURN_IF_ERROR(layout_->CheckVersion());
+  // Nothing of it runs, so whatever these say is stale.
+  for (const std::string& stale : {StrCat(layout_->data, "/postmaster.pid"),
+                                   StrCat(layout_->sockets, "/.s.PGSQL.5432.lock"),
+                                   StrCat(layout_->sockets, "/.s.PGSQL.5432")}) {
+    unlink(stale.c_str());
+  }
+  DET_ASSIGN_OR_RETURN(const UniqueFd out,
+                       OpenFile(layout_->log, O_WRONLY | O_CREAT | O_APPEND, 0600));
+  DET_ASSIGN_OR_RETURN(const pid_t pid,
+                       Spawn({.argv = layout_->ServerArguments(),
+                              .env = {"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8"},
+                              .cwd = "/",
+                              .stdout_fd = out.get(),
+                              .stderr_fd = out.get(),
+                              .new_session = true,
+                              .parent_death_signal = SIGINT,
+                              .run_as = layout_->user}));
+  pid_ = pid;
+  const absl::Duration until = SteadyNow() + kStartPatience;
+  while (PQping(conninfo_.c_str()) != PQPING_OK) {
+    if (waitpid(pid, nullptr, WNOHANG) == pid) {
+      pid_ = 0;
+      return Failed("POSTGRES_FAILED",
+                    StrCat("PostgreSQL ended as it started: ", layout_->LogTail()));
+    }
+    if (SteadyNow() > until) return Failed("POSTGRES_SLOW", "PostgreSQL does not answer");
+    usleep(static_cast<useconds_t>(absl::ToInt64Microseconds(kPoll)));
+  }
+  return absl::OkStatus();
+}
+
+// True when it is time to end: the server was stopped. False when it died and is wanted.
+bool PrivateServer::WaitForEnd() {
+  absl::Duration hurry = absl::InfiniteDuration();
+  while (pid_ != 0) {
+    if (waitpid(pid_, nullptr, WNOHANG) == pid_) {
+      pid_ = 0;
+      break;
+    }
+    MutexLock lock(mutex_);
+    // Signals come from here alone: no other thread can have collected the process meanwhile.
+    if (stopping_ && hurry == absl::InfiniteDuration()) {
+      kill(pid_, SIGINT);  // write out, then end
+      hurry = SteadyNow() + kStopPatience;
+    }
+    if (SteadyNow() > hurry) {
+      kill(pid_, SIGQUIT);  // without writing out: the next start recovers from the log
+      hurry = SteadyNow() + kStopPatience;
+    }
+    changed_.WaitFor(mutex_, kPoll);
+  }
+  MutexLock lock(mutex_);
+  if (!stopping_) changed_.WaitFor(mutex_, kRestartPause);
+  return stopping_;
+}
+
+}  // namespace det::pg

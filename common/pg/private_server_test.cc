@@ -1,0 +1,121 @@
+#include "common/pg/private_server.h"
+
+#include <csignal>
+#include <fstream>
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include "common/base/status.h"
+#include "common/pg/pg.h"
+#include "common/testing/eventually.h"
+#include "common/testing/tmp_dir.h"
+
+namespace det::pg {
+namespace {
+
+int CountRows(PrivateServer& server) {
+  int count = -1;
+  Connection connection(server.conninfo());
+  const absl::Status status = connection.Transact(
+      [&](pqxx::work& tx) { count = tx.exec1("SELECT count(*) FROM t")[0].as<int>(); });
+  return status.ok() ? count : -1;
+}
+
+absl::Status Fill(PrivateServer& server) {
+  return Connection(server.conninfo()).Transact([](pqxx::work& tx) {
+    tx.exec("CREATE TABLE IF NOT EXISTS t (x int)");
+    tx.exec("INSERT INTO t VALUES (1)");
+  });
+}
+
+TEST(PrivateServer, KeepsItsDataAndKeepsOthersOut) {
+  TmpDir dir;
+  {
+    auto server = PrivateServer::Start({.directory = dir / "pg"});
+    ASSERT_TRUE(server.ok()) << server.status();
+    ASSERT_TRUE(Fill(**server).ok());
+    const auto second = PrivateServer::Start({.directory = dir / "pg"});
+    EXPECT_EQ(ErrorReason(second.status()), "LOCK_HELD") << second.status();
+  }
+  auto server = PrivateServer::Start({.directory = dir / "pg"});
+  ASSERT_TRUE(server.ok()) << server.status();
+  EXPECT_EQ(CountRows(**server), 1);
+}
+
+TEST(PrivateServer, IsStartedAgainAfterItWasKilled) {
+  TmpDir dir;
+  auto server = PrivateServer::Start({.directory = dir / "pg"});
+  ASSERT_TRUE(server.ok()) << server.status();
+  ASSERT_TRUE(Fill(**server).ok());
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(Eventually([&] { return (*server)->pid() > 0; }));
+    const pid_t pid = (*server)->pid();
+    kill(pid, SIGKILL);
+    EXPECT_TRUE(Eventually([&] { return (*server)->pid() != pid && CountRows(**server) == 1; }));
+  }
+}
+
+// A process that keeps a server and is killed, so that nobody stops the server in order.
+pid_t StartElsewhere(const std::string& directory, pid_t* postmaster) {
+  int pipe_fds[2];
+  EXPECT_EQ(pipe(pipe_fds), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    auto server = PrivateServer::Start({.directory = directory});
+    const pid_t pid = server.ok() ? (*server)->pid() : 0;
+    if (server.ok() && !Fill(**server).ok()) _exit(1);
+    if (write(pipe_fds[1], &pid, sizeof(pid)) != sizeof(pid)) _exit(1);
+    pause();
+    _exit(0);
+  }
+  EXPECT_EQ(read(pipe_fds[0], postmaster, sizeof(*postmaster)),
+            static_cast<ssize_t>(sizeof(*postmaster)));
+  close(pipe_fds[0]);
+  close(pipe_fds[1]);
+  return child;
+}
+
+TEST(PrivateServer, EndsWithItsKillerlessOwner) {
+  TmpDir dir;
+  pid_t postmaster = 0;
+  const pid_t owner = StartElsewhere(dir / "pg", &postmaster);
+  ASSERT_NE(postmaster, 0);
+  kill(owner, SIGKILL);
+  waitpid(owner, nullptr, 0);
+  EXPECT_TRUE(Eventually([&] { return kill(postmaster, 0) != 0; }));
+}
+
+TEST(PrivateServer, TakesOverAfterEverythingWasKilled) {
+  TmpDir dir;
+  pid_t postmaster = 0;
+  const pid_t owner = StartElsewhere(dir / "pg", &postmaster);
+  ASSERT_NE(postmaster, 0);
+  kill(postmaster, SIGSTOP);  // it can't end by itself
+  kill(owner, SIGKILL);
+  waitpid(owner, nullptr, 0);
+  kill(postmaster, SIGKILL);
+  auto server = PrivateServer::Start({.directory = dir / "pg"});
+  ASSERT_TRUE(server.ok()) << server.status();
+  EXPECT_EQ(CountRows(**server), 1);
+}
+
+TEST(PrivateServer, AnUnfinishedInitIsMadeAnew) {
+  TmpDir dir;
+  { ASSERT_TRUE(PrivateServer::Start({.directory = dir / "pg"}).ok()); }
+  std::filesystem::rename(dir / "pg/data", dir / "pg/data.new");
+  std::filesystem::remove(dir / "pg/data.new/PG_VERSION");
+  EXPECT_TRUE(PrivateServer::Start({.directory = dir / "pg"}).ok());
+}
+
+TEST(PrivateServer, RefusesAnotherVersion) {
+  TmpDir dir;
+  { ASSERT_TRUE(PrivateServer::Start({.directory = dir / "pg"}).ok()); }
+  std::ofstream(dir / "pg/data/PG_VERSION") << "9.6\n";
+  const auto server = PrivateServer::Start({.directory = dir / "pg"});
+  EXPECT_EQ(ErrorReason(server.status()), "OTHER_POSTGRES");
+  EXPECT_NE(server.status().message().find("made by PostgreSQL 9.6"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace det::pg

@@ -1,0 +1,232 @@
+#include <memory>
+
+#include <gtest/gtest.h>
+
+#include "common/base/status.h"
+#include "common/pg/pg.h"
+#include "common/pg/private_server.h"
+#include "common/testing/eventually.h"
+#include "common/testing/tmp_dir.h"
+#include "master/core/state_hash.h"
+#include "master/journal/faulty_journal.h"
+#include "master/journal/memory_journal.h"
+#include "master/journal/postgres_journal.h"
+#include "master/store/migrate.h"
+
+// One suite for every implementation of Journal.
+namespace det::journal {
+namespace {
+
+// A store that outlives its journals.
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  // A writer of its own: another master.
+  virtual std::unique_ptr<Journal> Open(const std::string& holder) = 0;
+  virtual void ExpireLease() = 0;
+};
+
+class MemoryBackend : public Backend {
+ public:
+  std::unique_ptr<Journal> Open(const std::string& /*holder*/) override {
+    return std::make_unique<MemoryJournal>(store_);
+  }
+  void ExpireLease() override {}
+
+ private:
+  std::shared_ptr<MemoryStore> store_ = std::make_shared<MemoryStore>();
+};
+
+class FaultyBackend : public MemoryBackend {
+ public:
+  std::unique_ptr<Journal> Open(const std::string& holder) override {
+    return std::make_unique<FaultyJournal>(MemoryBackend::Open(holder),
+                                           [] { return StoreFault::kNone; });
+  }
+};
+
+class PostgresBackend : public Backend {
+ public:
+  PostgresBackend() {
+    static TmpDir dir;
+    static std::unique_ptr<pg::PrivateServer> server =
+        *pg::PrivateServer::Start({.directory = dir / "pg", .durable = false});
+    static int number = 0;
+    const std::string name = "journal" + std::to_string(++number);
+    EXPECT_TRUE(pg::Connection(server->conninfo())
+                    .Run([&](pqxx::connection& c) {
+                      pqxx::nontransaction(c).exec("CREATE DATABASE " + name);
+                    })
+                    .ok());
+    conninfo_ = server->conninfo() + " dbname=" + name;
+    const absl::Status migrated = store::Migrate(conninfo_);
+    EXPECT_TRUE(migrated.ok()) << migrated;
+  }
+  std::unique_ptr<Journal> Open(const std::string& holder) override {
+    return std::make_unique<PostgresJournal>(conninfo_, holder);
+  }
+  void ExpireLease() override {
+    EXPECT_TRUE(pg::Connection(conninfo_)
+                    .Transact([](pqxx::work& tx) {
+                      tx.exec("UPDATE lease SET expires_at = now() - interval '1 second'");
+                    })
+                    .ok());
+  }
+
+ private:
+  std::string conninfo_;
+};
+
+template <class T>
+class JournalConformance : public testing::Test {
+ protected:
+  T backend;
+};
+
+Batch MakeBatch(int64_t first, int64_t count) {
+  Batch batch{.first_seq = first, .state_hash = static_cast<uint64_t>(first * 1000 + count)};
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t n = first + i;
+    batch.events.push_back({absl::FromUnixSeconds(n), core::TaskQueued{TaskId(n)}});
+  }
+  return batch;
+}
+
+std::vector<int64_t> ReadAll(Journal& journal, int64_t from) {
+  std::vector<int64_t> seqs;
+  const absl::Status status = journal.Read(from, [&](int64_t seq, const core::Event& event) {
+    EXPECT_EQ(std::get<core::TaskQueued>(event.body).id.value(), seq);
+    EXPECT_EQ(event.at, absl::FromUnixSeconds(seq));
+    seqs.push_back(seq);
+    return absl::OkStatus();
+  });
+  EXPECT_TRUE(status.ok()) << status;
+  return seqs;
+}
+
+using Backends = testing::Types<MemoryBackend, FaultyBackend, PostgresBackend>;
+TYPED_TEST_SUITE(JournalConformance, Backends);
+
+TYPED_TEST(JournalConformance, GivesBackWhatWasAppended) {
+  auto journal = this->backend.Open("a");
+  ASSERT_TRUE(journal->Acquire().ok());
+  const auto empty = journal->Load();
+  ASSERT_TRUE(empty.ok()) << empty.status();
+  EXPECT_EQ(empty->last_seq, 0);
+  EXPECT_EQ(empty->floor, 1);
+  ASSERT_TRUE(journal->Append(MakeBatch(1, 3)).ok());
+  ASSERT_TRUE(journal->Append(MakeBatch(4, 130)).ok());
+  const auto loaded = journal->Load();
+  ASSERT_TRUE(loaded.ok());
+  EXPECT_EQ(loaded->last_seq, 133);
+  EXPECT_EQ(loaded->state_hash, 4130U);
+  EXPECT_EQ(loaded->hash_format, core::kHashFormat);
+  EXPECT_EQ(ReadAll(*journal, 1).size(), 133U);
+  EXPECT_EQ(ReadAll(*journal, 132), (std::vector<int64_t>{132, 133}));
+}
+
+TYPED_TEST(JournalConformance, KnowsWhetherABatchIsThere) {
+  auto journal = this->backend.Open("a");
+  ASSERT_TRUE(journal->Acquire().ok());
+  const Batch batch = MakeBatch(1, 2);
+  EXPECT_FALSE(*journal->IsDurable(batch));
+  ASSERT_TRUE(journal->Append(batch).ok());
+  EXPECT_TRUE(*journal->IsDurable(batch));
+  EXPECT_EQ(journal->IsDurable(MakeBatch(1, 1)).status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(journal->IsDurable(MakeBatch(4, 1)).status().code(), absl::StatusCode::kDataLoss);
+}
+
+TYPED_TEST(JournalConformance, RefusesAnEventTwice) {
+  auto journal = this->backend.Open("a");
+  ASSERT_TRUE(journal->Acquire().ok());
+  ASSERT_TRUE(journal->Append(MakeBatch(1, 2)).ok());
+  EXPECT_FALSE(journal->Append(MakeBatch(2, 2)).ok());
+  EXPECT_EQ(ReadAll(*journal, 1).size(), 2U);
+}
+
+TYPED_TEST(JournalConformance, AnOlderEpochWritesNothing) {
+  auto first = this->backend.Open("a");
+  auto second = this->backend.Open("b");
+  const auto epoch = first->Acquire();
+  ASSERT_TRUE(epoch.ok());
+  ASSERT_TRUE(first->Append(MakeBatch(1, 1)).ok());
+  this->backend.ExpireLease();
+  const auto next = second->Acquire();
+  ASSERT_TRUE(next.ok()) << next.status();
+  EXPECT_GT(*next, *epoch);
+  const Batch batch = MakeBatch(2, 1);
+  EXPECT_EQ(first->Append(batch).code(), absl::StatusCode::kAborted);
+  EXPECT_EQ(first->IsDurable(batch).status().code(), absl::StatusCode::kAborted);
+  EXPECT_EQ(first->Renew().code(), absl::StatusCode::kAborted);
+  EXPECT_TRUE(second->Renew().ok());
+  EXPECT_TRUE(second->Append(batch).ok());
+}
+
+TYPED_TEST(JournalConformance, KeepsRowsAndSnapshots) {
+  auto journal = this->backend.Open("a");
+  ASSERT_TRUE(journal->Acquire().ok());
+  Batch batch = MakeBatch(1, 2);
+  batch.snapshots = {{"trial/1", 2, std::string("\0\xff'\"\\{}", 7)}, {"trial/2", 2, "x"}};
+  batch.snapshot_floor = 2;
+  ASSERT_TRUE(journal->Append(batch).ok());
+  batch = MakeBatch(3, 1);
+  batch.snapshots = {{"trial/2", 3, std::nullopt}};
+  ASSERT_TRUE(journal->Append(batch).ok());
+  const auto loaded = journal->Load();
+  ASSERT_TRUE(loaded.ok());
+  EXPECT_EQ(loaded->floor, 2);
+  ASSERT_EQ(loaded->snapshots.size(), 1U);
+  EXPECT_EQ(loaded->snapshots[0].key, "trial/1");
+  EXPECT_EQ(loaded->snapshots[0].seq, 2);
+  EXPECT_EQ(*loaded->snapshots[0].bytes, std::string("\0\xff'\"\\{}", 7));
+}
+
+TEST(PostgresJournal, ALiveHolderIsWaitedForAndADeadOneIsNot) {
+  PostgresBackend backend;
+  const auto me = PostgresJournal::ThisProcess();
+  ASSERT_TRUE(me.ok());
+  auto first = backend.Open("elsewhere/1/1");
+  ASSERT_TRUE(first->Acquire().ok());
+  auto second = backend.Open(*me);
+  EXPECT_EQ(second->Acquire().status().code(), absl::StatusCode::kUnavailable);
+  backend.ExpireLease();
+  ASSERT_TRUE(second->Acquire().ok());
+  // A process of this boot that does not exist.
+  auto dead = backend.Open(me->substr(0, me->find('/')) + "/4194304/1");
+  backend.ExpireLease();
+  ASSERT_TRUE(dead->Acquire().ok());
+  auto third = backend.Open("elsewhere/1/2");
+  EXPECT_TRUE(third->Acquire().ok());
+}
+
+TEST(PostgresJournal, ALostServerLeavesTheBatchWholeOrAbsent) {
+  TmpDir dir;
+  auto server = pg::PrivateServer::Start({.directory = dir / "pg"});
+  ASSERT_TRUE(server.ok()) << server.status();
+  ASSERT_TRUE(store::Migrate((*server)->conninfo()).ok());
+  PostgresJournal journal((*server)->conninfo(), "a/1/1");
+  ASSERT_TRUE(journal.Acquire().ok());
+  int64_t next = 1;
+  for (int i = 0; i < 5; ++i) {
+    ASSERT_TRUE(Eventually([&] { return (*server)->pid() > 0; }));
+    kill((*server)->pid(), SIGKILL);
+    const Batch batch = MakeBatch(next, 50);
+    absl::Status status = journal.Append(batch);
+    while (!status.ok()) {
+      ASSERT_TRUE(status.code() == absl::StatusCode::kUnavailable ||
+                  status.code() == absl::StatusCode::kUnknown)
+          << status;
+      const auto durable = journal.IsDurable(batch);
+      if (!durable.ok()) {
+        ASSERT_EQ(durable.status().code(), absl::StatusCode::kUnavailable) << durable.status();
+        continue;
+      }
+      status = *durable ? absl::OkStatus() : journal.Append(batch);
+    }
+    next += 50;
+  }
+  EXPECT_EQ(ReadAll(journal, 1).size(), 250U);
+}
+
+}  // namespace
+}  // namespace det::journal
