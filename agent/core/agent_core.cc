@@ -157,16 +157,16 @@ void AgentCore::Drop(Held& held, absl::Time /*now*/, Actions* actions) {
   if (IsLive(held)) actions->push_back(Kill{held.id});
 }
 
-Actions AgentCore::OnPrepared(AllocationId id, const std::string& error, absl::Time now) {
+Actions AgentCore::OnPrepared(AllocationId id, const std::optional<Exit>& failure, absl::Time now) {
   Actions actions;
   Held* held = Find(id);
   if (held == nullptr || held->phase != Phase::kPreparing) return actions;
   if (held->level != StopLevel::kRun || held->dropped) {
     held->drained = true;
     Finish(*held, {.on_order = true, .text = "stopped before it was started"}, now, &actions);
-  } else if (!error.empty()) {
+  } else if (failure.has_value()) {
     held->drained = true;
-    Finish(*held, {.kind = ExitKind::kPrepareFailed, .text = error}, now, &actions);
+    Finish(*held, *failure, now, &actions);
   } else {
     held->phase = Phase::kStarting;
     actions.push_back(Save{*held});

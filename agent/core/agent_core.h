@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -151,7 +152,7 @@ class AgentCore {
   Actions OnStatusAck(AllocationId id, Phase phase);
 
   // Answers of the runtime and the relay. Of unknown allocations: ignored.
-  Actions OnPrepared(AllocationId id, const std::string& error, absl::Time now);
+  Actions OnPrepared(AllocationId id, const std::optional<Exit>& failure, absl::Time now);
   Actions OnStarted(AllocationId id, const std::string& error, absl::Time now);
   Actions OnExited(AllocationId id, const Exit& exit, absl::Time now);
   Actions OnDrained(AllocationId id, absl::Time now);

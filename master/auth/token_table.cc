@@ -1,11 +1,11 @@
 #include "master/auth/token_table.h"
 
-#include <openssl/rand.h>
 #include <openssl/sha.h>
 
 #include "common/base/check.h"
 #include "common/base/status.h"
 #include "common/base/strings.h"
+#include "common/os/random.h"
 
 namespace det::auth {
 namespace {
@@ -43,14 +43,6 @@ absl::StatusOr<core::Principal> TokenTable::Authenticate(std::string_view author
   return it->second;
 }
 
-Secret NewToken() {
-  static constexpr char kDigits[] =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  unsigned char random[43];
-  DET_CHECK(RAND_bytes(random, sizeof(random)) == 1, "the kernel gives no random numbers");
-  std::string token = "det_";
-  for (const unsigned char byte : random) token.push_back(kDigits[byte & 63]);
-  return Secret(token);
-}
+Secret NewToken() { return Secret(StrCat("det_", RandomToken())); }
 
 }  // namespace det::auth

@@ -24,7 +24,7 @@ class TokenTable {
   std::map<std::string, core::Principal> by_hash_;
 };
 
-// 256 random bits from the kernel, as "det_" and base 64 without signs that a shell minds.
+// "det_" and 256 random bits: secret scanners know such tokens by their beginning.
 Secret NewToken();
 
 }  // namespace det::auth

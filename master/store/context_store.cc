@@ -160,7 +160,9 @@ absl::StatusOr<std::optional<std::string>> ContextStore::Chunk(const std::string
   if (number == 0) {
     DET_ASSIGN_OR_RETURN(const bool has, Has(sha256));
     if (!has) {
-      return Error(absl::StatusCode::kNotFound, "CONTEXT_NOT_FOUND", StrCat("context ", sha256, " does not exist"));
+      return Error(absl::StatusCode::kNotFound,
+                   "CONTEXT_NOT_FOUND",
+                   StrCat("context ", sha256, " does not exist"));
     }
   }
   std::optional<std::string> chunk;

@@ -265,8 +265,11 @@ bool SimHost::DoOne(const agent::Action& action) {
 
 void SimHost::LaterPrepared(AllocationId id) {
   Later(absl::Milliseconds(deps_.kernel.rng.Between(1, 3000)), [this, id] {
-    const bool fails = deps_.kernel.Happens(Fault::kPrepareFails);
-    Do(core_->OnPrepared(id, fails ? "injected: no room" : "", deps_.kernel.now()));
+    std::optional<agent::Exit> failure;
+    if (deps_.kernel.Happens(Fault::kPrepareFails)) {
+      failure = agent::Exit{.kind = agent::ExitKind::kPrepareFailed, .text = "injected: no room"};
+    }
+    Do(core_->OnPrepared(id, failure, deps_.kernel.now()));
   });
 }
 

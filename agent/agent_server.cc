@@ -1,0 +1,445 @@
+#include "agent/agent_server.h"
+
+#include <atomic>
+#include <filesystem>
+#include <map>
+#include <optional>
+
+#include "absl/time/clock.h"
+
+#include "agent/core/agent_core.h"
+#include "agent/prepare/run_files.h"
+#include "agent/relay/relay.h"
+#include "agent/runtime/process_runtime.h"
+#include "agent/session/control_link.h"
+#include "agent/session/convert.h"
+#include "agent/session/shipper.h"
+#include "agent/state/state_db.h"
+#include "common/base/overload.h"
+#include "common/base/status.h"
+#include "common/base/strings.h"
+#include "common/base/version.h"
+#include "common/concurrency/thread_pool.h"
+#include "common/concurrency/timer.h"
+#include "common/json/json.h"
+#include "common/log/log.h"
+#include "common/os/fs.h"
+#include "common/os/lock_file.h"
+#include "common/os/process.h"
+#include "common/os/random.h"
+
+namespace det::agent {
+namespace {
+
+constexpr int kWorkers = 4;
+constexpr size_t kQueueMax = 1 << 20;
+constexpr absl::Duration kTick = absl::Seconds(1);
+constexpr absl::Duration kSaveRetry = absl::Milliseconds(500);
+
+// What stands in the file, or what `make` gives, which is then written there.
+absl::StatusOr<std::string> Remembered(const std::string& path,
+                                       const std::function<std::string()>& make) {
+  if (const auto text = ReadFile(path, 4096); text.ok() && !text->empty()) return *text;
+  const std::string value = make();
+  DET_RETURN_IF_ERROR(AtomicWriteFile(path, value, 0600));
+  return value;
+}
+
+absl::StatusOr<Secret> JoinToken(const std::string& path) {
+  DET_ASSIGN_OR_RETURN(std::string token, ReadFile(path, 4096));
+  token.erase(token.find_last_not_of(" \r\n") + 1);
+  return Secret(std::move(token));
+}
+
+std::string ShimPath() {
+  std::error_code error;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
+  return (self.parent_path() / "det-shim").string();
+}
+
+}  // namespace
+
+class AgentServer::Body {
+ public:
+  explicit Body(AgentConfig config)
+      : config_(std::move(config)), loop_(1, kQueueMax), workers_(kWorkers, kQueueMax) {}
+  ~Body();
+
+  absl::Status Start();
+
+ private:
+  absl::Status OpenFiles();
+  absl::Status TakeUp();
+  void TakeUpRun(const Held& held, const Found& found);
+  void TakeUpLeftovers();
+  void Connect();
+  v1::Hello Hello();
+  void Tick();
+
+  // On the loop's thread.
+  void Do(Actions actions);
+  void DoOne(const Action& action);
+  void SaveHeld(const Held& held);
+  void PrepareRun(AllocationId id);
+  void StartRun(AllocationId id);
+  absl::Status StartRelay(const Held& held);
+  void Ended(AllocationId id, const Exit& exit);
+  void ForgetRun(AllocationId id);
+  // Runs `fn` there, unless the agent is ending.
+  void Post(std::function<void()> fn);
+
+  const AgentConfig config_;
+  std::optional<LockFile> lock_;
+  std::string instance_;
+  std::string boot_id_;
+  MasterAddress master_;
+  std::vector<Device> devices_;
+  std::optional<StateDb> state_;
+  std::optional<RunFiles> files_;
+  std::atomic<bool> stopping_{false};
+  std::atomic<int64_t> generation_{0};
+
+  // The loop thread's own.
+  std::string cluster_id_;
+  std::optional<AgentCore> core_;
+  std::map<AllocationId, std::unique_ptr<Relay>> relays_;
+
+  Timer timer_;
+  std::unique_ptr<ProcessRuntime> runtime_;
+  std::unique_ptr<Shipper> shipper_;
+  std::unique_ptr<ControlLink> link_;
+  ThreadPool loop_;
+  ThreadPool workers_;
+};
+
+AgentServer::Body::~Body() {
+  stopping_ = true;
+  link_.reset();
+  shipper_.reset();
+  runtime_.reset();
+  relays_.clear();
+}
+
+void AgentServer::Body::Post(std::function<void()> fn) {
+  if (stopping_) return;
+  loop_.Post([this, fn = std::move(fn)] {
+    if (!stopping_) fn();
+  });
+}
+
+absl::Status AgentServer::Body::Start() {
+  DET_RETURN_IF_ERROR(OpenFiles());
+  shipper_ = std::make_unique<Shipper>(master_, [this](AllocationId id) {
+    Post([this, id] { Do(core_->OnDrained(id, absl::Now())); });
+  });
+  DET_ASSIGN_OR_RETURN(
+      runtime_,
+      ProcessRuntime::Create({.shim = ShimPath()}, [this](AllocationId id, const Exit& exit) {
+        Post([this, id, exit] { Ended(id, exit); });
+      }));
+  DET_RETURN_IF_ERROR(TakeUp());
+  Connect();
+  Tick();
+  LogInfo("det-agent runs",
+          {{"agent", config_.agent_id},
+           {"slots", std::to_string(devices_.size())},
+           {"master", config_.master}});
+  return absl::OkStatus();
+}
+
+absl::Status AgentServer::Body::OpenFiles() {
+  DET_RETURN_IF_ERROR(MakeDirs(config_.data_dir, 0700));
+  absl::StatusOr<LockFile> lock =
+      LockFile::Acquire(StrCat(config_.data_dir, "/agent.lock"), "det-agent");
+  if (!lock.ok()) {
+    return Error(absl::StatusCode::kFailedPrecondition,
+                 "DATA_DIRECTORY_IN_USE",
+                 StrCat(config_.data_dir, ": ", FromAbsl(lock.status().message())),
+                 "stop that det-agent first");
+  }
+  lock_ = *std::move(lock);
+  DET_ASSIGN_OR_RETURN(instance_, Remembered(StrCat(config_.data_dir, "/instance"), RandomUuid));
+  if (const auto cluster = ReadFile(StrCat(config_.data_dir, "/cluster"), 4096); cluster.ok())
+    cluster_id_ = *cluster;
+  DET_ASSIGN_OR_RETURN(boot_id_, BootId());
+  DET_ASSIGN_OR_RETURN(const Secret token, JoinToken(config_.join_token_file));
+  master_ = {.target = config_.master, .join_token = token, .agent_id = config_.agent_id};
+  if (config_.artificial_slots > 0) {
+    devices_ = ArtificialSlots(config_.artificial_slots);
+  } else {
+    DET_ASSIGN_OR_RETURN(devices_, CpuSlots(config_.slots));
+  }
+  DET_ASSIGN_OR_RETURN(state_, StateDb::Open(StrCat(config_.data_dir, "/state")));
+  DET_ASSIGN_OR_RETURN(files_,
+                       RunFiles::Open({.data_dir = config_.data_dir,
+                                       .agent_id = config_.agent_id,
+                                       .master = master_,
+                                       .devices = devices_}));
+  return absl::OkStatus();
+}
+
+// What an earlier life of the agent left: runs that go on, runs that ended meanwhile, and logs that
+// are not with the master yet.
+absl::Status AgentServer::Body::TakeUp() {
+  DET_ASSIGN_OR_RETURN(std::vector<Held> saved, state_->Load());
+  std::map<AllocationId, Found> found;
+  for (const Held& held : saved) {
+    if (held.phase == Phase::kExited) continue;
+    DET_ASSIGN_OR_RETURN(found[held.id], runtime_->Inspect(files_->Directory(held.id)));
+  }
+  Actions actions;
+  core_.emplace(saved, found, &actions);
+  for (const Held& held : saved) TakeUpRun(held, found[held.id]);
+  TakeUpLeftovers();
+  Post([this, actions = std::move(actions)]() mutable { Do(std::move(actions)); });
+  return absl::OkStatus();
+}
+
+void AgentServer::Body::TakeUpRun(const Held& held, const Found& found) {
+  v1::RunOrder order;
+  order.ParseFromString(held.order);
+  shipper_->Add(held.id,
+                {.allocation = held.id.value(),
+                 .trial = order.trial(),
+                 .reports_directory = files_->ReportsDirectory(held.id),
+                 .log_directory = files_->LogDirectory(held.id)});
+  if (held.phase == Phase::kExited || found.state == Found::State::kExited) {
+    shipper_->MarkFinal(held.id);
+  } else if (found.state == Found::State::kRunning) {
+    const absl::Status status = StartRelay(held);
+    if (!status.ok())
+      LogError("a relay can't be started",
+               {{"allocation", held.id.ToString()}, {"cause", std::string(status.message())}});
+    runtime_->Watch(held.id, files_->Directory(held.id));
+    LogInfo("task taken up", {{"allocation", held.id.ToString()}});
+  }
+}
+
+void AgentServer::Body::TakeUpLeftovers() {
+  for (const RunFiles::Leftover& leftover : files_->List()) {
+    if (core_->held().contains(leftover.id)) continue;
+    shipper_->Add(leftover.id,
+                  {.allocation = leftover.id.value(),
+                   .trial = leftover.trial,
+                   .reports_directory = files_->ReportsDirectory(leftover.id),
+                   .log_directory = files_->LogDirectory(leftover.id)});
+    ForgetRun(leftover.id);
+  }
+}
+
+void AgentServer::Body::Connect() {
+  ControlLink::Events events;
+  events.hello = [this] {
+    // The core is the loop's: ask it there.
+    auto hello = std::make_shared<std::promise<v1::Hello>>();
+    std::future<v1::Hello> future = hello->get_future();
+    if (!loop_.Post([this, hello] { hello->set_value(Hello()); })) return v1::Hello();
+    return future.get();
+  };
+  events.on_welcome = [this](const v1::Welcome& welcome) {
+    Post([this, welcome] {
+      if (cluster_id_.empty()) {
+        cluster_id_ = welcome.cluster_id();
+        AtomicWriteFile(StrCat(config_.data_dir, "/cluster"), cluster_id_, 0600).IgnoreError();
+      }
+      Do(core_->OnWelcome(welcome.epoch(), absl::Now()));
+      generation_ = core_->generation();
+    });
+  };
+  events.on_desired = [this](const v1::DesiredSet& desired) {
+    Post([this, desired] {
+      Do(core_->OnDesired(FromProto(desired), absl::Now()));
+      generation_ = core_->generation();
+    });
+  };
+  events.on_status_ack = [this](const v1::StatusAck& ack) {
+    Post([this, ack] {
+      Do(core_->OnStatusAck(AllocationId(ack.allocation()), FromProto(ack.state())));
+    });
+  };
+  events.on_disconnected = [this] { Post([this] { core_->OnDisconnected(); }); };
+  events.generation = [this] { return generation_.load(); };
+  link_ = std::make_unique<ControlLink>(master_, std::move(events));
+}
+
+v1::Hello AgentServer::Body::Hello() {
+  v1::Hello hello;
+  hello.set_agent_id(config_.agent_id);
+  hello.set_instance(instance_);
+  hello.set_boot_id(boot_id_);
+  hello.set_version(std::string(kVersion));
+  hello.set_pool(config_.pool);
+  hello.set_address(config_.agent_id);
+  hello.set_cluster_id(cluster_id_);
+  for (const Device& device : devices_) {
+    v1::Slot* slot = hello.add_slots();
+    slot->set_index(device.index);
+    slot->set_kind(device.kind);
+    slot->set_name(device.name);
+  }
+  for (const auto& [id, phase] : core_->Hello()) {
+    v1::HeldAllocation* held = hello.add_held();
+    held->set_id(id.value());
+    held->set_state(ToProto(phase));
+  }
+  return hello;
+}
+
+void AgentServer::Body::Tick() {
+  timer_.After(kTick, [this] {
+    Post([this] { Do(core_->OnTick(absl::Now())); });
+    Tick();
+  });
+}
+
+void AgentServer::Body::Do(Actions actions) {
+  for (const Action& action : actions) DoOne(action);
+}
+
+void AgentServer::Body::DoOne(const Action& action) {
+  const auto stop = [&](AllocationId id, absl::Status status) {
+    if (!status.ok())
+      LogError("a task can't be stopped",
+               {{"allocation", id.ToString()}, {"cause", std::string(status.message())}});
+  };
+  std::visit(
+      overloaded{
+          [&](const Save& a) { SaveHeld(a.held); },
+          [&](const Forget& a) {
+            state_->Forget(a.id).IgnoreError();
+            ForgetRun(a.id);
+          },
+          [&](const Prepare& a) { PrepareRun(a.id); },
+          [&](const agent::Start& a) { StartRun(a.id); },
+          [&](const Preempt& a) {
+            const auto relay = relays_.find(a.id);
+            if (relay != relays_.end()) relay->second->Preempt(core_->held().at(a.id).level_reason);
+          },
+          [&](const Terminate& a) { stop(a.id, runtime_->Terminate(files_->Directory(a.id))); },
+          [&](const Kill& a) { stop(a.id, runtime_->Kill(files_->Directory(a.id))); },
+          [&](const SendStatus& a) { link_->Send(ToProto(a)); },
+      },
+      action);
+}
+
+// Nothing that depends on a record may happen before it is on disk: a full disk holds everything
+// up, said aloud, until there is room.
+void AgentServer::Body::SaveHeld(const Held& held) {
+  bool said = false;
+  while (!stopping_) {
+    const absl::Status status = state_->Save(held);
+    if (status.ok()) return;
+    if (!said)
+      LogError("the agent's state can't be saved; waiting",
+               {{"cause", std::string(status.message())}});
+    said = true;
+    absl::SleepFor(kSaveRetry);
+  }
+}
+
+void AgentServer::Body::PrepareRun(AllocationId id) {
+  const auto held = core_->held().find(id);
+  if (held == core_->held().end()) return;
+  workers_.Post([this, copy = held->second, cluster = cluster_id_] {
+    const absl::Status status = files_->Prepare(copy, cluster);
+    std::optional<Exit> failure;
+    if (!status.ok()) {
+      const bool users = status.code() == absl::StatusCode::kInvalidArgument;
+      failure = Exit{.kind = users ? ExitKind::kStartFailed : ExitKind::kPrepareFailed,
+                     .text = std::string(status.message())};
+    }
+    Post([this, id = copy.id, failure] { Do(core_->OnPrepared(id, failure, absl::Now())); });
+  });
+}
+
+absl::Status AgentServer::Body::StartRelay(const Held& held) {
+  if (relays_.contains(held.id)) return absl::OkStatus();
+  v1::RunOrder order;
+  order.ParseFromString(held.order);
+  DET_ASSIGN_OR_RETURN(const Secret token, files_->Token(held.id));
+  Relay::Options options{.socket_path = files_->SocketPath(held.id),
+                         .spool_directory = files_->ReportsDirectory(held.id),
+                         .token = token};
+  options.info.set_experiment(order.experiment());
+  options.info.set_trial(order.trial());
+  options.info.set_allocation(held.id.value());
+  options.info.set_run(held.run);
+  options.info.set_hparams_json(order.hparams_json());
+  options.info.set_config_json(order.config_json());
+  options.info.set_seed(order.seed());
+  options.info.set_checkpoint_directory(order.checkpoint_directory());
+  options.info.set_latest_checkpoint(order.latest_checkpoint());
+  options.info.set_steps_completed(order.steps_completed());
+  const AllocationId id = held.id;
+  Relay::Events events{
+      .on_report = [this] { shipper_->Wake(); },
+      .on_preemption_watched = [this,
+                                id] { Post([this, id] { Do(core_->OnPreemptionWatched(id)); }); },
+      .on_preemption_acked = [this, id] { Post([this, id] { Do(core_->OnPreemptAcked(id)); }); }};
+  DET_ASSIGN_OR_RETURN(relays_[id], Relay::Start(std::move(options), std::move(events), timer_));
+  return absl::OkStatus();
+}
+
+void AgentServer::Body::StartRun(AllocationId id) {
+  const Held held = core_->held().at(id);
+  v1::RunOrder order;
+  order.ParseFromString(held.order);
+  absl::Status status = StartRelay(held);
+  absl::StatusOr<CommandLine> command = files_->Command(held, cluster_id_);
+  if (status.ok()) status = command.status();
+  if (!status.ok()) {
+    return Post([this, id, text = std::string(status.message())] {
+      Do(core_->OnStarted(id, text, absl::Now()));
+    });
+  }
+  shipper_->Add(id,
+                {.allocation = id.value(),
+                 .trial = order.trial(),
+                 .reports_directory = files_->ReportsDirectory(id),
+                 .log_directory = files_->LogDirectory(id)});
+  TaskSpec spec{.id = id,
+                .directory = files_->Directory(id),
+                .argv = std::move(command->argv),
+                .env = std::move(command->env),
+                .workdir = files_->WorkDirectory(id),
+                .grace = config_.stop_grace};
+  workers_.Post([this, id, spec = std::move(spec)] {
+    const absl::Status started = runtime_->Start(spec);
+    Post([this, id, started] {
+      Do(core_->OnStarted(id, started.ok() ? "" : std::string(started.message()), absl::Now()));
+    });
+    if (started.ok()) runtime_->Watch(id, files_->Directory(id));
+  });
+}
+
+void AgentServer::Body::Ended(AllocationId id, const Exit& exit) {
+  relays_.erase(id);
+  shipper_->MarkFinal(id);
+  Do(core_->OnExited(id, exit, absl::Now()));
+  shipper_->Wake();
+}
+
+// The record is gone; the files go when the master has what is in them.
+void AgentServer::Body::ForgetRun(AllocationId id) {
+  relays_.erase(id);
+  shipper_->Remove(id, [this, id] {
+    workers_.Post([this, id] {
+      absl::Status status = runtime_->Remove(files_->Directory(id));
+      if (status.ok()) status = files_->Remove(id);
+      if (!status.ok())
+        LogWarning("a task's files can't be removed",
+                   {{"allocation", id.ToString()}, {"cause", std::string(status.message())}});
+    });
+  });
+}
+
+AgentServer::AgentServer(std::unique_ptr<Body> body) : body_(std::move(body)) {}
+AgentServer::~AgentServer() = default;
+
+absl::StatusOr<std::unique_ptr<AgentServer>> AgentServer::Start(const AgentConfig& config) {
+  auto body = std::make_unique<Body>(config);
+  DET_RETURN_IF_ERROR(body->Start());
+  return std::unique_ptr<AgentServer>(new AgentServer(std::move(body)));
+}
+
+}  // namespace det::agent

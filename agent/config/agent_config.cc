@@ -1,0 +1,70 @@
+#include "agent/config/agent_config.h"
+
+#include <unistd.h>
+
+#include "common/base/status.h"
+#include "common/base/strings.h"
+#include "common/config/map_reader.h"
+#include "common/config/settings_file.h"
+
+namespace det::agent {
+namespace {
+
+constexpr int64_t kPathBytesMax = 4096;
+constexpr int64_t kSlotsMax = 1024;
+constexpr int64_t kGraceSecondsMax = 24 * 3600;
+
+std::string HostName() {
+  char name[256] = {};
+  return gethostname(name, sizeof(name) - 1) == 0 && name[0] != '\0' ? name : "agent";
+}
+
+AgentConfig Read(const Value& value, config::Problems* problems) {
+  AgentConfig config;
+  config::MapReader reader(value, "", problems);
+  int64_t slots = 0;
+  int64_t artificial = 0;
+  int64_t grace = absl::ToInt64Seconds(config.stop_grace);
+  reader.Required("data_dir");
+  reader.Required("join_token_file");
+  reader.String("data_dir", kPathBytesMax, &config.data_dir);
+  reader.String("master", 512, &config.master);
+  reader.String("join_token_file", kPathBytesMax, &config.join_token_file);
+  reader.String("agent_id", 128, &config.agent_id);
+  reader.String("pool", 256, &config.pool);
+  reader.Int("slots", 0, kSlotsMax, &slots);
+  reader.Int("artificial_slots", 0, kSlotsMax, &artificial);
+  reader.Int("stop_grace_seconds", 0, kGraceSecondsMax, &grace);
+  if (const Value* log = reader.Take("log")) {
+    config::MapReader map(*log, "log", problems);
+    map.Enum("level", {"debug", "info", "warning", "error"}, &config.log_level);
+    map.String("file", kPathBytesMax, &config.log_file);
+    map.Finish();
+  }
+  if (!config.data_dir.empty() && !config.data_dir.starts_with('/'))
+    reader.Error("data_dir", "must be absolute");
+  reader.Finish();
+  config.slots = static_cast<int>(slots);
+  config.artificial_slots = static_cast<int>(artificial);
+  config.stop_grace = absl::Seconds(grace);
+  if (config.agent_id.empty()) config.agent_id = HostName();
+  return config;
+}
+
+}  // namespace
+
+absl::StatusOr<AgentConfig> LoadAgentConfig(const std::string& path) {
+  if (path.empty()) {
+    return Error(absl::StatusCode::kInvalidArgument,
+                 "USAGE",
+                 "--config is needed",
+                 "det-agent --config /etc/det/agent.yaml");
+  }
+  AgentConfig config;
+  DET_RETURN_IF_ERROR(config::ReadSettings(
+      path,
+      [&](const Value& value, config::Problems* problems) { config = Read(value, problems); }));
+  return config;
+}
+
+}  // namespace det::agent

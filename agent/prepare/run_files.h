@@ -1,0 +1,64 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+#include "agent/core/agent_core.h"
+#include "agent/devices/devices.h"
+#include "agent/prepare/command_line.h"
+#include "agent/session/channel.h"
+#include "common/base/secret.h"
+
+namespace det::agent {
+
+// Where the files of a run lie, and making them. Everything of a run is below its own folder; its
+// socket, whose path must be short, is not.
+class RunFiles {
+ public:
+  struct Options {
+    std::string data_dir;
+    std::string agent_id;
+    MasterAddress master;
+    std::vector<Device> devices;
+  };
+  // Makes the folders that all runs share.
+  static absl::StatusOr<RunFiles> Open(Options options);
+
+  std::string Directory(AllocationId id) const;
+  std::string WorkDirectory(AllocationId id) const;
+  std::string ReportsDirectory(AllocationId id) const;
+  std::string LogDirectory(AllocationId id) const;
+  std::string SocketPath(AllocationId id) const;
+
+  // What an earlier life left on disk.
+  struct Leftover {
+    AllocationId id;
+    int64_t trial = 0;
+  };
+  std::vector<Leftover> List() const;
+
+  // Makes the run's folder: model directory, hyperparameters, token. What is there already is made
+  // anew. Blocks. kInvalidArgument is the user's fault; anything else is this machine's or the
+  // master's.
+  absl::Status Prepare(const Held& held, const std::string& cluster_id);
+
+  // Of a prepared run.
+  absl::StatusOr<CommandLine> Command(const Held& held, const std::string& cluster_id) const;
+  absl::StatusOr<Secret> Token(AllocationId id) const;
+
+  absl::Status Remove(AllocationId id);
+
+ private:
+  explicit RunFiles(Options options) : options_(std::move(options)) {}
+  absl::Status PlaceContext(const std::string& sha256, const std::string& work) const;
+  RunContext ContextOf(const Held& held,
+                       const v1::RunOrder& order,
+                       const std::string& cluster_id) const;
+
+  Options options_;
+  std::string sockets_;
+};
+
+}  // namespace det::agent

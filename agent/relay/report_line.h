@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "det/agent/v1/agent.pb.h"
+#include "det/trial/v1/trial.pb.h"
+
+namespace det::agent {
+
+// The reports in a line of standard output (docs/trial-contract.md), at most kReportsPerLineMax;
+// none when it is only a line. `number` is the line's place in the log: it stands for the steps of
+// reports that don't give theirs, so that a line read twice says the same.
+inline constexpr int64_t kReportsPerLineMax = 64;
+std::vector<v1::Report> ReadReportLine(std::string_view line, int64_t number);
+
+// Checks what a program sends to the relay, with texts for the program's author, and gives it the
+// form that goes to the master.
+absl::StatusOr<v1::Report> ToReport(const trial::v1::ReportRequest& request);
+
+}  // namespace det::agent

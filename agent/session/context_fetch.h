@@ -1,0 +1,17 @@
+#pragma once
+
+#include <string>
+
+#include "absl/status/status.h"
+
+#include "agent/session/channel.h"
+
+namespace det::agent {
+
+// Fetches a model directory's archive into a file, checked against its name; the file appears
+// whole. kNotFound: the master has no such context. Blocks.
+absl::Status FetchContext(const MasterAddress& address,
+                          const std::string& sha256,
+                          const std::string& path);
+
+}  // namespace det::agent

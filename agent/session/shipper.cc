@@ -1,0 +1,199 @@
+#include "agent/session/shipper.h"
+
+#include <vector>
+
+#include "det/agent/v1/agent.grpc.pb.h"
+
+#include "common/log/log.h"
+#include "common/net/grpc_status.h"
+#include "common/os/process.h"
+
+namespace det::agent {
+namespace {
+
+// Programs print without telling anybody: their logs are looked at this often.
+constexpr absl::Duration kLookEvery = absl::Milliseconds(50);
+// How long the log of a run that is over may still be on its way to a master that is away.
+constexpr absl::Duration kLinger = absl::Hours(24);
+
+}  // namespace
+
+struct Shipper::Stream {
+  grpc::ClientContext context;
+  std::unique_ptr<v1::AgentData::Stub> stub;
+  std::unique_ptr<grpc::ClientReaderWriter<v1::ShipRequest, v1::ShipReply>> call;
+  std::thread reader;
+};
+
+Shipper::Shipper(MasterAddress address, OnDrained on_drained)
+    : address_(std::move(address)),
+      on_drained_(std::move(on_drained)),
+      thread_([this] { Loop(); }) {}
+
+Shipper::~Shipper() {
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+    if (stream_ != nullptr) stream_->context.TryCancel();
+  }
+  wake_.NotifyAll();
+  thread_.join();
+}
+
+void Shipper::Add(AllocationId id, Outbound::Options options) {
+  MutexLock lock(mutex_);
+  if (!runs_.contains(id)) runs_[id] = std::make_shared<Run>(std::move(options));
+  wake_.NotifyAll();
+}
+
+void Shipper::MarkFinal(AllocationId id) {
+  MutexLock lock(mutex_);
+  const auto it = runs_.find(id);
+  if (it == runs_.end()) return;
+  it->second->final = true;
+  it->second->outbound.MarkFinal();
+  wake_.NotifyAll();
+}
+
+void Shipper::Remove(AllocationId id, std::function<void()> gone) {
+  {
+    MutexLock lock(mutex_);
+    const auto it = runs_.find(id);
+    if (it != runs_.end()) {
+      it->second->outbound.MarkFinal();
+      it->second->gone = std::move(gone);
+      it->second->go_by = SteadyNow() + kLinger;
+      wake_.NotifyAll();
+      return;
+    }
+  }
+  gone();
+}
+
+void Shipper::Wake() {
+  MutexLock lock(mutex_);
+  wake_.NotifyAll();
+}
+
+void Shipper::Loop() {
+  std::unique_ptr<Stream> stream;
+  Backoff backoff;
+  while (true) {
+    bool sent = false;
+    const bool ok = SendRound(stream.get(), &sent);
+    Settle();
+    if (!ok) {
+      if (stream != nullptr) {
+        Close(std::move(stream));
+        MutexLock lock(mutex_);
+        if (!stopping_) wake_.WaitFor(mutex_, backoff.Next());
+      }
+      stream = Open();
+    } else if (sent) {
+      backoff.Reset();
+    }
+    MutexLock lock(mutex_);
+    if (stopping_) break;
+    if (ok && !sent) wake_.WaitFor(mutex_, kLookEvery);
+  }
+  if (stream != nullptr) Close(std::move(stream));
+}
+
+// One message of each run, if there is one. False: a connection is needed, or the one there is
+// broke.
+bool Shipper::SendRound(Stream* stream, bool* sent) {
+  std::vector<std::shared_ptr<Run>> runs;
+  {
+    MutexLock lock(mutex_);
+    if (stream_broken_) return false;
+    for (const auto& [id, run] : runs_) runs.push_back(run);
+  }
+  for (const std::shared_ptr<Run>& run : runs) {
+    std::optional<v1::ShipRequest> request;
+    {
+      MutexLock lock(mutex_);
+      absl::StatusOr<std::optional<v1::ShipRequest>> next = run->outbound.Next();
+      if (!next.ok()) {
+        LogError("a spool can't be read", {{"cause", std::string(next.status().message())}});
+        continue;
+      }
+      request = *std::move(next);
+      // What was taken off the spool without a connection is read again with one.
+      if (request.has_value() && stream == nullptr) run->outbound.Rewind();
+    }
+    if (!request.has_value()) continue;
+    if (stream == nullptr || !stream->call->Write(*request)) return false;
+    *sent = true;
+  }
+  return true;
+}
+
+// Tells of runs that are drained, and lets go of those that may go.
+void Shipper::Settle() {
+  std::vector<AllocationId> drained;
+  std::vector<std::function<void()>> gone;
+  {
+    MutexLock lock(mutex_);
+    for (auto it = runs_.begin(); it != runs_.end();) {
+      Run& run = *it->second;
+      if (run.final && !run.told_drained && run.outbound.Drained()) {
+        run.told_drained = true;
+        drained.push_back(it->first);
+      }
+      if (run.gone && (run.outbound.Empty() || SteadyNow() > run.go_by)) {
+        gone.push_back(std::move(run.gone));
+        it = runs_.erase(it);
+      } else {
+        ++it;
+      }
+    }
+  }
+  for (const AllocationId id : drained) on_drained_(id);
+  for (const auto& tell : gone) tell();
+}
+
+std::unique_ptr<Shipper::Stream> Shipper::Open() {
+  auto stream = std::make_unique<Stream>();
+  AddCredentials(address_, &stream->context);
+  stream->stub = v1::AgentData::NewStub(MakeChannel(address_, "data"));
+  stream->call = stream->stub->Ship(&stream->context);
+  {
+    MutexLock lock(mutex_);
+    stream_broken_ = false;
+    stream_ = stream.get();
+    if (stopping_) stream->context.TryCancel();
+    for (const auto& [id, run] : runs_) run->outbound.Rewind();
+  }
+  Stream* raw = stream.get();
+  stream->reader = std::thread([this, raw] { ReadReplies(*raw); });
+  return stream;
+}
+
+void Shipper::Close(std::unique_ptr<Stream> stream) {
+  {
+    MutexLock lock(mutex_);
+    stream_ = nullptr;
+  }
+  stream->context.TryCancel();
+  stream->reader.join();
+  const absl::Status status = net::FromGrpc(stream->call->Finish());
+  if (status.code() == absl::StatusCode::kInvalidArgument ||
+      status.code() == absl::StatusCode::kUnauthenticated) {
+    LogWarning("the master refuses data", {{"cause", std::string(status.message())}});
+  }
+}
+
+void Shipper::ReadReplies(Stream& stream) {
+  v1::ShipReply reply;
+  while (stream.call->Read(&reply)) {
+    MutexLock lock(mutex_);
+    const auto it = runs_.find(AllocationId(reply.allocation()));
+    if (it != runs_.end()) it->second->outbound.OnReply(reply);
+    wake_.NotifyAll();
+  }
+  MutexLock lock(mutex_);
+  stream_broken_ = true;
+  wake_.NotifyAll();
+}
+
+}  // namespace det::agent

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "agent/session/channel.h"
+#include "agent/session/outbound.h"
+#include "common/base/ids.h"
+#include "common/base/mutex.h"
+
+namespace det::agent {
+
+// The data connection: carries what runs report and print to the master, keeps what the master has
+// not acknowledged, and says when a run that has ended has nothing left to report. The connection
+// is opened when there is something to send. Any thread.
+class Shipper {
+ public:
+  // Called on the shipper's threads.
+  using OnDrained = std::function<void(AllocationId)>;
+
+  Shipper(MasterAddress address, OnDrained on_drained);
+  ~Shipper();
+
+  void Add(AllocationId id, Outbound::Options options);
+  // The run has ended and its log is complete: say when it is drained.
+  void MarkFinal(AllocationId id);
+  // Forgets the run. Log lines that were not sent yet are sent first, for a while: `gone` is called
+  // when its files are no longer needed.
+  void Remove(AllocationId id, std::function<void()> gone);
+  // There is something new to send.
+  void Wake();
+
+ private:
+  struct Run {
+    explicit Run(Outbound::Options options) : outbound(std::move(options)) {}
+    Outbound outbound;
+    bool final = false;
+    bool told_drained = false;
+    std::function<void()> gone;  // set: it is to go
+    absl::Duration go_by;        // steady
+  };
+  struct Stream;
+
+  void Loop();
+  bool SendRound(Stream* stream, bool* sent);
+  void Settle();
+  std::unique_ptr<Stream> Open();
+  void Close(std::unique_ptr<Stream> stream);
+  void ReadReplies(Stream& stream);
+
+  const MasterAddress address_;
+  const OnDrained on_drained_;
+  Mutex mutex_;
+  CondVar wake_;
+  std::map<AllocationId, std::shared_ptr<Run>> runs_ ABSL_GUARDED_BY(mutex_);
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  bool stream_broken_ ABSL_GUARDED_BY(mutex_) = false;
+  Stream* stream_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  std::thread thread_;
+};
+
+}  // namespace det::agent

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace det {
+
+// The command line of a daemon: "--name value" or "--name=value", and switches that stand alone.
+// For daemons' few flags; the CLI has its own. kInvalidArgument names what is unknown or lacks its
+// value.
+struct Flags {
+  std::map<std::string, std::string> values;
+
+  bool Has(const std::string& name) const { return values.contains(name); }
+  std::string Get(const std::string& name) const {
+    const auto it = values.find(name);
+    return it == values.end() ? "" : it->second;
+  }
+};
+
+absl::StatusOr<Flags> ParseFlags(int argc,
+                                 char** argv,
+                                 const std::vector<std::string>& valued,
+                                 const std::vector<std::string>& switches);
+
+}  // namespace det

@@ -1,0 +1,260 @@
+#include "master/master_server.h"
+
+#include <optional>
+
+#include <unistd.h>
+
+#include "common/base/status.h"
+#include "common/base/strings.h"
+#include "common/base/version.h"
+#include "common/clock/clock.h"
+#include "common/concurrency/thread_pool.h"
+#include "common/concurrency/timer.h"
+#include "common/log/log.h"
+#include "common/os/fs.h"
+#include "common/os/lock_file.h"
+#include "common/pg/pg.h"
+#include "common/pg/private_server.h"
+#include "master/engine/engine.h"
+#include "master/engine/limits.h"
+#include "master/http/front.h"
+#include "master/http/metrics.h"
+#include "master/ingest/ingestor.h"
+#include "master/journal/postgres_journal.h"
+#include "master/rpc/server.h"
+#include "master/store/context_store.h"
+#include "master/store/migrate.h"
+#include "master/store/partitions.h"
+#include "master/store/read_store.h"
+
+namespace det::master {
+namespace {
+
+constexpr int kPoolThreads = 16;
+constexpr size_t kPoolQueueMax = 4096;
+constexpr char kDataFormat[] = "1\n";
+constexpr absl::Duration kPartitionsEvery = absl::Hours(6);
+
+// A data directory belongs to one master at a time, and to one layout of its files.
+absl::StatusOr<LockFile> OpenDataDirectory(const std::string& directory) {
+  DET_RETURN_IF_ERROR(MakeDirs(directory, 0711));
+  const std::string format_path = StrCat(directory, "/format");
+  const absl::StatusOr<std::string> format = ReadFile(format_path, 64);
+  if (format.ok() && *format != kDataFormat) {
+    return Error(absl::StatusCode::kFailedPrecondition,
+                 "OTHER_FORMAT",
+                 StrCat(directory,
+                        " was made by another version of det-master (format ",
+                        format->substr(0, format->find('\n')),
+                        ", this one is 1)"),
+                 "start the version that made it, or choose another data directory");
+  }
+  absl::StatusOr<LockFile> lock =
+      LockFile::Acquire(StrCat(directory, "/master.lock"), "det-master");
+  if (!lock.ok()) {
+    return Error(absl::StatusCode::kFailedPrecondition,
+                 "DATA_DIRECTORY_IN_USE",
+                 StrCat(directory, ": ", FromAbsl(lock.status().message())),
+                 "stop that det-master first, or choose another data directory");
+  }
+  DET_RETURN_IF_ERROR(AtomicWriteFile(format_path, kDataFormat, 0644));
+  return lock;
+}
+
+// The token in the file; made on first use, readable by its owner alone.
+absl::StatusOr<Secret> TokenFrom(const std::string& path) {
+  if (const absl::StatusOr<std::string> text = ReadFile(path, 4096); text.ok() && !text->empty()) {
+    std::string token = *text;
+    token.erase(token.find_last_not_of(" \r\n") + 1);
+    if (token.size() < 16) {
+      return Error(absl::StatusCode::kFailedPrecondition,
+                   "WEAK_TOKEN",
+                   StrCat(path, " holds a token of fewer than 16 characters"),
+                   "remove the file: a new one is made");
+    }
+    return Secret(token);
+  }
+  Secret token = auth::NewToken();
+  DET_RETURN_IF_ERROR(AtomicWriteFile(path, StrCat(token.Reveal(), "\n"), 0600));
+  return token;
+}
+
+}  // namespace
+
+struct MasterServer::Parts {
+  config::MasterConfig config;
+  Hooks hooks;
+  SystemClock clock;
+  std::optional<LockFile> lock;
+  std::unique_ptr<pg::PrivateServer> postgres;
+  std::string conninfo;
+  auth::TokenTable tokens;
+  auth::TokenTable scrapers;
+  std::unique_ptr<journal::PostgresJournal> journal;
+  http::Metrics metrics;
+  std::unique_ptr<store::ReadStore> store;
+  std::unique_ptr<store::ContextStore> contexts;
+  std::unique_ptr<engine::Engine> engine;
+  std::unique_ptr<ingest::Ingestor> ingestor;
+  std::unique_ptr<Timer> timer;
+  std::unique_ptr<ThreadPool> pool;
+  std::optional<rpc::Deps> rpc_deps;
+  std::unique_ptr<rpc::Server> rpc;
+  std::unique_ptr<http::Front> front;
+
+  absl::Status OpenStore();
+  absl::Status LoadTokens();
+  absl::Status StartEngine();
+  absl::Status StartDoors();
+  absl::Status Announce() const;
+  void KeepPartitions();
+  std::string ReadyFile() const { return StrCat(config.data_dir, "/master.json"); }
+};
+
+absl::Status MasterServer::Parts::OpenStore() {
+  conninfo = config.db_url;
+  if (conninfo.empty()) {
+    DET_ASSIGN_OR_RETURN(
+        postgres, pg::PrivateServer::Start({.directory = StrCat(config.data_dir, "/postgres")}));
+    conninfo = postgres->conninfo();
+  }
+  return Annotate(store::Migrate(conninfo), "the database can't be prepared");
+}
+
+absl::Status MasterServer::Parts::LoadTokens() {
+  const std::string directory = StrCat(config.data_dir, "/tokens");
+  DET_RETURN_IF_ERROR(MakeDirs(directory, 0700));
+  DET_ASSIGN_OR_RETURN(const Secret admin, TokenFrom(StrCat(directory, "/admin")));
+  DET_ASSIGN_OR_RETURN(const Secret join, TokenFrom(StrCat(directory, "/agent")));
+  DET_ASSIGN_OR_RETURN(const Secret scrape, TokenFrom(StrCat(directory, "/scrape")));
+  tokens.Add(admin, {core::Role::kAdmin, "admin"});
+  tokens.Add(join, {core::Role::kAgent, ""});
+  scrapers.Add(scrape, {core::Role::kUser, "scrape"});
+  for (const auto& [name, path] : config.user_token_files) {
+    DET_ASSIGN_OR_RETURN(const Secret token, TokenFrom(path));
+    tokens.Add(token, {core::Role::kUser, name});
+  }
+  return absl::OkStatus();
+}
+
+absl::Status MasterServer::Parts::StartEngine() {
+  DET_ASSIGN_OR_RETURN(const std::string holder, journal::PostgresJournal::ThisProcess());
+  journal = std::make_unique<journal::PostgresJournal>(conninfo, holder);
+  DET_ASSIGN_OR_RETURN(const int64_t epoch, engine::AcquireLease(*journal, hooks.stopped));
+  const absl::Time begun = clock.Now();
+  DET_ASSIGN_OR_RETURN(
+      engine::Recovered recovered,
+      engine::Recover(
+          *journal, {.policy = config.policy, .snapshot_lag_events = engine::kSnapshotLagEvents}));
+  LogInfo("recovered",
+          {{"epoch", std::to_string(epoch)},
+           {"events", std::to_string(recovered.state.seq)},
+           {"read", std::to_string(recovered.events_read)},
+           {"experiments", std::to_string(recovered.state.experiments.size())},
+           {"took", absl::FormatDuration(clock.Now() - begun)}});
+  engine = std::make_unique<engine::Engine>(
+      engine::Engine::Deps{*journal, clock, metrics, hooks.fatal}, epoch, std::move(recovered));
+  store = std::make_unique<store::ReadStore>(conninfo);
+  contexts = std::make_unique<store::ContextStore>(conninfo, epoch);
+  DET_RETURN_IF_ERROR(contexts->RemoveBrokenUploads());
+  ingestor =
+      std::make_unique<ingest::Ingestor>(ingest::Ingestor::Deps{conninfo, *engine, hooks.fatal});
+  timer = std::make_unique<Timer>();
+  pool = std::make_unique<ThreadPool>(kPoolThreads, kPoolQueueMax);
+  KeepPartitions();
+  return absl::OkStatus();
+}
+
+// Metrics and logs go to weekly partitions, which must be there before their week.
+void MasterServer::Parts::KeepPartitions() {
+  timer->After(kPartitionsEvery, [this] {
+    pool->Post([this] {
+      const absl::Status status = store::EnsurePartitions(conninfo, engine->epoch());
+      if (!status.ok())
+        LogWarning("partitions can't be made", {{"cause", std::string(status.message())}});
+      KeepPartitions();
+    });
+  });
+}
+
+absl::Status MasterServer::Parts::StartDoors() {
+  DET_ASSIGN_OR_RETURN(const std::string cluster_id, store->ClusterId());
+  rpc_deps.emplace(rpc::Deps{
+      .engine = *engine,
+      .ingestor = *ingestor,
+      .store = *store,
+      .contexts = *contexts,
+      .tokens = tokens,
+      .pool = *pool,
+      .timer = *timer,
+      .clock = clock,
+      .defaults = {.resource_pool = "default", .checkpoint_host_path = config.checkpoint_path},
+      .cluster_id = cluster_id,
+      .version = std::string(kVersion),
+      .started = clock.Now()});
+  DET_ASSIGN_OR_RETURN(front,
+                       http::Front::Start({*engine, *ingestor, metrics, tokens, scrapers},
+                                          {config.host, static_cast<uint16_t>(config.http_port)}));
+  DET_ASSIGN_OR_RETURN(rpc, rpc::Server::Start(*rpc_deps, {config.host, config.grpc_port}));
+  return absl::OkStatus();
+}
+
+// Whoever started us waits for this file.
+absl::Status MasterServer::Parts::Announce() const {
+  Value ready;
+  ready["pid"] = static_cast<int64_t>(getpid());
+  ready["host"] = config.host;
+  ready["grpc_port"] = static_cast<int64_t>(rpc->port());
+  ready["http_port"] = static_cast<int64_t>(front->port());
+  ready["cluster_id"] = rpc_deps->cluster_id;
+  ready["version"] = kVersion;
+  return AtomicWriteFile(ReadyFile(), StrCat(ready.ToJson(), "\n"), 0644);
+}
+
+MasterServer::MasterServer(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+absl::StatusOr<std::unique_ptr<MasterServer>> MasterServer::Start(
+    const config::MasterConfig& config, Hooks hooks) {
+  auto parts = std::make_unique<Parts>();
+  parts->config = config;
+  parts->hooks = std::move(hooks);
+  DET_ASSIGN_OR_RETURN(parts->lock, OpenDataDirectory(config.data_dir));
+  unlink(parts->ReadyFile().c_str());
+  std::unique_ptr<MasterServer> server(new MasterServer(std::move(parts)));
+  Parts& p = *server->parts_;
+  DET_RETURN_IF_ERROR(p.LoadTokens());
+  DET_RETURN_IF_ERROR(p.OpenStore());
+  DET_RETURN_IF_ERROR(p.StartEngine());
+  DET_RETURN_IF_ERROR(p.StartDoors());
+  DET_RETURN_IF_ERROR(p.Announce());
+  LogInfo("serving",
+          {{"grpc", StrCat(config.host, ":", p.rpc->port())},
+           {"http", StrCat(config.host, ":", p.front->port())},
+           {"cluster", p.rpc_deps->cluster_id}});
+  return server;
+}
+
+MasterServer::~MasterServer() {
+  Parts& p = *parts_;
+  unlink(p.ReadyFile().c_str());
+  p.front.reset();
+  p.rpc.reset();
+  p.timer.reset();
+  p.pool.reset();
+  p.ingestor.reset();
+  p.engine.reset();
+  if (p.journal != nullptr) p.journal->Release().IgnoreError();
+  p.journal.reset();
+  p.contexts.reset();
+  p.store.reset();
+  p.postgres.reset();
+}
+
+int MasterServer::grpc_port() const {
+  return parts_->rpc->port();
+}
+int MasterServer::http_port() const {
+  return parts_->front->port();
+}
+
+}  // namespace det::master
