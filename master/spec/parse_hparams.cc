@@ -28,6 +28,7 @@ class HparamParser {
       return map;
     }
     for (const auto& [name, item] : value.as_object()) {
+      if (leaves_ > kHparamsMax) return map;  // refused already
       const std::string at = JoinPath(path, name);
       if (name.empty()) Error(at, "has an empty name");
       if (static_cast<int64_t>(name.size()) > kHparamNameBytesMax) {
@@ -187,6 +188,9 @@ class HparamParser {
           "minval",
           StrCat("is ", FormatDouble(min), ", must be less than maxval (", FormatDouble(max), ")"));
     }
+    if (!std::isfinite(max - min) || !std::isfinite(max + min)) {
+      reader.Error("maxval", "makes a range that is wider than a double holds");
+    }
     if (scale != Scale::kLinear && !(min > 0)) {
       reader.Error("minval",
                    StrCat("is ", FormatDouble(min), ", must be above 0 on a logarithmic scale"));
@@ -208,6 +212,7 @@ class HparamParser {
   }
 
   void Error(const std::string& path, std::string message) {
+    if (problems_->size() >= kProblemsMax) return;
     problems_->push_back({.path = path, .message = std::move(message)});
   }
 
@@ -215,17 +220,20 @@ class HparamParser {
   int64_t leaves_ = 0;
 };
 
+// A name may hold dots itself, so every dot of the path may end one.
 const Hparam* FindByPath(const HparamMap& map, std::string_view path) {
-  for (const auto& [name, hparam] : map) {
-    if (path == name) return &hparam;
-    const auto* nested = std::get_if<HparamMap>(&hparam.kind);
-    if (nested == nullptr || path.size() <= name.size() || path.substr(0, name.size()) != name ||
-        path[name.size()] != '.') {
-      continue;
+  for (size_t end = path.find('.');; end = path.find('.', end + 1)) {
+    const std::string_view name = path.substr(0, end);
+    if (static_cast<int64_t>(name.size()) > kHparamNameBytesMax) return nullptr;
+    const bool last = end == std::string_view::npos;
+    if (const auto it = map.find(std::string(name)); it != map.end()) {
+      if (last) return &it->second;
+      const auto* nested = std::get_if<HparamMap>(&it->second.kind);
+      const Hparam* found = nested == nullptr ? nullptr : FindByPath(*nested, path.substr(end + 1));
+      if (found != nullptr) return found;
     }
-    if (const Hparam* found = FindByPath(*nested, path.substr(name.size() + 1))) return found;
+    if (last) return nullptr;
   }
-  return nullptr;
 }
 
 using Visitor = std::function<void(const std::string& path, const Hparam& hparam)>;

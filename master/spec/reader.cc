@@ -152,6 +152,7 @@ void MapReader::Ignore(std::string_view key) {
 void MapReader::Finish() {
   if (map_ == nullptr) return;
   for (const auto& [key, value] : map_->as_object()) {
+    if (problems_->size() >= kProblemsMax) return;
     if (std::find(known_.begin(), known_.end(), key) != known_.end()) continue;
     const std::string nearest = Nearest(key, known_);
     problems_->push_back(

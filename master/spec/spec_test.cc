@@ -171,6 +171,9 @@ INSTANTIATE_TEST_SUITE_P(
          "hyperparameters": {"a": {"type": "double", "minval": 2, "maxval": 1}}})",
          "hyperparameters.a.minval: is 2.0, must be less than maxval (1.0)\n"},
         {R"({"entrypoint": "x", "searcher": {"name": "single", "metric": "m"},
+         "hyperparameters": {"a": {"type": "double", "minval": -1.5e308, "maxval": 1.5e308}}})",
+         "hyperparameters.a.maxval: makes a range that is wider than a double holds\n"},
+        {R"({"entrypoint": "x", "searcher": {"name": "single", "metric": "m"},
          "hyperparameters": {"a": {"type": "double", "minval": "NaN", "maxval": 1}}})",
          "hyperparameters.a.minval: must be a number, not a string\n"},
         {R"({"entrypoint": "x", "searcher": {"name": "single", "metric": "m"},
@@ -210,6 +213,37 @@ TEST(Spec, BoundsAreHeld) {
   EXPECT_NE(Check(With(R"("hyperparameters":)" + many)).find("more than 1000"), std::string::npos);
   EXPECT_NE(Check(With(R"("name":")" + std::string(300, 'x') + "\"")).find("at most 256"),
             std::string::npos);
+}
+
+// Neither hints nor paths are made for each of very many mistakes.
+TEST(Spec, ManyMistakesCostLittle) {
+  std::string keys = "{";
+  for (int i = 0; i < 100000; ++i) keys += "\"max_trial" + std::to_string(i) + "\":1,";
+  keys.back() = '}';
+  Problems problems;
+  ParseExperiment(*ParseJson(keys), kDefaults, &problems);
+  EXPECT_TRUE(HasErrors(problems));
+  EXPECT_LE(problems.size(), kProblemsMax);
+
+  std::string space = "{";
+  for (int i = 0; i < 50000; ++i) {
+    space += "\"p" + std::to_string(i) +
+             R"(":{"type":"int","minval":0,"maxval":1,"when":{"no.such":[1]}},)";
+  }
+  space.back() = '}';
+  problems.clear();
+  EXPECT_LE(ParseHparams(*ParseJson(space), "hyperparameters", &problems).size(),
+            static_cast<size_t>(kHparamsMax) + 1);
+  EXPECT_TRUE(HasErrors(problems));
+}
+
+TEST(Spec, ConditionsFindNamesWithDots) {
+  EXPECT_EQ(Check(With(R"("hyperparameters": {
+      "a.b": {"c": 1}, "a": {"b.c": 2, "b": {"d": 3}},
+      "x": {"type": "int", "minval": 0, "maxval": 1, "when": {"a.b.c": [1]}},
+      "y": {"type": "int", "minval": 0, "maxval": 1, "when": {"a.b.d": [1]}},
+      "z": {"type": "int", "minval": 0, "maxval": 1, "when": {"a.b": [1]}}})")),
+            "hyperparameters.z.when: \"a.b\" is not a hyperparameter\n");
 }
 
 }  // namespace
