@@ -139,7 +139,7 @@ INSTANTIATE_TEST_SUITE_P(
         {R"({"searcher": {"name": "single", "metric": "m"}})",
          ": the key \"entrypoint\" is required\n"},
         {R"({"entrypoint": ["a", 1], "searcher": {"name": "single", "metric": "m"}})",
-         "entrypoint: must hold strings only, not an integer (put numbers in quotes)\n"},
+         "entrypoint[1]: must be a string, not an integer (put numbers in quotes)\n"},
         {R"({"entrypoint": "", "searcher": {"name": "single", "metric": "m"}})",
          "entrypoint: is empty\n"},
         {R"({"entrypoint": "a\u0000b", "searcher": {"name": "single", "metric": "m"}})",
@@ -188,10 +188,11 @@ INSTANTIATE_TEST_SUITE_P(
          "hyperparameters.a.when: \"b\" is not a hyperparameter\n"},
         {R"({"entrypoint": "x", "searcher": {"name": "single", "metric": "m"},
          "environment": {"environment_variables": ["DET_X=1", "=2", 3]}})",
-         "environment.environment_variables: the variable DET_X is reserved: names with DET_ are "
+         "environment.environment_variables[0]: the variable DET_X is reserved: names with DET_ "
+         "are "
          "set by det\n"
-         "environment.environment_variables: \"=2\" is not of the form NAME=value\n"
-         "environment.environment_variables: must hold strings only, not an integer\n"},
+         "environment.environment_variables[1]: \"=2\" is not of the form NAME=value\n"
+         "environment.environment_variables[2]: must be a string, not an integer\n"},
         {R"({"entrypoint": "x", "searcher": {"name": "single", "metric": "m"},
          "checkpoint_storage": {"type": "s3", "bucket": "b"}})",
          "checkpoint_storage.type: the storage \"s3\" is not supported yet (use shared_fs)\n"},
