@@ -421,9 +421,9 @@ TEST(Render, HidesControlCharacters) {
           "f\x1b[1m",
           "a\x1b[31m\x7f\xff\xC2\x9B\xE2\x80\xAEz",
           {.mark = {.line = 1, .column = 11}, .message = "bad \"\n\x07\"", .hint = "\xE2\x80\xAE"}),
-      "f\\x1B[1m:1:10: error: bad \"\\x0A\\x07\"\n"
+      "f\\x1B[1m:1:11: error: bad \"\\x0A\\x07\"\n"
       "    1 | a\\x1B[31m\\x7F\\xFF\\xC2\\x9B\\xE2\\x80\\xAEz\n"
-      "      |                                     ^\n"
+      "      |                                      ^\n"
       "hint: \\xE2\\x80\\xAE");
   const std::string rendered = RenderProblem(Repeat("\x01", 1000),
                                              Repeat("\x01", 1000),
