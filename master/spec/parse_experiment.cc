@@ -263,7 +263,10 @@ ExperimentSpec ParseExperiment(const Value& config,
   reader.Int("max_restarts", 0, kMaxRestartsMax, &spec.max_restarts);
   reader.Int(
       "preemption_timeout", 0, kPreemptionTimeoutSecondsMax, &spec.preemption_timeout_seconds);
-  if (const Value* data = reader.Take("data")) spec.data = *data;
+  if (const Value* data = reader.Take("data")) {
+    CheckStorable(*data, "data", problems);
+    spec.data = *data;
+  }
   MapReader reproducibility(OrNull(reader.Take("reproducibility")), "reproducibility", problems);
   int64_t seed = spec.seed;
   reproducibility.Int("experiment_seed", 0, UINT32_MAX, &seed);

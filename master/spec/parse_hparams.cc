@@ -31,6 +31,7 @@ class HparamParser {
       if (leaves_ > kHparamsMax) return map;  // refused already
       const std::string at = JoinPath(path, name);
       if (name.empty()) Error(at, "has an empty name");
+      if (name.find('\0') != std::string::npos) Error(path, "has a name with a NUL byte");
       if (static_cast<int64_t>(name.size()) > kHparamNameBytesMax) {
         Error(path, StrCat("has a name longer than ", kHparamNameBytesMax, " bytes"));
         continue;
@@ -49,7 +50,10 @@ class HparamParser {
       Error(path,
             StrCat("is one of more than ", kHparamsMax, " hyperparameters, the most allowed"));
     }
-    if (!value.is_object()) return Hparam{.kind = ConstParam{value}};
+    if (!value.is_object()) {
+      CheckStorable(value, path, problems_);
+      return Hparam{.kind = ConstParam{value}};
+    }
     return Typed(value, path);
   }
 
@@ -75,7 +79,7 @@ class HparamParser {
         hparam.kind = Log(reader);
         break;
       case 4:
-        hparam.kind = CategoricalParam{Values(reader)};
+        hparam.kind = Categorical(reader);
         break;
       case 5:
         hparam.kind = Discrete(reader);
@@ -89,7 +93,9 @@ class HparamParser {
 
   ConstParam Const(MapReader& reader) {
     const Value* value = reader.Take("val");
-    return ConstParam{value == nullptr ? Value() : *value};
+    if (value == nullptr) return {};
+    CheckStorable(*value, reader.PathOf("val"), problems_);
+    return ConstParam{*value};
   }
 
   IntParam Int(MapReader& reader) {
@@ -168,6 +174,12 @@ class HparamParser {
     return values->as_array();
   }
 
+  CategoricalParam Categorical(MapReader& reader) {
+    CategoricalParam param{Values(reader)};
+    CheckStorable(Value(param.values), reader.PathOf("vals"), problems_);
+    return param;
+  }
+
   DiscreteParam Discrete(MapReader& reader) {
     DiscreteParam param{Values(reader)};
     for (size_t i = 0; i < param.values.size(); ++i) {
@@ -205,6 +217,7 @@ class HparamParser {
       reader.Error("when", "must be a map of one hyperparameter to a list of its values");
       return;
     }
+    CheckStorable(*when, reader.PathOf("when"), problems_);
     const auto& [path, values] = *when->as_object().begin();
     spec::Condition condition{.path = path, .values = {values}};
     if (values.is_array()) condition.values = values.as_array();

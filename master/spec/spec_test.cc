@@ -1,3 +1,5 @@
+#include <limits>
+
 #include <gtest/gtest.h>
 
 #include "common/json/json.h"
@@ -214,6 +216,24 @@ TEST(Spec, BoundsAreHeld) {
   EXPECT_NE(Check(With(R"("hyperparameters":)" + many)).find("more than 1000"), std::string::npos);
   EXPECT_NE(Check(With(R"("name":")" + std::string(300, 'x') + "\"")).find("at most 256"),
             std::string::npos);
+}
+
+TEST(Spec, FreeValuesAreStorable) {
+  EXPECT_EQ(Check(With(R"("data": {"a": ["x\u0000"], "b\u0000": 1}, "hyperparameters": {
+      "c": "\u0000", "d": {"type": "categorical", "vals": [1, ["\u0000"]]}, "e\u0000": 1,
+      "f": {"type": "const", "val": {"x": "\u0000"}}})")),
+            "hyperparameters.c: contains a NUL byte\n"
+            "hyperparameters.d.vals[1][0]: contains a NUL byte\n"
+            "hyperparameters: has a name with a NUL byte\n"
+            "hyperparameters.f.val.x: contains a NUL byte\n"
+            "data.a[0]: contains a NUL byte\n"
+            "data: has a key with a NUL byte\n");
+  Problems problems;
+  Value space;
+  space["x"] = std::numeric_limits<double>::infinity();
+  ParseHparams(space, "hyperparameters", &problems);
+  ASSERT_EQ(problems.size(), 1U);
+  EXPECT_EQ(problems[0].message, "is Infinity, must be finite");
 }
 
 // Neither hints nor paths are made for each of very many mistakes.
