@@ -27,50 +27,71 @@ struct Found {
   size_t node = 0;
 };
 
-std::optional<Found> Find(const YamlTree& tree, const Found& from, std::string_view path);
-
-// "[2]" and what follows it.
-std::optional<Found> FindItem(const YamlTree& tree, const YamlNode& list, std::string_view path) {
-  size_t index = 0;
-  const size_t close = path.find(']');
-  if (!path.starts_with('[') || close == std::string_view::npos) return std::nullopt;
-  const auto [end, error] = std::from_chars(path.data() + 1, path.data() + close, index);
-  if (error != std::errc() || end != path.data() + close || index >= list.children.size()) {
-    return std::nullopt;
+// Orders children by a part of their keys.
+struct ByPart {
+  size_t begin = 0;
+  size_t size = 0;
+  std::string_view Part(const YamlNode::Child& child) const {
+    return std::string_view(child.key).substr(begin, size);
   }
-  path.remove_prefix(close + 1);
-  if (!path.empty() && path[0] != '.' && path[0] != '[') return std::nullopt;
-  if (path.starts_with('.')) path.remove_prefix(1);
-  return Find(tree, {.node = list.children[index].node}, path);
-}
+  bool operator()(const YamlNode::Child& a, std::string_view b) const { return Part(a) < b; }
+  bool operator()(std::string_view a, const YamlNode::Child& b) const { return a < Part(b); }
+};
 
-// A key may hold dots and brackets: each of them may be where the key ends, or not.
-std::optional<Found> FindKey(const YamlTree& tree, const YamlNode& map, std::string_view path) {
-  for (size_t from = 0;;) {
-    const size_t end = std::min(path.find_first_of(".[", from), path.size());
-    const std::string_view key = path.substr(0, end);
-    const auto child =
-        std::lower_bound(map.children.begin(),
-                         map.children.end(),
-                         key,
-                         [](const YamlNode::Child& a, std::string_view b) { return a.key < b; });
-    if (child != map.children.end() && child->key == key) {
-      std::string_view rest = path.substr(end);
-      if (rest.starts_with('.')) rest.remove_prefix(1);
-      const Found next{.key_at = child->key_at, .node = child->node};
-      if (auto found = Find(tree, next, rest)) return found;
+// Follows a path. Keys may hold dots and brackets, so there can be several ways to read it; a text
+// that makes very many is answered with nothing.
+class PathFinder {
+ public:
+  explicit PathFinder(const YamlTree& tree) : tree_(tree) {}
+
+  std::optional<Found> Find(const Found& from, std::string_view path) {
+    if (path.empty()) return from;
+    const YamlNode& node = tree_[from.node];
+    if (node.kind == YamlNode::Kind::kScalar || --steps_left_ < 0) return std::nullopt;
+    return node.kind == YamlNode::Kind::kMap ? FindKey(node, path) : FindItem(node, path);
+  }
+
+ private:
+  // "[2]" and what follows it.
+  std::optional<Found> FindItem(const YamlNode& list, std::string_view path) {
+    size_t index = 0;
+    const size_t close = path.find(']');
+    if (!path.starts_with('[') || close == std::string_view::npos) return std::nullopt;
+    const auto [end, error] = std::from_chars(path.data() + 1, path.data() + close, index);
+    if (error != std::errc() || end != path.data() + close || index >= list.children.size()) {
+      return std::nullopt;
     }
-    if (end == path.size()) return std::nullopt;
-    from = end + 1;
+    path.remove_prefix(close + 1);
+    if (!path.empty() && path[0] != '.' && path[0] != '[') return std::nullopt;
+    if (path.starts_with('.')) path.remove_prefix(1);
+    return Find({.node = list.children[index].node}, path);
   }
-}
 
-std::optional<Found> Find(const YamlTree& tree, const Found& from, std::string_view path) {
-  if (path.empty()) return from;
-  const YamlNode& node = tree[from.node];
-  if (node.kind == YamlNode::Kind::kScalar) return std::nullopt;
-  return node.kind == YamlNode::Kind::kMap ? FindKey(tree, node, path) : FindItem(tree, node, path);
-}
+  // Each dot and bracket may be where the key ends, or not. The children whose keys begin with the
+  // path so far get fewer on the way.
+  std::optional<Found> FindKey(const YamlNode& map, std::string_view path) {
+    auto children = std::make_pair(map.children.begin(), map.children.end());
+    for (size_t begin = 0, from = 0;;) {
+      const size_t end = std::min(path.find_first_of(".[", from), path.size());
+      const std::string_view part = path.substr(begin, end - begin);
+      children = std::equal_range(
+          children.first, children.second, part, ByPart{.begin = begin, .size = part.size()});
+      if (children.first == children.second) return std::nullopt;
+      const YamlNode::Child& shortest = *children.first;
+      if (shortest.key.size() == end) {
+        const std::string_view rest = path.substr(end);
+        const Found next{.key_at = shortest.key_at, .node = shortest.node};
+        if (auto found = Find(next, rest.substr(rest.starts_with('.') ? 1 : 0))) return found;
+      }
+      if (end == path.size()) return std::nullopt;
+      begin = end;
+      from = end + 1;
+    }
+  }
+
+  const YamlTree& tree_;
+  int steps_left_ = 1000;
+};
 
 // Offsets in a text with joined surrogates become those of the text as it was given.
 class Uncut {
@@ -125,14 +146,14 @@ TextMark YamlDocument::MarkAt(int32_t offset) const {
 
 std::optional<TextMark> YamlDocument::ValueMark(std::string_view path) const {
   if (tree_.empty()) return std::nullopt;
-  const std::optional<Found> found = Find(tree_, {}, path);
+  const std::optional<Found> found = PathFinder(tree_).Find({}, path);
   if (!found.has_value()) return std::nullopt;
   return MarkAt(tree_[found->node].at);
 }
 
 std::optional<TextMark> YamlDocument::KeyMark(std::string_view path) const {
   if (tree_.empty()) return std::nullopt;
-  const std::optional<Found> found = Find(tree_, {}, path);
+  const std::optional<Found> found = PathFinder(tree_).Find({}, path);
   if (!found.has_value() || found->key_at < 0) return std::nullopt;
   return MarkAt(found->key_at);
 }

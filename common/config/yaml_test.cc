@@ -315,6 +315,24 @@ TEST(YamlDocument, PlacesOfJoinedEscapesAreThoseOfTheText) {
   EXPECT_EQ(Show(document->ValueMark("b")), "1:28");
 }
 
+// Paths that can be read in very many ways, and long ones, cost little.
+TEST(YamlDocument, HostilePathsEndSoon) {
+  std::string text = "a0: &a0 {k: 1}\n";
+  for (int i = 1; i < 12; ++i) {
+    StrAppend(text, "a", i, ": &a", i, " {k: *a", i - 1, ", k.k: *a", i - 1, "}\n");
+  }
+  const auto many = ParseYaml(text, "t");
+  ASSERT_TRUE(many.ok()) << many.status();
+  EXPECT_EQ(many->ValueMark("a11" + Repeat(".k", 60)), std::nullopt);
+  EXPECT_NE(many->ValueMark("a11" + Repeat(".k", 12)), std::nullopt);
+  const std::string dots = Repeat(".", 100000);
+  const auto several = ParseYaml(StrCat("\"", dots, "\": 1"), "t");
+  ASSERT_FALSE(several.ok());  // a key without "? " has at most 1024 characters
+  const auto longer = ParseYaml(StrCat("? ", dots, "x\n: 1\n? ", dots, "y\n: 2\n"), "t");
+  ASSERT_TRUE(longer.ok()) << longer.status();
+  EXPECT_EQ(Show(longer->ValueMark(dots + "y")), "4:3");
+}
+
 TEST(YamlDocument, EmptyHasNoPlaces) {
   const auto document = ParseYaml("", "t");
   EXPECT_EQ(document->ValueMark(""), std::nullopt);
