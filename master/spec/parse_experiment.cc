@@ -154,6 +154,7 @@ void ReadStoragePaths(MapReader& reader,
   reader.String("host_path", kPathBytesMax, &spec->host_path);
   reader.String("storage_path", kPathBytesMax, &spec->storage_path);
   if (spec->host_path.empty()) spec->host_path = defaults.checkpoint_host_path;
+  while (spec->host_path.size() > 1 && spec->host_path.ends_with('/')) spec->host_path.pop_back();
   if (spec->host_path.empty()) {
     reader.Required("host_path");
   } else if (!spec->host_path.starts_with('/') || HasDotDot(spec->host_path)) {

@@ -101,6 +101,7 @@ class HparamParser {
   IntParam Int(MapReader& reader) {
     constexpr int64_t kWhole = 1LL << 53;  // beyond this a double can't tell neighbours apart
     IntParam param;
+    const size_t before = problems_->size();
     reader.Required("minval");
     reader.Required("maxval");
     reader.Int("minval", -kWhole, kWhole, &param.min);
@@ -108,12 +109,13 @@ class HparamParser {
     reader.OptionalInt("count", 1, kTrialsMax, &param.count);
     reader.OptionalInt("step", 1, kWhole, &param.step);
     reader.Enum("scale", ScaleNames(), &param.scale);
-    Range(reader, static_cast<double>(param.min), static_cast<double>(param.max), param.scale);
+    if (problems_->size() == before) Range(reader, param.min, param.max, param.scale);
     return param;
   }
 
   DoubleParam Double(MapReader& reader) {
     DoubleParam param;
+    const size_t before = problems_->size();
     reader.Required("minval");
     reader.Required("maxval");
     reader.Number("minval", &param.min);
@@ -131,12 +133,13 @@ class HparamParser {
       }
     }
     reader.Enum("scale", ScaleNames(), &param.scale);
-    Range(reader, param.min, param.max, param.scale);
+    if (problems_->size() == before) Range(reader, param.min, param.max, param.scale);
     return param;
   }
 
   LogParam Log(MapReader& reader) {
     LogParam param;
+    const size_t before = problems_->size();
     reader.Required("minval");
     reader.Required("maxval");
     reader.Required("base");
@@ -144,7 +147,7 @@ class HparamParser {
     reader.Number("maxval", &param.max);
     reader.Number("base", &param.base);
     reader.OptionalInt("count", 1, kTrialsMax, &param.count);
-    Range(reader, param.min, param.max, Scale::kLinear);
+    if (problems_->size() == before) Range(reader, param.min, param.max, Scale::kLinear);
     if (!(param.base > 0)) {
       reader.Error("base", StrCat("is ", FormatDouble(param.base), ", must be above 0"));
     } else if (const double reach = std::fabs(std::log10(param.base)) *
@@ -194,18 +197,20 @@ class HparamParser {
     return param;
   }
 
-  void Range(MapReader& reader, double min, double max, Scale scale) {
+  // For bounds that could be read: what is said of others would confuse.
+  void Range(MapReader& reader, const Value& low, const Value& high, Scale scale) {
+    const double min = low.as_number();
+    const double max = high.as_number();
     if (!(min < max)) {
-      reader.Error(
-          "minval",
-          StrCat("is ", FormatDouble(min), ", must be less than maxval (", FormatDouble(max), ")"));
+      reader.Error("minval",
+                   StrCat("is ", low.ToJson(), ", must be less than maxval (", high.ToJson(), ")"));
     }
     if (!std::isfinite(max - min) || !std::isfinite(max + min)) {
       reader.Error("maxval", "makes a range that is wider than a double holds");
     }
     if (scale != Scale::kLinear && !(min > 0)) {
       reader.Error("minval",
-                   StrCat("is ", FormatDouble(min), ", must be above 0 on a logarithmic scale"));
+                   StrCat("is ", low.ToJson(), ", must be above 0 on a logarithmic scale"));
     }
   }
 
