@@ -57,6 +57,18 @@ TEST(Value, PrintsJson) {
   EXPECT_EQ(Value(Value::Array{}).ToPrettyJson(), "[]");
 }
 
+TEST(Value, FindsPathsWhoseKeysHoldDots) {
+  Value value;
+  value["a"]["b.c"] = 1;
+  value["a.b"]["d"] = 2;
+  EXPECT_EQ(value.FindPath("a.b.c")->as_int(), 1);
+  EXPECT_EQ(value.FindPath("a.b.d")->as_int(), 2);
+  EXPECT_EQ(value.FindPath("a.b")->TypeName(), "a map");
+  EXPECT_EQ(value.FindPath("a.x"), nullptr);
+  EXPECT_EQ(value.FindPath("a.b.d.e"), nullptr);
+  EXPECT_EQ(value.FindPath(""), &value);
+}
+
 TEST(Value, DoublesKeepTheirTypeAndValue) {
   EXPECT_EQ(Value(1.0).ToJson(), "1.0");
   EXPECT_EQ(Value(0.1).ToJson(), "0.1");

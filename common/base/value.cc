@@ -72,13 +72,13 @@ const Value* Value::Find(std::string_view key) const {
 }
 
 const Value* Value::FindPath(std::string_view path) const {
-  const Value* at = this;
-  while (at != nullptr && !path.empty()) {
-    const size_t dot = path.find('.');
-    at = at->Find(path.substr(0, dot));
-    path = dot == std::string_view::npos ? std::string_view() : path.substr(dot + 1);
+  if (path.empty()) return this;
+  for (size_t end = path.find('.');; end = path.find('.', end + 1)) {
+    const Value* found = Find(path.substr(0, end));
+    if (end == std::string_view::npos) return found;
+    if (found != nullptr) found = found->FindPath(path.substr(end + 1));
+    if (found != nullptr) return found;
   }
-  return at;
 }
 
 Value& Value::operator[](std::string_view key) {

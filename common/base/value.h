@@ -54,7 +54,8 @@ class Value {
 
   // The member of an object, or nullptr: not an object, or no such key.
   const Value* Find(std::string_view key) const;
-  // The value at a dotted path ("optimizer.lr"), or nullptr.
+  // The value at a dotted path ("optimizer.lr"), or nullptr. Keys may hold dots themselves: of
+  // several readings of a path, the one with the shortest first key wins.
   const Value* FindPath(std::string_view path) const;
   // Makes this an object if it is null, then gives the member (null when new).
   Value& operator[](std::string_view key);

@@ -19,8 +19,8 @@ void ReadEntrypoint(MapReader& reader, ExperimentSpec* spec) {
   } else if (value->is_array()) {
     for (const Value& word : value->as_array()) {
       if (!word.is_string()) {
-        reader.Error("entrypoint",
-                     StrCat("must hold strings only, not ", word.TypeName()),
+        reader.Error(StrCat("entrypoint[", spec->entrypoint.size(), "]"),
+                     StrCat("must be a string, not ", word.TypeName()),
                      "put numbers in quotes");
         return;
       }
@@ -72,32 +72,32 @@ void ReadVariables(const Value& value,
                    const std::string& path,
                    Problems* problems,
                    std::vector<std::string>* out) {
-  const auto error = [&](std::string message) {
-    problems->push_back({.path = path, .message = std::move(message)});
+  const auto error = [&](const std::string& at, std::string message) {
+    problems->push_back({.path = at, .message = std::move(message)});
   };
   if (!value.is_array())
-    return error(StrCat("must be a list of \"NAME=value\", not ", value.TypeName()));
+    return error(path, StrCat("must be a list of \"NAME=value\", not ", value.TypeName()));
   if (static_cast<int64_t>(value.as_array().size()) > kEnvironmentVariablesMax) {
-    return error(StrCat("has more than ", kEnvironmentVariablesMax, " variables"));
+    return error(path, StrCat("has more than ", kEnvironmentVariablesMax, " variables"));
   }
-  for (const Value& item : value.as_array()) {
+  for (size_t i = 0; i < value.as_array().size(); ++i) {
+    const Value& item = value.as_array()[i];
+    const std::string at = StrCat(path, "[", i, "]");
     if (!item.is_string()) {
-      error(StrCat("must hold strings only, not ", item.TypeName()));
+      error(at, StrCat("must be a string, not ", item.TypeName()));
       continue;
     }
     const std::string& text = item.as_string();
     const std::string name = text.substr(0, text.find('='));
     if (name.empty() || text.find('\0') != std::string::npos) {
-      error(StrCat(QuoteJson(text.substr(0, 80)), " is not of the form NAME=value"));
+      error(at, StrCat(QuoteJson(text.substr(0, 80)), " is not of the form NAME=value"));
     } else if (static_cast<int64_t>(text.size()) > kEnvironmentVariableBytesMax) {
-      error(StrCat("the variable ",
-                   name.substr(0, 80),
-                   " is longer than ",
-                   kEnvironmentVariableBytesMax,
-                   " bytes"));
+      error(at, StrCat("is longer than ", kEnvironmentVariableBytesMax, " bytes"));
     } else if (name.starts_with("DET_")) {
-      error(StrCat(
-          "the variable ", name.substr(0, 80), " is reserved: names with DET_ are set by det"));
+      error(
+          at,
+          StrCat(
+              "the variable ", name.substr(0, 80), " is reserved: names with DET_ are set by det"));
     } else {
       out->push_back(text);
     }
@@ -154,6 +154,7 @@ void ReadStoragePaths(MapReader& reader,
   reader.String("host_path", kPathBytesMax, &spec->host_path);
   reader.String("storage_path", kPathBytesMax, &spec->storage_path);
   if (spec->host_path.empty()) spec->host_path = defaults.checkpoint_host_path;
+  while (spec->host_path.size() > 1 && spec->host_path.ends_with('/')) spec->host_path.pop_back();
   if (spec->host_path.empty()) {
     reader.Required("host_path");
   } else if (!spec->host_path.starts_with('/') || HasDotDot(spec->host_path)) {
@@ -263,7 +264,10 @@ ExperimentSpec ParseExperiment(const Value& config,
   reader.Int("max_restarts", 0, kMaxRestartsMax, &spec.max_restarts);
   reader.Int(
       "preemption_timeout", 0, kPreemptionTimeoutSecondsMax, &spec.preemption_timeout_seconds);
-  if (const Value* data = reader.Take("data")) spec.data = *data;
+  if (const Value* data = reader.Take("data")) {
+    CheckStorable(*data, "data", problems);
+    spec.data = *data;
+  }
   MapReader reproducibility(OrNull(reader.Take("reproducibility")), "reproducibility", problems);
   int64_t seed = spec.seed;
   reproducibility.Int("experiment_seed", 0, UINT32_MAX, &seed);

@@ -28,8 +28,10 @@ class HparamParser {
       return map;
     }
     for (const auto& [name, item] : value.as_object()) {
+      if (leaves_ > kHparamsMax) return map;  // refused already
       const std::string at = JoinPath(path, name);
       if (name.empty()) Error(at, "has an empty name");
+      if (name.find('\0') != std::string::npos) Error(path, "has a name with a NUL byte");
       if (static_cast<int64_t>(name.size()) > kHparamNameBytesMax) {
         Error(path, StrCat("has a name longer than ", kHparamNameBytesMax, " bytes"));
         continue;
@@ -48,7 +50,10 @@ class HparamParser {
       Error(path,
             StrCat("is one of more than ", kHparamsMax, " hyperparameters, the most allowed"));
     }
-    if (!value.is_object()) return Hparam{.kind = ConstParam{value}};
+    if (!value.is_object()) {
+      CheckStorable(value, path, problems_);
+      return Hparam{.kind = ConstParam{value}};
+    }
     return Typed(value, path);
   }
 
@@ -74,7 +79,7 @@ class HparamParser {
         hparam.kind = Log(reader);
         break;
       case 4:
-        hparam.kind = CategoricalParam{Values(reader)};
+        hparam.kind = Categorical(reader);
         break;
       case 5:
         hparam.kind = Discrete(reader);
@@ -88,12 +93,15 @@ class HparamParser {
 
   ConstParam Const(MapReader& reader) {
     const Value* value = reader.Take("val");
-    return ConstParam{value == nullptr ? Value() : *value};
+    if (value == nullptr) return {};
+    CheckStorable(*value, reader.PathOf("val"), problems_);
+    return ConstParam{*value};
   }
 
   IntParam Int(MapReader& reader) {
     constexpr int64_t kWhole = 1LL << 53;  // beyond this a double can't tell neighbours apart
     IntParam param;
+    const size_t before = problems_->size();
     reader.Required("minval");
     reader.Required("maxval");
     reader.Int("minval", -kWhole, kWhole, &param.min);
@@ -101,12 +109,13 @@ class HparamParser {
     reader.OptionalInt("count", 1, kTrialsMax, &param.count);
     reader.OptionalInt("step", 1, kWhole, &param.step);
     reader.Enum("scale", ScaleNames(), &param.scale);
-    Range(reader, static_cast<double>(param.min), static_cast<double>(param.max), param.scale);
+    if (problems_->size() == before) Range(reader, param.min, param.max, param.scale);
     return param;
   }
 
   DoubleParam Double(MapReader& reader) {
     DoubleParam param;
+    const size_t before = problems_->size();
     reader.Required("minval");
     reader.Required("maxval");
     reader.Number("minval", &param.min);
@@ -124,12 +133,13 @@ class HparamParser {
       }
     }
     reader.Enum("scale", ScaleNames(), &param.scale);
-    Range(reader, param.min, param.max, param.scale);
+    if (problems_->size() == before) Range(reader, param.min, param.max, param.scale);
     return param;
   }
 
   LogParam Log(MapReader& reader) {
     LogParam param;
+    const size_t before = problems_->size();
     reader.Required("minval");
     reader.Required("maxval");
     reader.Required("base");
@@ -137,7 +147,7 @@ class HparamParser {
     reader.Number("maxval", &param.max);
     reader.Number("base", &param.base);
     reader.OptionalInt("count", 1, kTrialsMax, &param.count);
-    Range(reader, param.min, param.max, Scale::kLinear);
+    if (problems_->size() == before) Range(reader, param.min, param.max, Scale::kLinear);
     if (!(param.base > 0)) {
       reader.Error("base", StrCat("is ", FormatDouble(param.base), ", must be above 0"));
     } else if (const double reach = std::fabs(std::log10(param.base)) *
@@ -167,6 +177,12 @@ class HparamParser {
     return values->as_array();
   }
 
+  CategoricalParam Categorical(MapReader& reader) {
+    CategoricalParam param{Values(reader)};
+    CheckStorable(Value(param.values), reader.PathOf("vals"), problems_);
+    return param;
+  }
+
   DiscreteParam Discrete(MapReader& reader) {
     DiscreteParam param{Values(reader)};
     for (size_t i = 0; i < param.values.size(); ++i) {
@@ -181,15 +197,20 @@ class HparamParser {
     return param;
   }
 
-  void Range(MapReader& reader, double min, double max, Scale scale) {
+  // For bounds that could be read: what is said of others would confuse.
+  void Range(MapReader& reader, const Value& low, const Value& high, Scale scale) {
+    const double min = low.as_number();
+    const double max = high.as_number();
     if (!(min < max)) {
-      reader.Error(
-          "minval",
-          StrCat("is ", FormatDouble(min), ", must be less than maxval (", FormatDouble(max), ")"));
+      reader.Error("minval",
+                   StrCat("is ", low.ToJson(), ", must be less than maxval (", high.ToJson(), ")"));
+    }
+    if (!std::isfinite(max - min) || !std::isfinite(max + min)) {
+      reader.Error("maxval", "makes a range that is wider than a double holds");
     }
     if (scale != Scale::kLinear && !(min > 0)) {
       reader.Error("minval",
-                   StrCat("is ", FormatDouble(min), ", must be above 0 on a logarithmic scale"));
+                   StrCat("is ", low.ToJson(), ", must be above 0 on a logarithmic scale"));
     }
   }
 
@@ -201,6 +222,7 @@ class HparamParser {
       reader.Error("when", "must be a map of one hyperparameter to a list of its values");
       return;
     }
+    CheckStorable(*when, reader.PathOf("when"), problems_);
     const auto& [path, values] = *when->as_object().begin();
     spec::Condition condition{.path = path, .values = {values}};
     if (values.is_array()) condition.values = values.as_array();
@@ -208,6 +230,7 @@ class HparamParser {
   }
 
   void Error(const std::string& path, std::string message) {
+    if (problems_->size() >= kProblemsMax) return;
     problems_->push_back({.path = path, .message = std::move(message)});
   }
 
@@ -215,17 +238,20 @@ class HparamParser {
   int64_t leaves_ = 0;
 };
 
+// A name may hold dots itself, so every dot of the path may end one.
 const Hparam* FindByPath(const HparamMap& map, std::string_view path) {
-  for (const auto& [name, hparam] : map) {
-    if (path == name) return &hparam;
-    const auto* nested = std::get_if<HparamMap>(&hparam.kind);
-    if (nested == nullptr || path.size() <= name.size() || path.substr(0, name.size()) != name ||
-        path[name.size()] != '.') {
-      continue;
+  for (size_t end = path.find('.');; end = path.find('.', end + 1)) {
+    const std::string_view name = path.substr(0, end);
+    if (static_cast<int64_t>(name.size()) > kHparamNameBytesMax) return nullptr;
+    const bool last = end == std::string_view::npos;
+    if (const auto it = map.find(std::string(name)); it != map.end()) {
+      if (last) return &it->second;
+      const auto* nested = std::get_if<HparamMap>(&it->second.kind);
+      const Hparam* found = nested == nullptr ? nullptr : FindByPath(*nested, path.substr(end + 1));
+      if (found != nullptr) return found;
     }
-    if (const Hparam* found = FindByPath(*nested, path.substr(name.size() + 1))) return found;
+    if (last) return nullptr;
   }
-  return nullptr;
 }
 
 using Visitor = std::function<void(const std::string& path, const Hparam& hparam)>;

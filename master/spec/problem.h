@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,11 @@ struct Problem {
 };
 
 using Problems = std::vector<Problem>;
+
+// Far more than anyone reads. Readers whose input could cause any number of problems stop noting
+// them here, so that a hostile configuration costs little; what is noted already is enough to
+// refuse it.
+inline constexpr size_t kProblemsMax = 200;
 
 bool HasErrors(const Problems& problems);
 

@@ -18,6 +18,42 @@ std::string JoinPath(std::string_view path, std::string_view key) {
   return path.empty() ? std::string(key) : StrCat(path, ".", key);
 }
 
+namespace {
+
+// `path` grows and shrinks in place: a copy for every value would be a lot of copying for a long
+// one.
+void CheckStorableAt(const Value& value, std::string& path, Problems* problems) {
+  const auto error = [&](std::string message) {
+    if (problems->size() >= kProblemsMax) return;
+    problems->push_back({.path = path, .message = std::move(message)});
+  };
+  const size_t length = path.size();
+  if (value.is_string() && value.as_string().find('\0') != std::string::npos) {
+    error("contains a NUL byte");
+  } else if (value.is_double() && !std::isfinite(value.as_double())) {
+    error(StrCat("is ", FormatDouble(value.as_double()), ", must be finite"));
+  } else if (value.is_array()) {
+    for (size_t i = 0; i < value.as_array().size(); ++i) {
+      StrAppend(path, "[", i, "]");
+      CheckStorableAt(value.as_array()[i], path, problems);
+      path.resize(length);
+    }
+  } else if (value.is_object()) {
+    for (const auto& [key, item] : value.as_object()) {
+      if (key.find('\0') != std::string::npos) error("has a key with a NUL byte");
+      StrAppend(path, length == 0 ? "" : ".", key);
+      CheckStorableAt(item, path, problems);
+      path.resize(length);
+    }
+  }
+}
+
+}  // namespace
+
+void CheckStorable(const Value& value, std::string path, Problems* problems) {
+  CheckStorableAt(value, path, problems);
+}
+
 MapReader::MapReader(const Value& value, std::string path, Problems* problems)
     : path_(std::move(path)), problems_(problems) {
   if (value.is_object()) {
@@ -152,6 +188,7 @@ void MapReader::Ignore(std::string_view key) {
 void MapReader::Finish() {
   if (map_ == nullptr) return;
   for (const auto& [key, value] : map_->as_object()) {
+    if (problems_->size() >= kProblemsMax) return;
     if (std::find(known_.begin(), known_.end(), key) != known_.end()) continue;
     const std::string nearest = Nearest(key, known_);
     problems_->push_back(

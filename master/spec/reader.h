@@ -14,6 +14,11 @@ namespace det::spec {
 // "a" + "b" = "a.b"; "" + "b" = "b".
 std::string JoinPath(std::string_view path, std::string_view key);
 
+// Free values are printed as JSON, set as environment variables and stored in a database. Notes
+// every NUL byte in a string or key and every number that is not finite: none of these could hold
+// it.
+void CheckStorable(const Value& value, std::string path, Problems* problems);
+
 // Reads the keys of one map, notes every problem with its path, and at the end names the keys that
 // nobody read. A key that is absent or null keeps its default. Never stops at the first problem.
 class MapReader {

@@ -1,3 +1,5 @@
+#include <limits>
+
 #include <gtest/gtest.h>
 
 #include "common/json/json.h"
@@ -139,7 +141,7 @@ INSTANTIATE_TEST_SUITE_P(
         {R"({"searcher": {"name": "single", "metric": "m"}})",
          ": the key \"entrypoint\" is required\n"},
         {R"({"entrypoint": ["a", 1], "searcher": {"name": "single", "metric": "m"}})",
-         "entrypoint: must hold strings only, not an integer (put numbers in quotes)\n"},
+         "entrypoint[1]: must be a string, not an integer (put numbers in quotes)\n"},
         {R"({"entrypoint": "", "searcher": {"name": "single", "metric": "m"}})",
          "entrypoint: is empty\n"},
         {R"({"entrypoint": "a\u0000b", "searcher": {"name": "single", "metric": "m"}})",
@@ -171,6 +173,9 @@ INSTANTIATE_TEST_SUITE_P(
          "hyperparameters": {"a": {"type": "double", "minval": 2, "maxval": 1}}})",
          "hyperparameters.a.minval: is 2.0, must be less than maxval (1.0)\n"},
         {R"({"entrypoint": "x", "searcher": {"name": "single", "metric": "m"},
+         "hyperparameters": {"a": {"type": "double", "minval": -1.5e308, "maxval": 1.5e308}}})",
+         "hyperparameters.a.maxval: makes a range that is wider than a double holds\n"},
+        {R"({"entrypoint": "x", "searcher": {"name": "single", "metric": "m"},
          "hyperparameters": {"a": {"type": "double", "minval": "NaN", "maxval": 1}}})",
          "hyperparameters.a.minval: must be a number, not a string\n"},
         {R"({"entrypoint": "x", "searcher": {"name": "single", "metric": "m"},
@@ -185,10 +190,11 @@ INSTANTIATE_TEST_SUITE_P(
          "hyperparameters.a.when: \"b\" is not a hyperparameter\n"},
         {R"({"entrypoint": "x", "searcher": {"name": "single", "metric": "m"},
          "environment": {"environment_variables": ["DET_X=1", "=2", 3]}})",
-         "environment.environment_variables: the variable DET_X is reserved: names with DET_ are "
+         "environment.environment_variables[0]: the variable DET_X is reserved: names with DET_ "
+         "are "
          "set by det\n"
-         "environment.environment_variables: \"=2\" is not of the form NAME=value\n"
-         "environment.environment_variables: must hold strings only, not an integer\n"},
+         "environment.environment_variables[1]: \"=2\" is not of the form NAME=value\n"
+         "environment.environment_variables[2]: must be a string, not an integer\n"},
         {R"({"entrypoint": "x", "searcher": {"name": "single", "metric": "m"},
          "checkpoint_storage": {"type": "s3", "bucket": "b"}})",
          "checkpoint_storage.type: the storage \"s3\" is not supported yet (use shared_fs)\n"},
@@ -210,6 +216,55 @@ TEST(Spec, BoundsAreHeld) {
   EXPECT_NE(Check(With(R"("hyperparameters":)" + many)).find("more than 1000"), std::string::npos);
   EXPECT_NE(Check(With(R"("name":")" + std::string(300, 'x') + "\"")).find("at most 256"),
             std::string::npos);
+}
+
+TEST(Spec, FreeValuesAreStorable) {
+  EXPECT_EQ(Check(With(R"("data": {"a": ["x\u0000"], "b\u0000": 1}, "hyperparameters": {
+      "c": "\u0000", "d": {"type": "categorical", "vals": [1, ["\u0000"]]}, "e\u0000": 1,
+      "f": {"type": "const", "val": {"x": "\u0000"}}})")),
+            "hyperparameters.c: contains a NUL byte\n"
+            "hyperparameters.d.vals[1][0]: contains a NUL byte\n"
+            "hyperparameters: has a name with a NUL byte\n"
+            "hyperparameters.f.val.x: contains a NUL byte\n"
+            "data.a[0]: contains a NUL byte\n"
+            "data: has a key with a NUL byte\n");
+  Problems problems;
+  Value space;
+  space["x"] = std::numeric_limits<double>::infinity();
+  ParseHparams(space, "hyperparameters", &problems);
+  ASSERT_EQ(problems.size(), 1U);
+  EXPECT_EQ(problems[0].message, "is Infinity, must be finite");
+}
+
+// Neither hints nor paths are made for each of very many mistakes.
+TEST(Spec, ManyMistakesCostLittle) {
+  std::string keys = "{";
+  for (int i = 0; i < 100000; ++i) keys += "\"max_trial" + std::to_string(i) + "\":1,";
+  keys.back() = '}';
+  Problems problems;
+  ParseExperiment(*ParseJson(keys), kDefaults, &problems);
+  EXPECT_TRUE(HasErrors(problems));
+  EXPECT_LE(problems.size(), kProblemsMax);
+
+  std::string space = "{";
+  for (int i = 0; i < 50000; ++i) {
+    space += "\"p" + std::to_string(i) +
+             R"(":{"type":"int","minval":0,"maxval":1,"when":{"no.such":[1]}},)";
+  }
+  space.back() = '}';
+  problems.clear();
+  EXPECT_LE(ParseHparams(*ParseJson(space), "hyperparameters", &problems).size(),
+            static_cast<size_t>(kHparamsMax) + 1);
+  EXPECT_TRUE(HasErrors(problems));
+}
+
+TEST(Spec, ConditionsFindNamesWithDots) {
+  EXPECT_EQ(Check(With(R"("hyperparameters": {
+      "a.b": {"c": 1}, "a": {"b.c": 2, "b": {"d": 3}},
+      "x": {"type": "int", "minval": 0, "maxval": 1, "when": {"a.b.c": [1]}},
+      "y": {"type": "int", "minval": 0, "maxval": 1, "when": {"a.b.d": [1]}},
+      "z": {"type": "int", "minval": 0, "maxval": 1, "when": {"a.b": [1]}}})")),
+            "hyperparameters.z.when: \"a.b\" is not a hyperparameter\n");
 }
 
 }  // namespace

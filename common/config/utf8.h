@@ -1,0 +1,20 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace det {
+
+// What stands at the beginning of a text: a code point and its length in bytes. Something that is
+// not UTF-8 (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF) is one byte, not valid.
+struct CodePoint {
+  uint32_t code = 0;
+  size_t bytes = 1;
+  bool valid = false;
+};
+
+// The text must not be empty. Pure.
+CodePoint DecodeUtf8(std::string_view text);
+
+}  // namespace det
