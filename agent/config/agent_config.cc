@@ -4,7 +4,7 @@
 
 #include "common/base/status.h"
 #include "common/base/strings.h"
-#include "common/config/map_reader.h"
+#include "common/base/map_reader.h"
 #include "common/config/settings_file.h"
 
 namespace det::agent {
@@ -19,9 +19,9 @@ std::string HostName() {
   return gethostname(name, sizeof(name) - 1) == 0 && name[0] != '\0' ? name : "agent";
 }
 
-AgentConfig Read(const Value& value, config::Problems* problems) {
+AgentConfig Read(const Value& value, Problems* problems) {
   AgentConfig config;
-  config::MapReader reader(value, "", problems);
+  MapReader reader(value, "", problems);
   int64_t slots = 0;
   int64_t artificial = 0;
   int64_t grace = absl::ToInt64Seconds(config.stop_grace);
@@ -36,7 +36,7 @@ AgentConfig Read(const Value& value, config::Problems* problems) {
   reader.Int("artificial_slots", 0, kSlotsMax, &artificial);
   reader.Int("stop_grace_seconds", 0, kGraceSecondsMax, &grace);
   if (const Value* log = reader.Take("log")) {
-    config::MapReader map(*log, "log", problems);
+    MapReader map(*log, "log", problems);
     map.Enum("level", {"debug", "info", "warning", "error"}, &config.log_level);
     map.String("file", kPathBytesMax, &config.log_file);
     map.Finish();
@@ -61,9 +61,9 @@ absl::StatusOr<AgentConfig> LoadAgentConfig(const std::string& path) {
                  "det-agent --config /etc/det/agent.yaml");
   }
   AgentConfig config;
-  DET_RETURN_IF_ERROR(config::ReadSettings(
+  DET_RETURN_IF_ERROR(ReadSettings(
       path,
-      [&](const Value& value, config::Problems* problems) { config = Read(value, problems); }));
+      [&](const Value& value, Problems* problems) { config = Read(value, problems); }));
   return config;
 }
 

@@ -1,8 +1,8 @@
 #include "master/config/master_config.h"
 
+#include "common/base/map_reader.h"
 #include "common/base/status.h"
 #include "common/base/strings.h"
-#include "common/config/map_reader.h"
 #include "common/config/settings_file.h"
 
 namespace det::config {

@@ -221,11 +221,11 @@ class Decoder {
     return value.ok() ? *std::move(value) : Value();
   }
   std::shared_ptr<const spec::ExperimentSpec> Spec(const std::string& json) {
-    spec::Problems problems;
+    Problems problems;
     auto parsed = std::make_shared<spec::ExperimentSpec>(
         spec::ParseExperiment(Json(json), {.checkpoint_host_path = "/"}, &problems));
-    for (const spec::Problem& problem : problems) {
-      if (problem.severity == spec::Problem::Severity::kError) {
+    for (const Problem& problem : problems) {
+      if (problem.severity == Problem::Severity::kError) {
         Fail(StrCat("configuration: ", problem.path, ": ", problem.message));
       }
     }

@@ -11,9 +11,9 @@ namespace det::searcher {
 namespace {
 
 spec::HparamMap Space(const char* json) {
-  spec::Problems problems;
+  Problems problems;
   spec::HparamMap map = spec::ParseHparams(*ParseJson(json), "hyperparameters", &problems);
-  for (const spec::Problem& problem : problems) ADD_FAILURE() << problem.path << problem.message;
+  for (const Problem& problem : problems) ADD_FAILURE() << problem.path << problem.message;
   return map;
 }
 

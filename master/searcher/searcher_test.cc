@@ -30,11 +30,11 @@ struct Search {
   explicit Search(
       const char* json,
       const char* space_json = R"({"x": {"type": "double", "minval": 0, "maxval": 1}})") {
-    spec::Problems problems;
+    Problems problems;
     searcher = spec::ParseSearcher(*ParseJson(json), "searcher", &problems);
     space = spec::ParseHparams(*ParseJson(space_json), "hyperparameters", &problems);
     for (const auto& problem : problems) {
-      if (problem.severity == spec::Problem::Severity::kError)
+      if (problem.severity == Problem::Severity::kError)
         ADD_FAILURE() << problem.path << " " << problem.message;
     }
     state = MakeState(config());

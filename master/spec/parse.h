@@ -3,9 +3,9 @@
 #include <string>
 #include <string_view>
 
+#include "common/base/problem.h"
 #include "common/base/value.h"
 #include "master/spec/experiment_spec.h"
-#include "master/spec/problem.h"
 
 namespace det::spec {
 

@@ -1,9 +1,9 @@
 #include <algorithm>
 
+#include "common/base/map_reader.h"
 #include "common/base/strings.h"
 #include "master/spec/limits.h"
 #include "master/spec/parse.h"
-#include "master/spec/reader.h"
 
 namespace det::spec {
 namespace {

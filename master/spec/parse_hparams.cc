@@ -2,11 +2,11 @@
 #include <cmath>
 #include <functional>
 
+#include "common/base/map_reader.h"
 #include "common/base/nearest.h"
 #include "common/base/strings.h"
 #include "master/spec/limits.h"
 #include "master/spec/parse.h"
-#include "master/spec/reader.h"
 
 namespace det::spec {
 namespace {

@@ -237,13 +237,13 @@ std::string Repl::Submit(std::string_view json) {
     config["hyperparameters"]["x"] =
         Value::Object{{"type", "double"}, {"minval", 0}, {"maxval", 1}};
   }
-  spec::Problems problems;
+  Problems problems;
   auto spec = std::make_shared<const spec::ExperimentSpec>(spec::ParseExperiment(
       config, {.name = "test", .seed = 1, .checkpoint_host_path = "/c"}, &problems));
   std::string text;
-  for (const spec::Problem& problem : problems)
+  for (const Problem& problem : problems)
     StrAppend(text, problem.path, ": ", problem.message, "\n");
-  if (spec::HasErrors(problems)) return text;
+  if (HasErrors(problems)) return text;
   return text + Send({{core::Role::kUser, "ann"}, core::CreateExperiment{.spec = spec}});
 }
 

@@ -47,7 +47,7 @@ std::shared_ptr<const spec::ExperimentSpec> RandomSpec(SimRng& rng) {
       R"(, "cooperates": )",
       rng.Chance(0.7) ? "true" : "false",
       "}}");
-  spec::Problems problems;
+  Problems problems;
   return std::make_shared<const spec::ExperimentSpec>(
       spec::ParseExperiment(*ParseJson(json), {}, &problems));
 }

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-namespace det::spec {
+namespace det {
 
 // Something wrong, or worth saying, about one place of a configuration.
 struct Problem {
@@ -25,4 +25,4 @@ inline constexpr size_t kProblemsMax = 200;
 
 bool HasErrors(const Problems& problems);
 
-}  // namespace det::spec
+}  // namespace det

@@ -1,4 +1,4 @@
-#include "master/spec/reader.h"
+#include "common/base/map_reader.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,7 +6,7 @@
 #include "common/base/nearest.h"
 #include "common/base/strings.h"
 
-namespace det::spec {
+namespace det {
 
 bool HasErrors(const Problems& problems) {
   return std::any_of(problems.begin(), problems.end(), [](const Problem& problem) {
@@ -199,4 +199,4 @@ void MapReader::Finish() {
   }
 }
 
-}  // namespace det::spec
+}  // namespace det

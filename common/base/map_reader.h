@@ -6,10 +6,10 @@
 #include <string_view>
 #include <vector>
 
+#include "common/base/problem.h"
 #include "common/base/value.h"
-#include "master/spec/problem.h"
 
-namespace det::spec {
+namespace det {
 
 // "a" + "b" = "a.b"; "" + "b" = "b".
 std::string JoinPath(std::string_view path, std::string_view key);
@@ -66,4 +66,4 @@ class MapReader {
   std::vector<std::string> known_;
 };
 
-}  // namespace det::spec
+}  // namespace det
