@@ -23,3 +23,9 @@ target_link_libraries(rapidcheck::rapidcheck INTERFACE ${DET_RAPIDCHECK})
 
 find_program(DET_PROTOC protoc REQUIRED)
 find_program(DET_GRPC_PLUGIN grpc_cpp_plugin REQUIRED)
+
+# LibTorch is optional: with it the digits example is built. Under a sanitizer it is left out, since
+# Debian's build is not instrumented.
+if(NOT DET_SANITIZE)
+  find_package(Torch QUIET)
+endif()

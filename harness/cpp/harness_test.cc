@@ -3,16 +3,14 @@
 #include <cstdlib>
 #include <fstream>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <set>
-#include <sstream>
 #include <thread>
 #include <vector>
 
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <spawn.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -22,8 +20,7 @@
 #include "common/json/json.h"
 #include "harness/cpp/det.h"
 #include "harness/cpp/testing/fake_relay.h"
-
-extern char** environ;
+#include "harness/cpp/testing/program.h"
 
 namespace det::harness {
 namespace {
@@ -36,13 +33,6 @@ using testing::SizeIs;
 constexpr char kHparams[] =
     R"({"batch_size": 64, "optimizer": {"lr": 0.25, "name": "sgd", "nesterov": true, "none": null},)"
     R"( "dotted.name": 3, "layers": [8, 16]})";
-
-std::string ReadFile(const fs::path& path) {
-  std::ifstream in(path);
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
 
 // The names in a folder.
 std::vector<std::string> List(const fs::path& directory) {
@@ -112,32 +102,15 @@ class HarnessTest : public testing::Test {
     return *relay_;
   }
 
-  pid_t Spawn(const std::vector<std::string>& arguments) {
-    std::vector<char*> argv;
-    std::string program = DET_BINARY_DIR "/bin/harness_test_child";
-    argv.push_back(program.data());
-    std::vector<std::string> copies = arguments;
-    for (std::string& argument : copies) argv.push_back(argument.data());
-    argv.push_back(nullptr);
-    posix_spawn_file_actions_t files;
-    posix_spawn_file_actions_init(&files);
-    const std::string out = (directory_ / "out").string();
-    const std::string err = (directory_ / "err").string();
-    posix_spawn_file_actions_addopen(&files, 1, out.c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0600);
-    posix_spawn_file_actions_addopen(&files, 2, err.c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0600);
-    pid_t pid = -1;
-    EXPECT_EQ(posix_spawn(&pid, argv[0], &files, nullptr, argv.data(), environ), 0);
-    posix_spawn_file_actions_destroy(&files);
-    return pid;
+  std::unique_ptr<Program> Spawn(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), DET_BINARY_DIR "/bin/harness_test_child");
+    return std::make_unique<Program>(arguments, directory_);
   }
-  Exit WaitFor(pid_t pid) {
-    Exit exit;
-    waitpid(pid, &exit.status, 0);
-    exit.out = ReadFile(directory_ / "out");
-    exit.err = ReadFile(directory_ / "err");
-    return exit;
+  Exit RunChild(const std::vector<std::string>& arguments) {
+    const auto program = Spawn(arguments);
+    const int status = program->Wait();
+    return {status, program->out(), program->err()};
   }
-  Exit RunChild(const std::vector<std::string>& arguments) { return WaitFor(Spawn(arguments)); }
 
   fs::path directory_;
   fs::path checkpoints_;
@@ -411,10 +384,10 @@ TEST_F(HarnessTest, KilledWhileWritingACheckpoint) {
 TEST_F(HarnessTest, KilledBeforeTheCheckpointIsReported) {
   FakeRelay& relay = StartRelay();
   relay.RefuseReports();
-  const pid_t pid = Spawn({"save"});
+  const auto program = Spawn({"save"});
   ASSERT_TRUE(relay.Wait([&] { return relay.refused() > 0; }));
-  kill(pid, SIGKILL);
-  EXPECT_TRUE(WIFSIGNALED(WaitFor(pid).status));
+  program->Kill();
+  EXPECT_TRUE(WIFSIGNALED(program->Wait()));
   // It does not count, but it is complete.
   EXPECT_THAT(relay.reports(), IsEmpty());
   ASSERT_THAT(List(checkpoints_), SizeIs(1));
