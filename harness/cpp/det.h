@@ -1,6 +1,5 @@
 #pragma once
 
-#include <concepts>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -9,9 +8,11 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 
-// What a trial's program says to det, and asks of it. This header needs the standard library alone,
-// so it goes with any version of LibTorch and of everything else that a program links.
+// What a trial's program says to det, and asks of it. This header needs C++17 and its standard
+// library alone, so it goes with any version of LibTorch and of everything else that a program
+// links.
 //
 //   int main(int argc, char** argv) {
 //     return det::harness::Run(argc, argv, [](det::harness::Context& det) {
@@ -58,8 +59,8 @@ struct Checkpoint {
 using SaveFunction = std::function<void(const std::filesystem::path& directory)>;
 
 template <class T>
-concept HparamType = std::same_as<T, double> || std::same_as<T, int64_t> || std::same_as<T, bool> ||
-    std::same_as<T, std::string>;
+inline constexpr bool kIsHparamType = std::is_same_v<T, double> || std::is_same_v<T, int64_t> ||
+                                      std::is_same_v<T, bool> || std::is_same_v<T, std::string>;
 
 // The program's side of one run of a trial. Any thread may call any method. Methods that report
 // return when the report is taken for good: it is neither lost nor doubled, whatever crashes
@@ -81,12 +82,13 @@ class Context {
   Context& operator=(Context&& other) noexcept;
   ~Context();
 
-  // A hyperparameter, by its dotted path ("optimizer.lr"). An integer is accepted where a double is
-  // asked for; any other mismatch is an Error, and so is a name that does not exist.
-  template <HparamType T>
+  // A hyperparameter, by its dotted path ("optimizer.lr"), as a double, int64_t, bool or
+  // std::string. An integer is accepted where a double is asked for; any other mismatch is an
+  // Error, and so is a name that does not exist.
+  template <class T>
   T Hparam(const std::string& name) const;
   // The same, or `fallback` when it does not exist or is null.
-  template <HparamType T>
+  template <class T, class = std::enable_if_t<kIsHparamType<T>>>
   T HparamOr(const std::string& name, const T& fallback) const {
     return HasHparam(name) ? Hparam<T>(name) : fallback;
   }
@@ -146,6 +148,10 @@ class Context {
   std::unique_ptr<Impl> impl_;
 };
 
+template <class T>
+T Context::Hparam(const std::string& /*name*/) const {
+  static_assert(kIsHparamType<T>, "ask for a double, int64_t, bool or std::string");
+}
 template <>
 double Context::Hparam<double>(const std::string& name) const;
 template <>

@@ -237,6 +237,9 @@ TEST_F(HarnessTest, WrongTokenIsAnError) {
             "the agent refuses GET /v1/info (401): BAD_TOKEN: the token is not this run's");
   unsetenv("DET_TOKEN");
   EXPECT_EQ(ErrorOf([] { Context::Create(); }), "DET_RELAY is set, but DET_TOKEN is not");
+  setenv("DET_TOKEN", "guess", 1);
+  setenv("DET_RELAY", std::string(200, 'x').c_str(), 1);
+  EXPECT_THAT(ErrorOf([] { Context::Create(); }), HasSubstr("no path of a unix socket"));
 }
 
 // Takes the path, accepts `count` connections and cuts each in the middle of its request.

@@ -1,9 +1,9 @@
 #!/bin/sh
 # Proves that a program which links the library gets libcurl and the C++ runtime from it, and nothing
 # that could clash with the program's own: docs/adr/0005.
-#   link_test.sh LIBRARY PROGRAM HEADER
+#   link_test.sh LIBRARY PROGRAM HEADER COMPILER
 set -eu
-library=$1 program=$2 header=$3
+library=$1 program=$2 header=$3 compiler=$4
 foreign='grpc|google::protobuf|absl::|boost::|torch::|c10::|spdlog::|YAML::'
 status=0
 
@@ -35,7 +35,9 @@ if ldd "$program" | grep -E 'grpc|protobuf|absl|torch' >&2; then
   fail "$program loads other libraries in the end"
 fi
 
-# The public header names no file but the standard library's.
+# The public header takes C++17, LibTorch's standard, and no file but the standard library's.
+"$compiler" -std=c++17 -fsyntax-only -Wall -Wextra -Werror -x c++ -include "$header" /dev/null ||
+  fail "$header does not compile as C++17"
 if grep -E '^ *# *include' "$header" | grep -vE '^#include <[a-z_]+>$' >&2; then
   fail "$header includes more than the standard library"
 fi

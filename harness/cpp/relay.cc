@@ -8,7 +8,9 @@
 #include <utility>
 
 #include <curl/curl.h>
+#include <fcntl.h>
 #include <nlohmann/json.hpp>
+#include <sys/un.h>
 
 #include "harness/cpp/det.h"
 
@@ -50,6 +52,12 @@ size_t OnBytes(char* bytes, size_t size, size_t count, void* out) {
   if (body->size() + size * count > kAnswerBytesMax) return 0;
   body->append(bytes, size * count);
   return size * count;
+}
+
+// Programs that the trial starts must not inherit the connection.
+int OnSocket(void* /*context*/, curl_socket_t fd, curlsocktype /*purpose*/) {
+  fcntl(fd, F_SETFD, FD_CLOEXEC);
+  return CURL_SOCKOPT_OK;
 }
 
 // {"error": {"reason": "NO_SUCH_GROUP", "message": "..."}}, or whatever else came.
@@ -97,6 +105,10 @@ class Relay::Connection {
 };
 
 Relay::Connection::Connection(const std::string& socket, const std::string& token) {
+  // Else it would look like a relay that is away, and be waited for.
+  if (socket.empty() || socket.size() >= sizeof(sockaddr_un::sun_path)) {
+    throw Error("DET_RELAY is no path of a unix socket: \"" + socket + "\"");
+  }
   InitCurl();
   multi_.reset(curl_multi_init());
   easy_.reset(curl_easy_init());
@@ -109,6 +121,7 @@ Relay::Connection::Connection(const std::string& socket, const std::string& toke
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, 5L);
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, why_);
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &OnBytes);
+  curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, &OnSocket);
   AddHeader("Authorization: Bearer " + token);
   AddHeader("Content-Type: application/json");
   AddHeader("Expect:");
