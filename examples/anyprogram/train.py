@@ -32,7 +32,7 @@ def loss(weight, bias, data):
 
 
 def report(steps, **groups):
-    """Prints one report; a search takes NaN, which has no form in JSON but a string, for the worst."""
+    """Prints one report. NaN has no form in JSON but a string; a search takes it for the worst."""
     for name, group in groups.items():
         if isinstance(group, dict):
             groups[name] = {k: v if math.isfinite(v) else "NaN" for k, v in group.items()}
@@ -51,8 +51,10 @@ def main():
     steps = 50
     for step in range(1, steps + 1):
         errors = [(weight * x + bias - y, x) for x, y in training]
-        weight_speed = momentum * weight_speed - lr * 2 * sum(e * x for e, x in errors) / len(errors)
-        bias_speed = momentum * bias_speed - lr * 2 * sum(e for e, _ in errors) / len(errors)
+        weight_slope = 2 * sum(e * x for e, x in errors) / len(errors)
+        bias_slope = 2 * sum(e for e, _ in errors) / len(errors)
+        weight_speed = momentum * weight_speed - lr * weight_slope
+        bias_speed = momentum * bias_speed - lr * bias_slope
         weight += weight_speed
         bias += bias_speed
         if step % 10 == 0:

@@ -31,8 +31,8 @@ using testing::IsEmpty;
 using testing::SizeIs;
 
 constexpr char kHparams[] =
-    R"({"batch_size": 64, "optimizer": {"lr": 0.25, "name": "sgd", "nesterov": true, "none": null},)"
-    R"( "dotted.name": 3, "layers": [8, 16]})";
+    R"({"batch_size": 64, "dotted.name": 3, "layers": [8, 16],)"
+    R"( "optimizer": {"lr": 0.25, "name": "sgd", "nesterov": true, "none": null}})";
 
 // The names in a folder.
 std::vector<std::string> List(const fs::path& directory) {
@@ -178,15 +178,23 @@ TEST_F(HarnessTest, ReportsAsTheContractHasThem) {
                             {"down", -std::numeric_limits<double>::infinity()}});
   context.Report("speed", 10, {{"per_second", 1e-300}});
   context.ReportProgress(0.25);
-  std::vector<std::string> lines;
-  for (const Value& report : relay.reports()) lines.push_back(report.ToJson());
-  EXPECT_THAT(
-      lines,
-      testing::ElementsAre(
-          R"({"metrics":{"group":"training","metrics_json":"{\"loss\":0.5}","steps_completed":10},"seq":42})",
-          R"({"metrics":{"group":"validation","metrics_json":"{\"down\":\"-Infinity\",\"nan\":\"NaN\",\"up\":\"Infinity\"}","steps_completed":10},"seq":43})",
-          R"({"metrics":{"group":"speed","metrics_json":"{\"per_second\":1e-300}","steps_completed":10},"seq":44})",
-          R"({"progress":{"fraction":0.25},"seq":45})"));
+  const auto metrics = [](int64_t seq, const char* group, const char* json) {
+    Value report;
+    report["seq"] = seq;
+    report["metrics"]["group"] = group;
+    report["metrics"]["steps_completed"] = 10;
+    report["metrics"]["metrics_json"] = json;
+    return report;
+  };
+  Value progress;
+  progress["seq"] = 45;
+  progress["progress"]["fraction"] = 0.25;
+  EXPECT_EQ(relay.reports(),
+            (std::vector<Value>{
+                metrics(42, "training", R"({"loss":0.5})"),
+                metrics(43, "validation", R"({"down":"-Infinity","nan":"NaN","up":"Infinity"})"),
+                metrics(44, "speed", R"({"per_second":1e-300})"),
+                progress}));
 }
 
 TEST_F(HarnessTest, NonsenseIsRefusedBeforeItIsSent) {

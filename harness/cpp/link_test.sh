@@ -1,6 +1,6 @@
 #!/bin/sh
-# Proves that a program which links the library gets libcurl and the C++ runtime from it, and nothing
-# that could clash with the program's own: docs/adr/0005.
+# Proves that a program which links the library gets libcurl and the C++ runtime from it, and
+# nothing that could clash with the program's own: docs/adr/0005.
 #   link_test.sh LIBRARY PROGRAM HEADER COMPILER
 set -eu
 library=$1 program=$2 header=$3 compiler=$4
