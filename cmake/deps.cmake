@@ -27,3 +27,10 @@ target_link_libraries(rapidcheck::rapidcheck INTERFACE ${DET_RAPIDCHECK})
 
 find_program(DET_PROTOC protoc REQUIRED)
 find_program(DET_GRPC_PLUGIN grpc_cpp_plugin REQUIRED)
+
+# LibTorch is optional: with it the digits example is built. Under a sanitizer it is left out, since
+# Debian's build is not instrumented, and so it is with clang, which can't compile its headers as
+# C++20.
+if(NOT DET_SANITIZE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  find_package(Torch QUIET)
+endif()

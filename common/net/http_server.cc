@@ -145,7 +145,7 @@ class HttpServer::Core : public std::enable_shared_from_this<Core> {
   void Post(Function function) {
     if (!stopped_) asio::post(io_, std::move(function));
   }
-  void Forget(Session* session);
+  void Forget(Connection* connection);
 
  private:
   absl::Status ListenOnPort();
@@ -163,15 +163,15 @@ class HttpServer::Core : public std::enable_shared_from_this<Core> {
   bool accepting_ = false;
   uint16_t port_ = 0;
   std::atomic<bool> stopped_{false};
-  std::unordered_map<Session*, std::shared_ptr<Session>> sessions_;
+  std::unordered_map<Connection*, std::shared_ptr<Connection>> connections_;
   std::thread thread_;
 };
 
 // One connection. It goes round: idle (waiting for the first byte of a request), reading, held (by
 // the handler), writing.
-class HttpServer::Session : public std::enable_shared_from_this<Session> {
+class HttpServer::Connection : public std::enable_shared_from_this<Connection> {
  public:
-  Session(Core& core, Socket socket)
+  Connection(Core& core, Socket socket)
       : core_(core), socket_(std::move(socket)), deadline_(socket_.get_executor()) {}
 
   void Start() {
@@ -218,8 +218,8 @@ class HttpServer::Session : public std::enable_shared_from_this<Session> {
 // The responder that a handler gets.
 class HttpServer::Reply {
  public:
-  Reply(std::weak_ptr<Core> core, std::weak_ptr<Session> session, uint64_t number)
-      : core_(std::move(core)), session_(std::move(session)), number_(number) {}
+  Reply(std::weak_ptr<Core> core, std::weak_ptr<Connection> connection, uint64_t number)
+      : core_(std::move(core)), connection_(std::move(connection)), number_(number) {}
   Reply(Reply&&) = default;
   ~Reply() { Send(ErrorResponse(500, "NO_ANSWER", "the server gave no answer")); }
 
@@ -229,13 +229,14 @@ class HttpServer::Reply {
   void Send(HttpResponse response) {
     const std::shared_ptr<Core> core = std::exchange(core_, {}).lock();
     if (core == nullptr) return;
-    core->Post([session = session_, number = number_, response = std::move(response)]() mutable {
-      if (const auto open = session.lock()) open->Answer(number, std::move(response));
-    });
+    core->Post(
+        [connection = connection_, number = number_, response = std::move(response)]() mutable {
+          if (const auto open = connection.lock()) open->Answer(number, std::move(response));
+        });
   }
 
   std::weak_ptr<Core> core_;  // empty once the answer is given
-  std::weak_ptr<Session> session_;
+  std::weak_ptr<Connection> connection_;
   uint64_t number_;
 };
 
@@ -335,14 +336,14 @@ void HttpServer::Core::Stop() {
     if (!options_.unix_path.empty()) unlink(options_.unix_path.c_str());
     error_code error;
     acceptor_.close(error);
-    while (!sessions_.empty()) sessions_.begin()->first->Close();
+    while (!connections_.empty()) connections_.begin()->first->Close();
     io_.stop();
   });
   thread_.join();
 }
 
 void HttpServer::Core::Accept() {
-  if (accepting_ || !acceptor_.is_open() || sessions_.size() >= options_.connections_max) return;
+  if (accepting_ || !acceptor_.is_open() || connections_.size() >= options_.connections_max) return;
   accepting_ = true;
   acceptor_.async_accept([this](const error_code& error, Socket socket) {
     accepting_ = false;
@@ -364,18 +365,18 @@ void HttpServer::Core::OnAccept(const error_code& error, Socket socket) {
     const int on = 1;
     setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
   }
-  auto session = std::make_shared<Session>(*this, std::move(socket));
-  sessions_.emplace(session.get(), session);
-  session->Start();
+  auto connection = std::make_shared<Connection>(*this, std::move(socket));
+  connections_.emplace(connection.get(), connection);
+  connection->Start();
   Accept();
 }
 
-void HttpServer::Core::Forget(Session* session) {
-  sessions_.erase(session);
+void HttpServer::Core::Forget(Connection* connection) {
+  connections_.erase(connection);
   Accept();
 }
 
-void HttpServer::Session::Close() {
+void HttpServer::Connection::Close() {
   if (std::exchange(closed_, true)) return;
   const auto self = shared_from_this();
   error_code error;
@@ -384,7 +385,7 @@ void HttpServer::Session::Close() {
   core_.Forget(this);
 }
 
-void HttpServer::Session::Arm(absl::Duration timeout) {
+void HttpServer::Connection::Arm(absl::Duration timeout) {
   deadline_.expires_after(absl::ToChronoNanoseconds(timeout));
   deadline_.async_wait([self = shared_from_this()](const error_code& canceled) {
     // The timer may have been set anew after this call was due.
@@ -393,7 +394,7 @@ void HttpServer::Session::Arm(absl::Duration timeout) {
 }
 
 // Waits for bytes while none are left over: the next request, or the end of the connection.
-void HttpServer::Session::Watch() {
+void HttpServer::Connection::Watch() {
   if (watching_) return;
   watching_ = true;
   socket_.async_read_some(asio::buffer(scratch_),
@@ -402,7 +403,7 @@ void HttpServer::Session::Watch() {
                           });
 }
 
-void HttpServer::Session::OnWatch(const error_code& error, size_t bytes) {
+void HttpServer::Connection::OnWatch(const error_code& error, size_t bytes) {
   watching_ = false;
   if (closed_) return;
   if (error) return Close();
@@ -412,7 +413,7 @@ void HttpServer::Session::OnWatch(const error_code& error, size_t bytes) {
   if (state_ == State::kIdle) ReadHeader();
 }
 
-void HttpServer::Session::ReadHeader() {
+void HttpServer::Connection::ReadHeader() {
   state_ = State::kReading;
   Arm(core_.options().request_timeout);
   head_ = false;
@@ -425,7 +426,7 @@ void HttpServer::Session::ReadHeader() {
       });
 }
 
-void HttpServer::Session::OnHeader(const error_code& error) {
+void HttpServer::Connection::OnHeader(const error_code& error) {
   if (closed_) return;
   if (error) return OnRequest(error);
   const auto& request = parser_->get();
@@ -437,7 +438,7 @@ void HttpServer::Session::OnHeader(const error_code& error) {
 }
 
 // The client waits for a word before it sends the body.
-void HttpServer::Session::Continue() {
+void HttpServer::Connection::Continue() {
   static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
   asio::async_write(socket_,
                     asio::buffer(kContinue.data(), kContinue.size()),
@@ -448,14 +449,14 @@ void HttpServer::Session::Continue() {
                     });
 }
 
-void HttpServer::Session::ReadBody() {
+void HttpServer::Connection::ReadBody() {
   http::async_read(
       socket_, buffer_, *parser_, [self = shared_from_this()](const error_code& error, size_t) {
         if (!self->closed_) self->OnRequest(error);
       });
 }
 
-void HttpServer::Session::OnRequest(const error_code& error) {
+void HttpServer::Connection::OnRequest(const error_code& error) {
   if (error) {
     std::optional<HttpResponse> answer = AnswerTo(error);
     if (!answer.has_value()) return Close();
@@ -485,7 +486,7 @@ void HttpServer::Session::OnRequest(const error_code& error) {
   Hold(std::move(request));
 }
 
-void HttpServer::Session::Hold(HttpRequest request) {
+void HttpServer::Connection::Hold(HttpRequest request) {
   state_ = State::kHeld;
   deadline_.cancel();
   // To see the client go. What it has sent ahead is left until this request is answered.
@@ -493,18 +494,18 @@ void HttpServer::Session::Hold(HttpRequest request) {
   core_.handler()(request, Reply(core_.weak_from_this(), weak_from_this(), ++number_));
 }
 
-void HttpServer::Session::Answer(uint64_t number, HttpResponse response) {
+void HttpServer::Connection::Answer(uint64_t number, HttpResponse response) {
   if (closed_ || state_ != State::kHeld || number != number_) return;
   Write(std::move(response));
 }
 
 // The bytes that follow have no meaning any more: the connection ends with this answer.
-void HttpServer::Session::Refuse(HttpResponse response) {
+void HttpServer::Connection::Refuse(HttpResponse response) {
   keep_alive_ = false;
   Write(std::move(response));
 }
 
-void HttpServer::Session::Write(HttpResponse response) {
+void HttpServer::Connection::Write(HttpResponse response) {
   state_ = State::kWriting;
   Arm(core_.options().request_timeout);
   const std::shared_ptr<Message> message = MakeMessage(std::move(response), head_, keep_alive_);
@@ -514,7 +515,7 @@ void HttpServer::Session::Write(HttpResponse response) {
       });
 }
 
-void HttpServer::Session::OnWritten(const error_code& error) {
+void HttpServer::Connection::OnWritten(const error_code& error) {
   if (error) return Close();
   if (!keep_alive_) return Linger();
   state_ = State::kIdle;
@@ -524,7 +525,7 @@ void HttpServer::Session::OnWritten(const error_code& error) {
 }
 
 // Says that nothing more comes, and reads away what the client still sends.
-void HttpServer::Session::Linger() {
+void HttpServer::Connection::Linger() {
   state_ = State::kLingering;
   error_code error;
   socket_.shutdown(Socket::shutdown_send, error);

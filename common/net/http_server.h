@@ -87,7 +87,7 @@ class HttpServer {
 
  private:
   class Core;
-  class Session;
+  class Connection;
   class Reply;
 
   explicit HttpServer(std::shared_ptr<Core> core);

@@ -226,11 +226,12 @@ TEST_F(HttpServerTest, WaitingForContinue) {
 }
 
 TEST_F(HttpServerTest, BodyOfExactlyTheLimitPasses) {
-  const auto server = Start({.body_bytes_max = 1000});
+  const auto server = Start();
   Client client(server->port());
-  client.Send("POST / HTTP/1.1\r\nHost: det\r\nContent-Length: 1000\r\n\r\n" +
-              std::string(1000, 'x'));
-  EXPECT_TRUE(client.Receive().ends_with("POST /  1000"));
+  client.Send(
+      StrCat("POST / HTTP/1.1\r\nHost: det\r\nContent-Length: ", kHttpBodyBytesMax, "\r\n\r\n"));
+  client.Send(std::string(kHttpBodyBytesMax, 'x'));
+  EXPECT_TRUE(client.Receive().ends_with(StrCat("POST /  ", kHttpBodyBytesMax)));
 }
 
 TEST_F(HttpServerTest, TooLargeBodyIsRefused) {
