@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/status.h"
@@ -13,6 +14,7 @@
 #include "common/log/log.h"
 #include "common/os/fs.h"
 #include "common/os/lock_file.h"
+#include "common/os/os_error.h"
 #include "common/pg/pg.h"
 #include "common/pg/private_server.h"
 #include "master/engine/engine.h"
@@ -38,6 +40,9 @@ constexpr absl::Duration kPartitionsEvery = absl::Hours(6);
 // A data directory belongs to one master at a time, and to one layout of its files.
 absl::StatusOr<LockFile> OpenDataDirectory(const std::string& directory) {
   DET_RETURN_IF_ERROR(MakeDirs(directory, 0711));
+  // PostgreSQL's user must pass through, whatever the umask is; nobody else sees more than names.
+  if (geteuid() == 0 && chmod(directory.c_str(), 0711) != 0)
+    return OsError(errno, "open up", directory);
   const std::string format_path = StrCat(directory, "/format");
   const absl::StatusOr<std::string> format = ReadFile(format_path, 64);
   if (format.ok() && *format != kDataFormat) {

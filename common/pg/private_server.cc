@@ -75,6 +75,26 @@ absl::Status OwnDirectory(const std::string& path, const std::optional<RunAs>& u
   return absl::OkStatus();
 }
 
+// The server's user must be able to pass through every folder on the way.
+absl::Status CheckReachable(const std::string& path, const std::optional<RunAs>& user) {
+  if (!user.has_value()) return absl::OkStatus();
+  for (fs::path at = fs::path(path).parent_path(); !at.empty(); at = at.parent_path()) {
+    struct stat info {};
+    if (stat(at.c_str(), &info) != 0) return OsError(errno, "look at", at.string());
+    const mode_t needed = info.st_uid == user->uid   ? S_IXUSR
+                          : info.st_gid == user->gid ? S_IXGRP
+                                                     : S_IXOTH;
+    if ((info.st_mode & needed) == 0) {
+      return Failed(
+          "UNREACHABLE",
+          StrCat("PostgreSQL can't run as root, and its user may not enter ", at.string()),
+          "choose a data directory elsewhere, such as /var/lib/det");
+    }
+    if (at == at.root_path()) break;
+  }
+  return absl::OkStatus();
+}
+
 std::string FirstLine(const std::string& path) {
   const absl::StatusOr<std::string> text = ReadFile(path, 4096);
   return text.ok() ? text->substr(0, text->find('\n')) : "";
@@ -146,6 +166,7 @@ absl::Status PrivateServer::Layout::Prepare() {
   DET_RETURN_IF_ERROR(OwnDirectory(options.directory, user));
   data = StrCat(fs::canonical(options.directory, error).string(), "/data");
   if (error) return OsError(error.value(), "find", options.directory);
+  DET_RETURN_IF_ERROR(CheckReachable(data, user));
   log = StrCat(options.directory, "/log");
   sockets = StrCat(options.directory, "/run");
   if (sockets.size() > kSocketDirectoryBytesMax) {

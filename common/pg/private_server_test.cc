@@ -108,6 +108,16 @@ TEST(PrivateServer, AnUnfinishedInitIsMadeAnew) {
   EXPECT_TRUE(PrivateServer::Start({.directory = dir / "pg"}).ok());
 }
 
+TEST(PrivateServer, SaysWhichFolderKeepsItsUserOut) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root changes to another user";
+  TmpDir dir;
+  std::filesystem::create_directory(dir / "closed");
+  std::filesystem::permissions(dir / "closed", std::filesystem::perms(0700));
+  const auto server = PrivateServer::Start({.directory = dir / "closed/pg"});
+  EXPECT_EQ(ErrorReason(server.status()), "UNREACHABLE");
+  EXPECT_NE(server.status().message().find(dir / "closed"), std::string::npos);
+}
+
 TEST(PrivateServer, RefusesAnotherVersion) {
   TmpDir dir;
   { ASSERT_TRUE(PrivateServer::Start({.directory = dir / "pg"}).ok()); }
