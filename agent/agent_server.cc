@@ -25,6 +25,7 @@
 #include "common/log/log.h"
 #include "common/os/fs.h"
 #include "common/os/lock_file.h"
+#include "common/os/pause.h"
 #include "common/os/process.h"
 #include "common/os/random.h"
 
@@ -333,7 +334,7 @@ void AgentServer::Body::SaveHeld(const Held& held) {
       LogError("the agent's state can't be saved; waiting",
                {{"cause", std::string(status.message())}});
     said = true;
-    absl::SleepFor(kSaveRetry);
+    PauseFor(kSaveRetry);
   }
 }
 

@@ -2,7 +2,6 @@
 
 #include <cerrno>
 
-#include "absl/time/clock.h"
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -11,6 +10,7 @@
 #include "common/base/strings.h"
 #include "common/os/fs.h"
 #include "common/os/os_error.h"
+#include "common/os/pause.h"
 
 namespace det {
 namespace {
@@ -59,7 +59,7 @@ absl::Status Held(const std::string& path) {
 
 absl::StatusOr<LockFile> LockFile::Acquire(const std::string& path, std::string_view holder) {
   for (int i = 0; i < kTries; ++i) {
-    if (i > 0) absl::SleepFor(kBetweenTries);
+    if (i > 0) PauseFor(kBetweenTries);
     constexpr mode_t kMode = 0600;
     DET_ASSIGN_OR_RETURN(UniqueFd fd, OpenFile(path, O_RDWR | O_CREAT, kMode));
     DET_ASSIGN_OR_RETURN(const bool locked, TryLock(fd.get(), LOCK_EX, path));

@@ -1,9 +1,9 @@
 #include "common/os/random.h"
 
-#include <sys/random.h>
-
 #include <array>
 #include <cerrno>
+
+#include <sys/random.h>
 
 #include "common/base/check.h"
 
@@ -25,7 +25,8 @@ std::array<unsigned char, N> RandomBytes() {
 }  // namespace
 
 std::string RandomToken() {
-  static constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  static constexpr char kDigits[] =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
   std::string token;
   for (const unsigned char byte : RandomBytes<43>()) token.push_back(kDigits[byte & 63]);
   return token;

@@ -4,10 +4,9 @@
 #include <functional>
 #include <string>
 
-#include "absl/time/clock.h"
-
 #include "common/base/check.h"
 #include "common/os/fs.h"
+#include "common/os/pause.h"
 #include "common/os/process.h"
 
 // For tests only.
@@ -38,7 +37,7 @@ inline bool Eventually(const std::function<bool()>& condition,
   const absl::Duration deadline = SteadyNow() + timeout;
   while (!condition()) {
     if (SteadyNow() > deadline) return condition();
-    absl::SleepFor(absl::Milliseconds(1));
+    PauseFor(absl::Milliseconds(1));
   }
   return true;
 }

@@ -130,7 +130,7 @@ void LocalBackend::List(const CheckpointReport& report) {
   const std::filesystem::path path = info_.checkpoint_directory / kListName;
   const Json line = {{"uuid", report.uuid}, {"steps", report.steps}};
   std::ofstream list(path, std::ios::app);
-  list << line.dump() << std::endl;
+  list << line.dump() << '\n' << std::flush;
   if (!list) throw Error("can't write " + path.string());
 }
 

@@ -2,11 +2,10 @@
 
 #include <algorithm>
 
-#include "absl/time/clock.h"
-
 #include "common/base/status.h"
 #include "common/base/strings.h"
 #include "common/log/log.h"
+#include "common/os/pause.h"
 #include "master/core/limits.h"
 #include "master/engine/limits.h"
 
@@ -51,7 +50,7 @@ absl::StatusOr<int64_t> AcquireLease(journal::Journal& journal,
       LogInfo("waiting for the lease", {{"cause", std::string(epoch.status().message())}});
       said = reason;
     }
-    absl::SleepFor(absl::Milliseconds(200));
+    PauseFor(absl::Milliseconds(200));
   }
   return Stopped();
 }

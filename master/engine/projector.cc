@@ -3,7 +3,6 @@
 #include <optional>
 #include <utility>
 
-#include "common/base/overload.h"
 #include "common/base/strings.h"
 #include "master/core/explain.h"
 #include "master/searcher/searcher.h"
@@ -117,80 +116,71 @@ int64_t ExperimentOf(const State& state, TrialId trial) {
   return found == nullptr ? 0 : found->experiment.value();
 }
 
-// What is worth a line, of the state before the event.
-std::optional<Transition> TransitionOf(const State& state, const Event& event) {
+// What is worth a line of history, of the state before the event.
+class Historian {
+ public:
   using Line = std::optional<Transition>;
-  const auto allocation = [&](TaskId task, AllocationId id, std::string to, core::Reason reason) {
-    return Transition{"allocation",
-                      id.ToString(),
-                      ExperimentOf(state, state.Find(task)->trial),
-                      std::move(to),
-                      std::move(reason)};
-  };
-  return std::visit(
-      overloaded{
-          [](const core::ExperimentCreated& e) -> Line {
-            return Transition{"experiment",
-                              e.id.ToString(),
-                              e.id.value(),
-                              e.paused ? "PAUSED" : "ACTIVE",
-                              e.reason};
-          },
-          [](const core::ExperimentMoved& e) -> Line {
-            return Transition{"experiment",
-                              e.id.ToString(),
-                              e.id.value(),
-                              std::string(core::Name(e.to)),
-                              e.reason};
-          },
-          [](const core::TrialCreated& e) -> Line {
-            return Transition{"trial", e.id.ToString(), e.experiment.value(), "ACTIVE", e.reason};
-          },
-          [&](const core::TrialMoved& e) -> Line {
-            return Transition{"trial",
-                              e.id.ToString(),
-                              ExperimentOf(state, e.id),
-                              std::string(core::Name(e.to)),
-                              e.reason};
-          },
-          [&](const core::TrialRestarted& e) -> Line {
-            return Transition{
-                "trial", e.id.ToString(), ExperimentOf(state, e.id), "RESTARTED", e.reason};
-          },
-          [&](const core::AllocationPlaced& e) -> Line {
-            return allocation(
-                e.task,
-                e.id,
-                "ASSIGNED",
-                {"PLACED", StrCat("placed on agent ", e.agent.value()), "scheduler", event.at});
-          },
-          [&](const core::AllocationMoved& e) -> Line {
-            return allocation(
-                e.task, e.id, std::string(core::Name(e.to)), {"", "", "agent", event.at});
-          },
-          [&](const core::AllocationSignaled& e) -> Line {
-            return allocation(e.task, e.id, StrCat("TOLD_TO_", core::Name(e.level)), e.reason);
-          },
-          [&](const core::AllocationEnded& e) -> Line {
-            return allocation(e.task,
-                              e.id,
-                              "TERMINATED",
-                              {std::string(ExitName(e.exit.kind)), e.exit.text, "agent", event.at});
-          },
-          [&](const core::AgentConnected& e) -> Line {
-            return Transition{"agent", e.id.value(), 0, "CONNECTED", {"", "", "agent", event.at}};
-          },
-          [&](const core::AgentDisconnected& e) -> Line {
-            return Transition{
-                "agent", e.id.value(), 0, "DISCONNECTED", {"", "", "master", event.at}};
-          },
-          [&](const core::AgentLost& e) -> Line {
-            return Transition{"agent", e.id.value(), 0, "LOST", {"", "", "master", event.at}};
-          },
-          [](const auto&) -> Line { return std::nullopt; },
-      },
-      event.body);
-}
+  Historian(const State& state, absl::Time at) : state_(state), at_(at) {}
+
+  Line operator()(const core::ExperimentCreated& e) const {
+    return Transition{
+        "experiment", e.id.ToString(), e.id.value(), e.paused ? "PAUSED" : "ACTIVE", e.reason};
+  }
+  Line operator()(const core::ExperimentMoved& e) const {
+    return Transition{
+        "experiment", e.id.ToString(), e.id.value(), std::string(core::Name(e.to)), e.reason};
+  }
+  Line operator()(const core::TrialCreated& e) const {
+    return Transition{"trial", e.id.ToString(), e.experiment.value(), "ACTIVE", e.reason};
+  }
+  Line operator()(const core::TrialMoved& e) const {
+    return OfTrial(e.id, core::Name(e.to), e.reason);
+  }
+  Line operator()(const core::TrialRestarted& e) const {
+    return OfTrial(e.id, "RESTARTED", e.reason);
+  }
+  Line operator()(const core::AllocationPlaced& e) const {
+    return OfAllocation(
+        e, "ASSIGNED", {"PLACED", StrCat("placed on agent ", e.agent.value()), "scheduler", at_});
+  }
+  Line operator()(const core::AllocationMoved& e) const {
+    return OfAllocation(e, std::string(core::Name(e.to)), {"", "", "agent", at_});
+  }
+  Line operator()(const core::AllocationSignaled& e) const {
+    return OfAllocation(e, StrCat("TOLD_TO_", core::Name(e.level)), e.reason);
+  }
+  Line operator()(const core::AllocationEnded& e) const {
+    return OfAllocation(
+        e, "TERMINATED", {std::string(ExitName(e.exit.kind)), e.exit.text, "agent", at_});
+  }
+  Line operator()(const core::AgentConnected& e) const {
+    return OfAgent(e.id, "CONNECTED", "agent");
+  }
+  Line operator()(const core::AgentDisconnected& e) const {
+    return OfAgent(e.id, "DISCONNECTED", "master");
+  }
+  Line operator()(const core::AgentLost& e) const { return OfAgent(e.id, "LOST", "master"); }
+  template <class Other>
+  Line operator()(const Other& /*e*/) const {
+    return std::nullopt;
+  }
+
+ private:
+  Line OfTrial(TrialId id, std::string_view to, const core::Reason& reason) const {
+    return Transition{"trial", id.ToString(), ExperimentOf(state_, id), std::string(to), reason};
+  }
+  template <class E>
+  Line OfAllocation(const E& e, std::string to, core::Reason reason) const {
+    const int64_t experiment = ExperimentOf(state_, state_.Find(e.task)->trial);
+    return Transition{"allocation", e.id.ToString(), experiment, std::move(to), std::move(reason)};
+  }
+  Line OfAgent(const AgentId& id, std::string_view to, std::string_view actor) const {
+    return Transition{"agent", id.value(), 0, std::string(to), {"", "", std::string(actor), at_}};
+  }
+
+  const State& state_;
+  const absl::Time at_;
+};
 
 Value CheckpointRow(const State& state, const core::CheckpointRecorded& e, absl::Time at) {
   const core::Trial& trial = *state.Find(e.id);
@@ -217,7 +207,7 @@ void Projector::Put(Table table, Value values) {
 }
 
 void Projector::OnEvent(const State& state, int64_t seq, const Event& event) {
-  if (const std::optional<Transition> line = TransitionOf(state, event)) {
+  if (const std::optional<Transition> line = std::visit(Historian(state, event.at), event.body)) {
     Value row;
     row["seq"] = seq;
     row["at"] = Timestamp(event.at);

@@ -19,88 +19,92 @@ using core::AllocationState;
 
 const absl::Time kStart = absl::FromUnixSeconds(1'000'000'000);
 
+struct Describer {
+  std::string operator()(const core::ExperimentCreated& e) const {
+    return StrCat("experiment ", e.id.value(), " created", e.paused ? " paused" : "");
+  }
+  std::string operator()(const core::ExperimentMoved& e) const {
+    return StrCat("experiment ", e.id.value(), " -> ", core::Name(e.to), " (", e.reason.text, ")");
+  }
+  std::string operator()(const core::SearchAdvanced& e) const {
+    return StrCat("experiment ", e.id.value(), " search: ", e.facts.size(), " facts");
+  }
+  std::string operator()(const core::BestFound& e) const {
+    return StrCat("experiment ",
+                  e.id.value(),
+                  " best: trial ",
+                  e.best.trial.value(),
+                  " ",
+                  FormatDouble(e.best.metric));
+  }
+  std::string operator()(const core::TrialCreated& e) const {
+    return StrCat("trial ", e.id.value(), " created");
+  }
+  std::string operator()(const core::TrialMoved& e) const {
+    return StrCat("trial ", e.id.value(), " -> ", core::Name(e.to), " (", e.reason.text, ")");
+  }
+  std::string operator()(const core::TrialRestarted& e) const {
+    return StrCat("trial ",
+                  e.id.value(),
+                  " restarts",
+                  e.infrastructure ? ", not its fault" : "",
+                  " (",
+                  e.reason.text,
+                  ")");
+  }
+  std::string operator()(const core::ValidationRecorded& e) const {
+    return StrCat("trial ", e.id.value(), " validated at ", e.steps_completed);
+  }
+  std::string operator()(const core::CheckpointRecorded& e) const {
+    return StrCat("trial ", e.id.value(), " checkpoint ", e.uuid);
+  }
+  std::string operator()(const core::HparamsRefused& e) const {
+    return StrCat("trial ", e.id.value(), " refuses its hyperparameters");
+  }
+  std::string operator()(const core::TaskCreated& e) const {
+    return StrCat("task ", e.id.value(), " created");
+  }
+  std::string operator()(const core::TaskQueued& e) const {
+    return StrCat("task ", e.id.value(), " queued");
+  }
+  std::string operator()(const core::TaskDequeued& e) const {
+    return StrCat("task ", e.id.value(), " leaves the queue");
+  }
+  std::string operator()(const core::AllocationPlaced& e) const {
+    return StrCat("allocation ",
+                  e.id.value(),
+                  " of task ",
+                  e.task.value(),
+                  " placed on ",
+                  e.agent.value(),
+                  " slots [",
+                  StrJoin(e.slots, ","),
+                  "]");
+  }
+  std::string operator()(const core::AllocationMoved& e) const {
+    return StrCat("allocation ", e.id.value(), " -> ", core::Name(e.to));
+  }
+  std::string operator()(const core::AllocationSignaled& e) const {
+    return StrCat(
+        "allocation ", e.id.value(), " told to ", core::Name(e.level), " (", e.reason.text, ")");
+  }
+  std::string operator()(const core::AllocationEnded& e) const {
+    return StrCat("allocation ", e.id.value(), " ended");
+  }
+  std::string operator()(const core::AgentConnected& e) const {
+    return StrCat("agent ", e.id.value(), " connected, session ", e.session);
+  }
+  std::string operator()(const core::AgentDisconnected& e) const {
+    return StrCat("agent ", e.id.value(), " away");
+  }
+  std::string operator()(const core::AgentLost& e) const {
+    return StrCat("agent ", e.id.value(), " lost");
+  }
+  ,
+};
+
 std::string Describe(const core::EventBody& body) {
-  return std::visit(
-      overloaded{
-          [](const core::ExperimentCreated& e) {
-            return StrCat("experiment ", e.id.value(), " created", e.paused ? " paused" : "");
-          },
-          [](const core::ExperimentMoved& e) {
-            return StrCat(
-                "experiment ", e.id.value(), " -> ", core::Name(e.to), " (", e.reason.text, ")");
-          },
-          [](const core::SearchAdvanced& e) {
-            return StrCat("experiment ", e.id.value(), " search: ", e.facts.size(), " facts");
-          },
-          [](const core::BestFound& e) {
-            return StrCat("experiment ",
-                          e.id.value(),
-                          " best: trial ",
-                          e.best.trial.value(),
-                          " ",
-                          FormatDouble(e.best.metric));
-          },
-          [](const core::TrialCreated& e) { return StrCat("trial ", e.id.value(), " created"); },
-          [](const core::TrialMoved& e) {
-            return StrCat(
-                "trial ", e.id.value(), " -> ", core::Name(e.to), " (", e.reason.text, ")");
-          },
-          [](const core::TrialRestarted& e) {
-            return StrCat("trial ",
-                          e.id.value(),
-                          " restarts",
-                          e.infrastructure ? ", not its fault" : "",
-                          " (",
-                          e.reason.text,
-                          ")");
-          },
-          [](const core::ValidationRecorded& e) {
-            return StrCat("trial ", e.id.value(), " validated at ", e.steps_completed);
-          },
-          [](const core::CheckpointRecorded& e) {
-            return StrCat("trial ", e.id.value(), " checkpoint ", e.uuid);
-          },
-          [](const core::HparamsRefused& e) {
-            return StrCat("trial ", e.id.value(), " refuses its hyperparameters");
-          },
-          [](const core::TaskCreated& e) { return StrCat("task ", e.id.value(), " created"); },
-          [](const core::TaskQueued& e) { return StrCat("task ", e.id.value(), " queued"); },
-          [](const core::TaskDequeued& e) {
-            return StrCat("task ", e.id.value(), " leaves the queue");
-          },
-          [](const core::AllocationPlaced& e) {
-            return StrCat("allocation ",
-                          e.id.value(),
-                          " of task ",
-                          e.task.value(),
-                          " placed on ",
-                          e.agent.value(),
-                          " slots [",
-                          StrJoin(e.slots, ","),
-                          "]");
-          },
-          [](const core::AllocationMoved& e) {
-            return StrCat("allocation ", e.id.value(), " -> ", core::Name(e.to));
-          },
-          [](const core::AllocationSignaled& e) {
-            return StrCat("allocation ",
-                          e.id.value(),
-                          " told to ",
-                          core::Name(e.level),
-                          " (",
-                          e.reason.text,
-                          ")");
-          },
-          [](const core::AllocationEnded& e) {
-            return StrCat("allocation ", e.id.value(), " ended");
-          },
-          [](const core::AgentConnected& e) {
-            return StrCat("agent ", e.id.value(), " connected, session ", e.session);
-          },
-          [](const core::AgentDisconnected& e) { return StrCat("agent ", e.id.value(), " away"); },
-          [](const core::AgentLost& e) { return StrCat("agent ", e.id.value(), " lost"); },
-      },
-      body);
+  return std::visit(Describer(), body);
 }
 
 core::Command AsMaster(core::CommandBody body) {
