@@ -100,7 +100,6 @@ struct Describer {
   std::string operator()(const core::AgentLost& e) const {
     return StrCat("agent ", e.id.value(), " lost");
   }
-  ,
 };
 
 std::string Describe(const core::EventBody& body) {
