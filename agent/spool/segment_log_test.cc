@@ -44,6 +44,8 @@ std::string Bytes(Random& random, size_t size) {
 }
 
 void PutFile(const std::string& path, std::string_view content) {
+  // A new file: ext4 would write out at once what replaces an old one.
+  EXPECT_TRUE(RemoveTree(path).ok());
   const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   EXPECT_TRUE(WriteAll(fd.get(), content, path).ok());
 }
