@@ -1,0 +1,44 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "agent/runtime/exit_watcher.h"
+#include "agent/runtime/runtime.h"
+#include "agent/shim/task_files.h"
+#include "common/os/lock_file.h"
+
+namespace det::agent {
+
+// Tasks as processes of this host, each below a det-shim of its own (agent/shim) that goes on when
+// this process is killed. All state lies in the tasks' directories.
+//
+// The lock of a directory is taken before its shim is started and handed to it, so it is held
+// without a gap until the shim ends. Free lock and no shim record: never started, and nothing is on
+// its way. Free lock and a shim record but no exit record: the shim was killed.
+class ProcessRuntime final : public Runtime {
+ public:
+  struct Options {
+    std::string shim_path;  // of det-shim
+    absl::Duration start_timeout = absl::Seconds(30);
+  };
+
+  explicit ProcessRuntime(Options options);
+
+  absl::Status Start(const TaskSpec& spec) override;
+  absl::StatusOr<Found> Inspect(const std::string& directory) override;
+  absl::Status Watch(const std::string& directory, OnExit on_exit) override;
+  absl::Status Terminate(const std::string& directory) override;
+  absl::Status Kill(const std::string& directory) override;
+  absl::Status Remove(const std::string& directory) override;
+
+ private:
+  absl::Status StartLocked(const TaskSpec& spec, const TaskFiles& files, LockFile lock) const;
+  absl::Status AwaitShim(const TaskFiles& files, pid_t pid, const UniqueFd& reader) const;
+  absl::Status SignalShim(const std::string& directory, int signal);
+
+  Options options_;
+  ExitWatcher watcher_;
+};
+
+}  // namespace det::agent
