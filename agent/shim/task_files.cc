@@ -26,6 +26,15 @@ std::string Title(std::string_view kind) {
   return StrCat("det ", kind, " ");
 }
 
+// Its title, another number, and the end of the line.
+bool IsOtherVersion(std::string_view bytes, std::string_view title) {
+  if (!bytes.starts_with(title)) return false;
+  bytes.remove_prefix(title.size());
+  const size_t digits = bytes.find_first_not_of("0123456789");
+  if (digits == 0 || digits == std::string_view::npos || bytes[digits] != '\n') return false;
+  return bytes.substr(0, digits) != kVersion;
+}
+
 template <class T>
 std::string EncodeRecord(std::string_view kind, const T& record) {
   std::string bytes = StrCat(Title(kind), kVersion, "\n");
@@ -39,7 +48,7 @@ absl::StatusOr<T> ReadRecord(std::string_view kind, const std::string& path) {
   std::string_view bytes = content;
   const std::string title = Title(kind);
   const std::string first_line = StrCat(title, kVersion, "\n");
-  if (bytes.starts_with(title) && !bytes.starts_with(first_line)) {
+  if (IsOtherVersion(bytes, title)) {
     return Error(absl::StatusCode::kFailedPrecondition,
                  "RECORD_VERSION",
                  StrCat("cannot read ", path, ": another version of det wrote it"));
@@ -64,7 +73,8 @@ std::string TaskFiles::Path(std::string_view name) const {
 }
 
 absl::Status TaskFiles::WriteOrder(const TaskOrder& order) const {
-  return AtomicWriteFile(this->order(), EncodeRecord("spec", order), kMode);
+  // Of no use after a power failure: the task is lost then.
+  return AtomicWriteFileUnsynced(this->order(), EncodeRecord("spec", order), kMode);
 }
 absl::StatusOr<TaskOrder> TaskFiles::ReadOrder() const {
   return ReadRecord<TaskOrder>("spec", order());
@@ -87,7 +97,6 @@ absl::StatusOr<ExitReserve> ExitReserve::Take(const TaskFiles& files) {
   DET_ASSIGN_OR_RETURN(UniqueFd fd, OpenFile(path, O_RDWR | O_CREAT | O_TRUNC, kMode));
   // Written, not only allocated: overwriting then needs nothing new on any common file system.
   DET_RETURN_IF_ERROR(WriteAll(fd.get(), std::string(kReserveBytes, '\0'), path));
-  if (::fsync(fd.get()) != 0) return OsError(errno, "sync", path);
   return ExitReserve(files, std::move(fd));
 }
 

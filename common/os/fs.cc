@@ -37,23 +37,35 @@ absl::StatusOr<UniqueFd> CreateTemporary(int directory,
   return OsError(EEXIST, "create a temporary file next to", path);
 }
 
-absl::Status FillAndRename(int directory,
-                           const UniqueFd& file,
-                           const std::string& temporary,
-                           std::pair<const std::string&, std::string_view> path_and_content) {
-  const auto& [path, content] = path_and_content;
-  DET_RETURN_IF_ERROR(WriteAll(file.get(), content, path));
-  if (::fsync(file.get()) != 0) return OsError(errno, "sync", path);
-  if (::renameat(directory, temporary.c_str(), directory, BaseName(path).c_str()) != 0) {
-    return OsError(errno, "write", path);
-  }
-  return absl::OkStatus();
-}
-
 absl::Status SyncDirectoryFd(int fd, std::string_view path) {
   // EINVAL: a file system that has nothing to sync.
   if (::fsync(fd) != 0 && errno != EINVAL) return OsError(errno, "sync directory", path);
   return absl::OkStatus();
+}
+
+absl::Status Fill(int file, std::string_view content, mode_t mode, std::string_view path) {
+  if (::fchmod(file, mode) != 0) return OsError(errno, "set the mode of", path);
+  return WriteAll(file, content, path);
+}
+
+absl::Status Replace(const std::string& path, std::string_view content, mode_t mode, bool sync) {
+  const std::string parent = ParentDirectory(path);
+  DET_ASSIGN_OR_RETURN(const UniqueFd directory, OpenFile(parent, O_RDONLY | O_DIRECTORY));
+  std::string temporary;
+  DET_ASSIGN_OR_RETURN(const UniqueFd file,
+                       CreateTemporary(directory.get(), mode, path, &temporary));
+  absl::Status status = Fill(file.get(), content, mode, path);
+  if (status.ok() && sync && ::fsync(file.get()) != 0) status = OsError(errno, "sync", path);
+  if (status.ok() &&
+      ::renameat(directory.get(), temporary.c_str(), directory.get(), BaseName(path).c_str()) !=
+          0) {
+    status = OsError(errno, "write", path);
+  }
+  if (!status.ok()) {
+    ::unlinkat(directory.get(), temporary.c_str(), 0);
+    return status;
+  }
+  return sync ? SyncDirectoryFd(directory.get(), parent) : absl::OkStatus();
 }
 
 absl::Status MakeDir(const std::string& path, mode_t mode) {
@@ -111,19 +123,13 @@ absl::Status WriteAll(int fd, std::string_view content, std::string_view path) {
 }
 
 absl::Status AtomicWriteFile(const std::string& path, std::string_view content, mode_t mode) {
-  const std::string parent = ParentDirectory(path);
-  DET_ASSIGN_OR_RETURN(const UniqueFd directory, OpenFile(parent, O_RDONLY | O_DIRECTORY));
-  std::string temporary;
-  DET_ASSIGN_OR_RETURN(const UniqueFd file,
-                       CreateTemporary(directory.get(), mode, path, &temporary));
-  absl::Status status =
-      ::fchmod(file.get(), mode) == 0 ? absl::OkStatus() : OsError(errno, "set the mode of", path);
-  if (status.ok()) status = FillAndRename(directory.get(), file, temporary, {path, content});
-  if (!status.ok()) {
-    ::unlinkat(directory.get(), temporary.c_str(), 0);
-    return status;
-  }
-  return SyncDirectoryFd(directory.get(), parent);
+  return Replace(path, content, mode, /*sync=*/true);
+}
+
+absl::Status AtomicWriteFileUnsynced(const std::string& path,
+                                     std::string_view content,
+                                     mode_t mode) {
+  return Replace(path, content, mode, /*sync=*/false);
 }
 
 absl::Status SyncDirectory(const std::string& path) {

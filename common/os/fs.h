@@ -25,6 +25,11 @@ absl::Status WriteAll(int fd, std::string_view content, std::string_view path);
 // whatever the umask is.
 absl::Status AtomicWriteFile(const std::string& path, std::string_view content, mode_t mode);
 
+// The same for what a power failure may take: nothing waits for the disk.
+absl::Status AtomicWriteFileUnsynced(const std::string& path,
+                                     std::string_view content,
+                                     mode_t mode);
+
 // Makes what was renamed, created or removed in a directory outlive a power failure.
 absl::Status SyncDirectory(const std::string& path);
 // "/" of "/a", "." of "a".
