@@ -1,0 +1,86 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+#include "cli/app/exit_code.h"
+
+namespace det::cli {
+
+class Context;
+
+// Where the words of the command line go. A target keeps its value when the line does not name it.
+using Target = std::variant<bool*,
+                            std::string*,
+                            std::vector<std::string>*,
+                            std::optional<int64_t>*,
+                            std::optional<double>*>;
+
+// An option or an argument of a command.
+struct Param {
+  std::string names;        // "-f,--follow"; "ID" for an argument
+  std::string placeholder;  // of an option's value: "N"; empty for a flag
+  Target target;
+  std::string help;
+  std::vector<std::string> choices = {};  // the only values there are; empty: any
+  bool required = false;                  // of arguments
+
+  bool is_argument() const { return !names.starts_with('-'); }
+  bool takes_value() const { return !std::holds_alternative<bool*>(target); }
+  bool repeats() const { return std::holds_alternative<std::vector<std::string>*>(target); }
+};
+
+inline Param Flag(std::string names, bool* target, std::string help) {
+  return {std::move(names), "", target, std::move(help)};
+}
+inline Param Option(std::string names, std::string placeholder, Target target, std::string help) {
+  return {std::move(names), std::move(placeholder), target, std::move(help)};
+}
+inline Param Required(std::string name, Target target, std::string help) {
+  return {std::move(name), "", target, std::move(help), {}, true};
+}
+inline Param Optional(std::string name, Target target, std::string help) {
+  return {std::move(name), "", target, std::move(help)};
+}
+
+struct Example {
+  std::string command;
+  std::string does;
+};
+
+// One verb. Its file in cli/cmd makes it; cli/cmd/commands.cc lists them all.
+struct Command {
+  std::string noun;                  // "experiment"; empty for a verb that needs none
+  std::string verb;                  // "list"
+  std::vector<std::string> aliases;  // "ls"
+  std::string summary;               // one line, for lists of commands
+  std::string details = {};          // what else there is to say; may be empty
+  std::vector<Param> params = {};
+  std::vector<Example> examples = {};  // at least one
+  // Reads the targets of `params`, which it owns. An error is printed and becomes an exit code.
+  std::function<absl::StatusOr<ExitCode>(Context&)> run;
+
+  std::string FullName() const { return noun.empty() ? verb : noun + " " + verb; }
+};
+
+struct Noun {
+  std::string name;
+  std::vector<std::string> aliases;
+  std::string summary;
+};
+
+// Everything that `det` can do.
+struct CommandSet {
+  std::vector<Noun> nouns;
+  std::vector<Command> commands;
+};
+
+}  // namespace det::cli

@@ -1,0 +1,89 @@
+#include "cli/app/options.h"
+
+#include "cli/base/cause.h"
+#include "common/base/status.h"
+#include "common/base/strings.h"
+#include "common/base/value.h"
+
+namespace det::cli {
+namespace {
+
+const std::vector<std::string>& FormatNames() {
+  static const auto* const names =
+      new std::vector<std::string>{"table", "json", "yaml", "csv", "tsv", "name"};
+  return *names;
+}
+
+Format ParseFormat(const std::string& text) {
+  for (size_t i = 0; i < FormatNames().size(); ++i) {
+    if (FormatNames()[i] == text) return static_cast<Format>(i);
+  }
+  return Format::kTable;
+}
+
+std::vector<std::string> SplitCommas(std::string_view text) {
+  std::vector<std::string> parts;
+  while (!text.empty()) {
+    const size_t comma = text.find(',');
+    if (comma != 0) parts.emplace_back(text.substr(0, comma));
+    text.remove_prefix(comma == std::string_view::npos ? text.size() : comma + 1);
+  }
+  return parts;
+}
+
+}  // namespace
+
+std::vector<Param> GlobalParams(GlobalWords* words) {
+  Param output = Option("-o,--output", "FORMAT", &words->output, "");
+  output.choices = FormatNames();
+  output.help = StrCat("how to print results: ", StrJoin(output.choices, ", "));
+  Param color = Option("--color", "WHEN", &words->color, "auto, always or never");
+  color.choices = {"auto", "always", "never"};
+  return {
+      std::move(output),
+      Option("--columns", "A,B", &words->columns, "print these columns of the table"),
+      Option("--sort", "COLUMN", &words->sort, "sort the table; -COLUMN or COLUMN:desc: downwards"),
+      Flag("--no-headers", &words->no_headers, "print the table without its first line"),
+      std::move(color),
+      Flag("--no-progress", &words->no_progress, "no progress, no live view"),
+      Flag("-q,--quiet", &words->quiet, "print results and errors only"),
+      Flag("-v,--verbose", &words->verbose, "print each call to the master"),
+      Option("-m,--master", "ADDRESS", &words->master, "the master's HOST:PORT (env: DET_MASTER)"),
+      Option("--token-file", "FILE", &words->token_file, "a file with the token (env: DET_TOKEN)"),
+      Flag("--plaintext", &words->plaintext, "send the token unencrypted to another machine"),
+      Option("--timeout", "TIME", &words->timeout, "give up after that long: 30s, 5m"),
+      Flag("-h,--help", &words->help, "print this help"),
+      Flag("--version", &words->version, "print the version"),
+  };
+}
+
+absl::StatusOr<absl::Duration> ParseTimeout(const std::string& text) {
+  absl::Duration timeout;
+  const bool digits = !text.empty() && text.find_first_not_of("0123456789.") == std::string::npos;
+  const std::string with_unit = digits ? text + "s" : text;
+  if (!absl::ParseDuration(with_unit, &timeout) || timeout <= absl::ZeroDuration()) {
+    return UsageError(StrCat("--timeout: ", QuoteJson(text), " is no time"), "write 30s, 5m or 2h");
+  }
+  return timeout;
+}
+
+absl::StatusOr<GlobalOptions> Understand(const GlobalWords& words) {
+  GlobalOptions options;
+  options.quiet = words.quiet;
+  options.verbose = words.verbose;
+  options.no_progress = words.no_progress;
+  options.format = ParseFormat(words.output);
+  options.color = words.color == "always"  ? ColorMode::kAlways
+                  : words.color == "never" ? ColorMode::kNever
+                                           : ColorMode::kAuto;
+  if (!words.timeout.empty()) {
+    DET_ASSIGN_OR_RETURN(options.timeout, ParseTimeout(words.timeout));
+  }
+  options.table.header = !words.no_headers;
+  options.table.columns = SplitCommas(words.columns);
+  options.table.sort = words.sort;
+  options.connection = {words.master, words.token_file, words.plaintext};
+  return options;
+}
+
+}  // namespace det::cli

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+#include "cli/app/command.h"
+#include "cli/app/environment.h"
+#include "cli/format/report.h"
+
+namespace det::cli {
+
+// The options that every command takes, as words.
+struct GlobalWords {
+  bool help = false;
+  bool version = false;
+  bool quiet = false;
+  bool verbose = false;
+  bool no_progress = false;
+  bool no_headers = false;
+  bool plaintext = false;
+  std::string output = "table";
+  std::string color = "auto";
+  std::string timeout;
+  std::string master;
+  std::string token_file;
+  std::string columns;
+  std::string sort;
+};
+
+// The same, understood.
+struct GlobalOptions {
+  bool quiet = false;
+  bool verbose = false;
+  bool no_progress = false;
+  Format format = Format::kTable;
+  ColorMode color = ColorMode::kAuto;
+  std::optional<absl::Duration> timeout;
+  TableOptions table;
+  ConnectionFlags connection;
+};
+
+// The parameters that fill `words`, for the parser and the help.
+std::vector<Param> GlobalParams(GlobalWords* words);
+
+// Errors: INVALID_ARGUMENT (reason USAGE).
+absl::StatusOr<GlobalOptions> Understand(const GlobalWords& words);
+
+// "90", "90s", "2m": seconds when there is no unit.
+absl::StatusOr<absl::Duration> ParseTimeout(const std::string& text);
+
+}  // namespace det::cli

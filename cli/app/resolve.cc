@@ -1,0 +1,139 @@
+#include "cli/app/resolve.h"
+
+#include <algorithm>
+
+#include "cli/app/parser.h"
+#include "cli/base/cause.h"
+#include "common/base/nearest.h"
+#include "common/base/status.h"
+#include "common/base/strings.h"
+#include "common/base/value.h"
+
+namespace det::cli {
+namespace {
+
+// A name that a word may mean, and what stands behind it.
+struct Candidate {
+  std::string name;
+  const Noun* noun = nullptr;
+  const Command* command = nullptr;
+  bool alias = false;
+
+  bool SameAs(const Candidate& other) const {
+    return noun == other.noun && command == other.command;
+  }
+};
+
+std::vector<Candidate> FirstWords(const CommandSet& set) {
+  std::vector<Candidate> candidates;
+  for (const Noun& noun : set.nouns) {
+    candidates.push_back({noun.name, &noun});
+    for (const std::string& alias : noun.aliases) {
+      candidates.push_back({alias, &noun, nullptr, true});
+    }
+  }
+  for (const Command& command : set.commands) {
+    if (!command.noun.empty()) continue;
+    candidates.push_back({command.verb, nullptr, &command});
+    for (const std::string& alias : command.aliases) {
+      candidates.push_back({alias, nullptr, &command, true});
+    }
+  }
+  return candidates;
+}
+
+std::vector<Candidate> Verbs(const CommandSet& set, const Noun& noun) {
+  std::vector<Candidate> candidates;
+  for (const Command& command : set.commands) {
+    if (command.noun != noun.name) continue;
+    candidates.push_back({command.verb, &noun, &command});
+    for (const std::string& alias : command.aliases) {
+      candidates.push_back({alias, &noun, &command, true});
+    }
+  }
+  return candidates;
+}
+
+std::vector<std::string> NamesOf(const std::vector<Candidate>& candidates) {
+  std::vector<std::string> names;
+  for (const Candidate& candidate : candidates) {
+    if (!candidate.alias) names.push_back(candidate.name);
+  }
+  return names;
+}
+
+absl::Status Unknown(const std::string& word,
+                     const std::string& after,
+                     const std::vector<Candidate>& candidates) {
+  const std::string nearest = Nearest(word, NamesOf(candidates));
+  return UsageError(after.empty() ? StrCat("there is no command ", QuoteJson(word))
+                                  : StrCat("there is no ", QuoteJson(word), " for ", after),
+                    nearest.empty() ? StrCat("there are ", StrJoin(NamesOf(candidates), ", "))
+                                    : StrCat("did you mean ", nearest, "?"));
+}
+
+absl::StatusOr<Candidate> Pick(const std::string& word,
+                               const std::string& after,
+                               const std::vector<Candidate>& candidates) {
+  std::vector<Candidate> fits;
+  for (const Candidate& candidate : candidates) {
+    if (candidate.name == word) return candidate;
+    const bool known = std::any_of(
+        fits.begin(), fits.end(), [&](const Candidate& fit) { return fit.SameAs(candidate); });
+    if (candidate.name.starts_with(word) && !known) fits.push_back(candidate);
+  }
+  if (fits.empty() || word.empty()) return Unknown(word, after, candidates);
+  if (fits.size() == 1) return fits[0];
+  const auto name = [](const Candidate& fit) -> const std::string& { return fit.name; };
+  return UsageError(StrCat(QuoteJson(word), " may mean ", StrJoin(fits, ", ", name)),
+                    "write some more letters");
+}
+
+// How many words an option before the command takes: 2 when its value is a word of its own.
+size_t WordsOfOption(const std::string& word, const std::vector<Param>& global) {
+  const auto takes_value = [&](const std::string& name) {
+    return std::any_of(global.begin(), global.end(), [&](const Param& param) {
+      const std::vector<std::string> names = SplitNames(param.names);
+      return param.takes_value() && std::find(names.begin(), names.end(), name) != names.end();
+    });
+  };
+  if (word.starts_with("--")) return takes_value(word) ? 2 : 1;
+  // Of letters in a row, -qo, the first that takes a value takes the rest of the word, if any.
+  for (size_t i = 1; i < word.size(); ++i) {
+    if (takes_value(StrCat("-", word.substr(i, 1)))) return i + 1 == word.size() ? 2 : 1;
+  }
+  return 1;
+}
+
+bool IsOption(const std::string& word) {
+  return word.size() > 1 && word[0] == '-' && word != "--";
+}
+
+}  // namespace
+
+absl::StatusOr<Resolved> Resolve(const CommandSet& set,
+                                 const std::vector<Param>& global,
+                                 const std::vector<std::string>& words) {
+  Resolved resolved;
+  size_t i = 0;
+  while (i < words.size() && resolved.command == nullptr) {
+    if (IsOption(words[i])) {
+      for (size_t left = WordsOfOption(words[i], global); left > 0 && i < words.size(); --left) {
+        resolved.before.push_back(words[i++]);
+      }
+      continue;
+    }
+    const bool first = resolved.noun == nullptr;
+    DET_ASSIGN_OR_RETURN(const Candidate picked,
+                         Pick(words[i],
+                              first ? std::string() : resolved.noun->name,
+                              first ? FirstWords(set) : Verbs(set, *resolved.noun)));
+    resolved.noun = picked.noun;
+    resolved.command = picked.command;
+    ++i;
+  }
+  resolved.after.assign(words.begin() + static_cast<std::ptrdiff_t>(i), words.end());
+  return resolved;
+}
+
+}  // namespace det::cli

@@ -1,0 +1,28 @@
+#pragma once
+
+// The messages of the public API by name, for headers that only pass them on.
+namespace det::api::v1 {
+
+class Agent;
+class Checkpoint;
+class Experiment;
+class GetClusterResponse;
+class GetExperimentResponse;
+class GetTrialResponse;
+class Job;
+class ExplainResponse;
+class LogLine;
+class MetricPoint;
+class PreviewSearchResponse;
+class Reason;
+class Transition;
+class Trial;
+class WatchExperimentResponse;
+
+}  // namespace det::api::v1
+
+namespace det::cli {
+
+namespace api = ::det::api::v1;
+
+}  // namespace det::cli

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "det/api/v1/checkpoint.pb.h"
+#include "det/api/v1/cluster.pb.h"
+#include "det/api/v1/context.pb.h"
+#include "det/api/v1/experiment.pb.h"
+#include "det/api/v1/log.pb.h"
+#include "det/api/v1/trial.pb.h"
+
+#include "cli/client/connection.h"
+
+namespace det::cli {
+
+namespace api = ::det::api::v1;
+
+// What a server streams. One thread reads; Cancel may be called from any, and ends a Read that
+// waits.
+template <class Message>
+class Stream {
+ public:
+  virtual ~Stream() = default;
+  // False at the end, or when something went wrong: Finish tells.
+  virtual bool Read(Message* message) = 0;
+  virtual absl::Status Finish() = 0;
+  virtual void Cancel() = 0;
+};
+
+// A model directory on its way to the master. Write's false means that Finish has an error.
+class Upload {
+ public:
+  virtual ~Upload() = default;
+  virtual bool Write(std::string_view bytes) = 0;
+  virtual absl::StatusOr<api::UploadContextResponse> Finish() = 0;
+};
+
+struct ClientOptions {
+  absl::Duration deadline = absl::Seconds(10);  // of each call that is no stream
+  // Told about each call that has ended, for --verbose.
+  std::function<void(std::string_view call, absl::Duration took, const absl::Status&)> observer;
+};
+
+// The public API as functions. Errors are those of the master, with reason, hint and cause where it
+// gives them; UNAVAILABLE and DEADLINE_EXCEEDED name the address. Any thread.
+class Client {
+ public:
+  virtual ~Client() = default;
+  // Does not connect yet: that happens with the first call.
+  static std::unique_ptr<Client> Create(Connection connection, ClientOptions options);
+
+  virtual absl::StatusOr<api::CreateExperimentResponse> CreateExperiment(
+      const api::CreateExperimentRequest& request) = 0;
+  virtual absl::StatusOr<api::GetExperimentResponse> GetExperiment(int64_t id) = 0;
+  virtual absl::StatusOr<api::ListExperimentsResponse> ListExperiments(
+      const api::ListExperimentsRequest& request) = 0;
+  virtual absl::StatusOr<api::ExperimentResponse> PauseExperiment(int64_t id) = 0;
+  virtual absl::StatusOr<api::ExperimentResponse> ActivateExperiment(int64_t id) = 0;
+  virtual absl::StatusOr<api::ExperimentResponse> CancelExperiment(int64_t id) = 0;
+  virtual absl::StatusOr<api::ExperimentResponse> KillExperiment(int64_t id) = 0;
+  virtual std::unique_ptr<Stream<api::WatchExperimentResponse>> WatchExperiment(int64_t id) = 0;
+
+  virtual absl::StatusOr<api::GetTrialResponse> GetTrial(int64_t id) = 0;
+  virtual absl::StatusOr<api::ListTrialsResponse> ListTrials(
+      const api::ListTrialsRequest& request) = 0;
+  virtual absl::StatusOr<api::GetMetricsResponse> GetMetrics(
+      const api::GetMetricsRequest& request) = 0;
+  virtual std::unique_ptr<Stream<api::LogBatch>> TailLogs(const api::TailLogsRequest& request) = 0;
+
+  virtual absl::StatusOr<api::ListCheckpointsResponse> ListCheckpoints(
+      const api::ListCheckpointsRequest& request) = 0;
+  virtual absl::StatusOr<api::GetCheckpointResponse> GetCheckpoint(const std::string& uuid) = 0;
+
+  virtual absl::StatusOr<bool> HasContext(const std::string& sha256) = 0;
+  virtual std::unique_ptr<Upload> UploadContext(const std::string& sha256) = 0;
+
+  virtual absl::StatusOr<api::GetClusterResponse> GetCluster() = 0;
+  virtual absl::StatusOr<api::ListAgentsResponse> ListAgents() = 0;
+  virtual absl::StatusOr<api::ListJobsResponse> ListJobs() = 0;
+  virtual absl::StatusOr<api::ExplainResponse> Explain(const api::ExplainRequest& request) = 0;
+  virtual absl::StatusOr<api::PreviewSearchResponse> PreviewSearch(
+      const api::PreviewSearchRequest& request) = 0;
+
+  virtual const Connection& connection() const = 0;
+};
+
+}  // namespace det::cli

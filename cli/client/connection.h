@@ -1,0 +1,48 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+
+#include "common/base/secret.h"
+
+namespace det::cli {
+
+using GetEnv = std::function<std::optional<std::string>(std::string_view name)>;
+
+// What the command line says about the master.
+struct ConnectionFlags {
+  std::string master;
+  std::string token_file;
+  bool plaintext = false;
+};
+
+// Where the master is and as whom to speak to it.
+struct Connection {
+  std::string address;         // as gRPC takes it
+  std::string address_source;  // "--master", "DET_MASTER", a file's path, "the default"
+  Secret token;                // may be empty
+  std::string token_source;
+};
+
+inline constexpr char kDefaultAddress[] = "127.0.0.1:8090";
+
+// The address: --master, DET_MASTER, the file that `det up` writes, kDefaultAddress. The token:
+// --token-file, DET_TOKEN, the file that `det up` names; that last one only for the master it
+// belongs to. Nothing encrypts the connection yet, so a token for a master beyond this machine is
+// refused unless `plaintext` says otherwise.
+absl::StatusOr<Connection> ResolveConnection(const ConnectionFlags& flags, const GetEnv& getenv);
+
+// $XDG_CONFIG_HOME/det/current.json, else ~/.config/det/current.json; empty without either.
+std::string CurrentFilePath(const GetEnv& getenv);
+
+// "host", "host:port", "http://host:port/", "[::1]:8090", "unix:/path" as gRPC takes them.
+absl::StatusOr<std::string> ParseAddress(std::string_view text);
+
+// Whether what is sent there stays on this machine.
+bool IsLoopback(std::string_view address);
+
+}  // namespace det::cli

@@ -1,0 +1,124 @@
+#include <filesystem>
+#include <memory>
+
+#include "cli/app/context.h"
+#include "cli/app/interrupt.h"
+#include "cli/app/progress_line.h"
+#include "cli/base/cause.h"
+#include "cli/client/client.h"
+#include "cli/cmd/commands.h"
+#include "cli/download/copy_tree.h"
+#include "cli/format/quantity.h"
+#include "cli/view/proto_document.h"
+#include "common/base/status.h"
+#include "common/base/strings.h"
+#include "common/base/value.h"
+#include "common/json/json.h"
+
+namespace det::cli {
+namespace {
+
+struct Options {
+  std::string uuid;
+  std::string directory;
+};
+
+absl::Status NotVisible(const api::Checkpoint& checkpoint) {
+  const std::string& directory = checkpoint.directory();
+  return Error(
+      absl::StatusCode::kFailedPrecondition,
+      "CHECKPOINT_NOT_VISIBLE",
+      StrCat("checkpoint ",
+             checkpoint.uuid(),
+             " lies in ",
+             directory.empty() ? "a place that the master does not name" : directory,
+             ", which can't be seen from this machine"),
+      StrCat("run this where the cluster's checkpoints are mounted, or copy it from there: "
+             "rsync -a HOST:",
+             directory,
+             "/ DIR"));
+}
+
+// The files that make up the checkpoint, as its trial has reported them.
+std::map<std::string, int64_t> ReportedFiles(const api::Checkpoint& checkpoint) {
+  std::map<std::string, int64_t> files;
+  const absl::StatusOr<Value> value = ParseJson(checkpoint.files_json());
+  if (!value.ok() || !value->is_object()) return files;
+  for (const auto& [path, bytes] : value->as_object()) {
+    if (bytes.is_int() && !path.ends_with('/')) files[path] = bytes.as_int();
+  }
+  return files;
+}
+
+// A name from outside must not lead anywhere else.
+absl::StatusOr<std::string> Destination(const Options& options) {
+  if (!options.directory.empty()) return options.directory;
+  const bool name = !options.uuid.empty() && options.uuid.find('/') == std::string::npos &&
+                    !options.uuid.starts_with('.');
+  if (!name) return UsageError(StrCat(QuoteJson(options.uuid), " is no uuid of a checkpoint"));
+  return options.uuid;
+}
+
+Report DownloadReport(const api::Checkpoint& checkpoint,
+                      const std::string& path,
+                      const CopiedTree& copied) {
+  Report report;
+  report.document.Add("checkpoint", ToDocument(checkpoint))
+      .Add("path", path)
+      .Add("files", copied.files)
+      .Add("bytes", copied.bytes);
+  report.table = {.columns = {{"uuid"}, {"path"}, {"files"}, {"bytes"}},
+                  .rows = {{checkpoint.uuid(), path, copied.files, Bytes{copied.bytes}}},
+                  .key = "path"};
+  report.sections = {
+      {"", StrCat(path, ": ", Count(copied.files, "file"), ", ", BytesText(copied.bytes), "\n")}};
+  return report;
+}
+
+absl::StatusOr<ExitCode> Run(Context& context, const Options& options) {
+  DET_ASSIGN_OR_RETURN(const std::string destination, Destination(options));
+  DET_ASSIGN_OR_RETURN(Client * client, context.Connect());
+  DET_ASSIGN_OR_RETURN(const api::GetCheckpointResponse response,
+                       client->GetCheckpoint(options.uuid));
+  const api::Checkpoint& checkpoint = response.checkpoint();
+  std::error_code error;
+  if (checkpoint.directory().empty() ||
+      !std::filesystem::is_directory(checkpoint.directory(), error)) {
+    return NotVisible(checkpoint);
+  }
+  ProgressLine progress(context, "copying", checkpoint.bytes());
+  const InterruptGuard guard([] {});
+  CopyOptions copy{.expected = ReportedFiles(checkpoint)};
+  copy.progress = [&](int64_t bytes) {
+    progress.Show(bytes);
+    return !guard.interrupted();
+  };
+  const absl::StatusOr<CopiedTree> copied = CopyTree(checkpoint.directory(), destination, copy);
+  if (absl::IsCancelled(copied.status())) return ExitCode::kInterrupted;
+  DET_RETURN_IF_ERROR(copied.status());
+  DET_RETURN_IF_ERROR(context.Show(DownloadReport(checkpoint, destination, *copied)));
+  return ExitCode::kOk;
+}
+
+}  // namespace
+
+Command CheckpointDownloadCommand() {
+  auto options = std::make_shared<Options>();
+  return {.noun = "checkpoint",
+          .verb = "download",
+          .summary = "Copy a checkpoint to a directory of yours.",
+          .details =
+              "The copy appears under its name when it is complete. The checkpoint's "
+              "directory must be visible\nfrom this machine: on a shared file system, or on "
+              "the machine of the cluster itself.",
+          .params = {Required("UUID", &options->uuid, "the checkpoint: see det c list"),
+                     Option("-o,--output-dir",
+                            "DIR",
+                            &options->directory,
+                            "where to (./UUID); must not exist yet, or be empty")},
+          .examples = {{"det c download $(det c list 7 --limit 1 -o name) -o best",
+                        "the best one of experiment 7"}},
+          .run = [options](Context& context) { return Run(context, *options); }};
+}
+
+}  // namespace det::cli

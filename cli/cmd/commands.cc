@@ -1,0 +1,55 @@
+#include "cli/cmd/commands.h"
+
+#include <utility>
+
+namespace det::cli {
+namespace {
+
+// What migrants from Determined type for `det trial list` and `det checkpoint list`.
+Command UnderExperiment(Command command, std::string verb, std::string alias) {
+  command.summary = "As det " + command.FullName() + ". " + command.summary;
+  command.noun = "experiment";
+  command.verb = std::move(verb);
+  command.aliases = {std::move(alias)};
+  return command;
+}
+
+}  // namespace
+
+// In the order in which the help shows them.
+CommandSet AllCommands() {
+  return {
+      .nouns = {{"experiment", {"e"}, "Searches: create, watch and stop them."},
+                {"trial", {"t"}, "Single trainings of an experiment."},
+                {"checkpoint", {"c"}, "What trials have saved."},
+                {"agent", {"a"}, "The machines that trials run on."},
+                {"slot", {"s"}, "The GPUs and CPU shares of the agents."},
+                {"job", {"j"}, "The queue."}},
+      .commands = {StatusCommand(),
+                   WhyCommand(),
+                   PreviewSearchCommand(),
+                   VersionCommand(),
+                   ExperimentCreateCommand(),
+                   ExperimentListCommand(),
+                   ExperimentDescribeCommand(),
+                   ExperimentLogsCommand(),
+                   ExperimentWaitCommand(),
+                   ExperimentPauseCommand(),
+                   ExperimentActivateCommand(),
+                   ExperimentCancelCommand(),
+                   ExperimentKillCommand(),
+                   UnderExperiment(TrialListCommand(), "list-trials", "lt"),
+                   UnderExperiment(CheckpointListCommand(), "list-checkpoints", "lc"),
+                   TrialListCommand(),
+                   TrialDescribeCommand(),
+                   TrialLogsCommand(),
+                   TrialMetricsCommand(),
+                   CheckpointListCommand(),
+                   CheckpointDownloadCommand(),
+                   AgentListCommand(),
+                   SlotListCommand(),
+                   JobListCommand()},
+  };
+}
+
+}  // namespace det::cli

@@ -1,0 +1,38 @@
+#pragma once
+
+#include "cli/app/command.h"
+
+// Every verb of `det`, each made by a file of its own. A new verb is a file with such a function, a
+// line here and a line in commands.cc.
+namespace det::cli {
+
+CommandSet AllCommands();
+
+Command StatusCommand();
+Command VersionCommand();
+Command WhyCommand();
+Command PreviewSearchCommand();
+
+Command ExperimentCreateCommand();
+Command ExperimentListCommand();
+Command ExperimentDescribeCommand();
+Command ExperimentLogsCommand();
+Command ExperimentWaitCommand();
+Command ExperimentPauseCommand();
+Command ExperimentActivateCommand();
+Command ExperimentCancelCommand();
+Command ExperimentKillCommand();
+
+Command TrialListCommand();
+Command TrialDescribeCommand();
+Command TrialLogsCommand();
+Command TrialMetricsCommand();
+
+Command CheckpointListCommand();
+Command CheckpointDownloadCommand();
+
+Command AgentListCommand();
+Command SlotListCommand();
+Command JobListCommand();
+
+}  // namespace det::cli

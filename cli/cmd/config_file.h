@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+#include "cli/app/command.h"
+
+namespace det::cli {
+
+// The configuration of an experiment as the command line gives it.
+struct ConfigWords {
+  std::string path;                    // "-": the standard input
+  std::vector<std::string> overrides;  // "searcher.max_trials=8"
+};
+
+// The parameters that fill `words`: CONFIG and --config.
+std::vector<Param> ConfigParams(ConfigWords* words);
+
+struct ConfigText {
+  std::string text;
+  std::string name;  // of the file, for the master's messages
+};
+
+// Errors name the file, or the override that has no "=".
+absl::StatusOr<ConfigText> ReadConfig(const ConfigWords& words);
+
+}  // namespace det::cli

@@ -1,0 +1,108 @@
+#include "cli/cmd/follow_experiment.h"
+
+#include "cli/app/context.h"
+#include "cli/client/client.h"
+#include "cli/follow/follow.h"
+#include "cli/format/quantity.h"
+#include "cli/view/experiment_view.h"
+#include "cli/view/history_view.h"
+#include "cli/view/proto_document.h"
+#include "cli/view/trial_view.h"
+#include "common/base/status.h"
+#include "common/base/strings.h"
+
+namespace det::cli {
+namespace {
+
+constexpr int kLeaders = 5;
+
+// All that is told of an experiment that has ended.
+struct Ending {
+  api::Experiment experiment;
+  std::vector<api::Trial> leaders;
+  std::optional<api::Checkpoint> checkpoint;
+};
+
+absl::StatusOr<Ending> FetchEnding(Client* client, int64_t experiment) {
+  Ending ending;
+  DET_ASSIGN_OR_RETURN(const api::GetExperimentResponse got, client->GetExperiment(experiment));
+  ending.experiment = got.experiment();
+  api::ListTrialsRequest trials;
+  trials.set_experiment(experiment);
+  trials.set_order(api::ListTrialsRequest::ORDER_BY_BEST);
+  trials.set_limit(kLeaders);
+  DET_ASSIGN_OR_RETURN(const api::ListTrialsResponse leaders, client->ListTrials(trials));
+  ending.leaders.assign(leaders.trials().begin(), leaders.trials().end());
+  api::ListCheckpointsRequest checkpoints;
+  checkpoints.set_experiment(experiment);
+  checkpoints.set_limit(1);
+  DET_ASSIGN_OR_RETURN(const api::ListCheckpointsResponse best,
+                       client->ListCheckpoints(checkpoints));
+  if (best.checkpoints_size() > 0) ending.checkpoint = best.checkpoints(0);
+  return ending;
+}
+
+Fields SummaryFields(const api::Experiment& experiment) {
+  const absl::Time created = absl::FromUnixNanos(experiment.created_unix_nanos());
+  const absl::Time ended = absl::FromUnixNanos(experiment.ended_unix_nanos());
+  Fields fields = {{"experiment", int64_t{experiment.id()}},
+                   {"state", StateName{experiment.state()}},
+                   {"trials", int64_t{experiment.trials_created()}}};
+  if (experiment.ended_unix_nanos() != 0)
+    fields.emplace_back("took", DurationText(ended - created));
+  if (const std::string reason = ReasonText(experiment.reason()); !reason.empty()) {
+    fields.emplace_back("reason", reason);
+  }
+  return fields;
+}
+
+Fields CheckpointFields(const api::Checkpoint& checkpoint) {
+  return {{"uuid", checkpoint.uuid()},
+          {"trial", StrCat(checkpoint.trial(), " at ", checkpoint.steps_completed(), " batches")},
+          {"metric", NumberCell(checkpoint.has_metric(), checkpoint.metric())},
+          {"size", Bytes{checkpoint.bytes()}}};
+}
+
+Report EndingReport(const Ending& ending, const Terminal& terminal) {
+  Report report;
+  report.document.Add("experiment", ToDocument(ending.experiment))
+      .Add("best_trials", ToDocumentList(ending.leaders))
+      .Add("best_checkpoint",
+           ending.checkpoint.has_value() ? ToDocument(*ending.checkpoint) : Document());
+  const Table leaders = LeaderboardTable(ending.leaders, ending.experiment.metric(), terminal);
+  report.table = leaders;
+  report.sections.push_back({"", SummaryFields(ending.experiment)});
+  if (!ending.leaders.empty()) report.sections.push_back({"Best trials", leaders});
+  if (ending.checkpoint.has_value()) {
+    report.sections.push_back({"Best checkpoint", CheckpointFields(*ending.checkpoint)});
+  }
+  return report;
+}
+
+ExitCode Detach(Context& context, int64_t experiment) {
+  context.Note(StrCat("experiment ", experiment, " goes on without this view"));
+  context.Note(StrCat("come back: det e logs -f ", experiment));
+  context.Note(StrCat("stop it:   det e kill ", experiment));
+  return ExitCode::kInterrupted;
+}
+
+}  // namespace
+
+absl::StatusOr<ExitCode> FollowExperiment(Context& context, Client* client, int64_t experiment) {
+  DET_ASSIGN_OR_RETURN(const follow::FollowEnd end,
+                       follow::Follow(context, client, experiment, {}));
+  if (end.detached) return Detach(context, experiment);
+  DET_ASSIGN_OR_RETURN(const Ending ending, FetchEnding(client, experiment));
+  DET_RETURN_IF_ERROR(context.Show(EndingReport(ending, context.OutTerminal())));
+  if (ending.checkpoint.has_value()) {
+    context.Note(StrCat("get it: det checkpoint download ", ending.checkpoint->uuid()));
+  }
+  return CodeOfEndState(ending.experiment.state());
+}
+
+ExitCode CodeOfEndState(const std::string& state) {
+  if (state == "COMPLETED") return ExitCode::kOk;
+  return state == "ERROR" ? ExitCode::kWatchedFailed : ExitCode::kFailure;
+}
+
+}  // namespace det::cli

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace det::cli {
+
+// "7" or "e7", where `letter` is 'e' and `what` "experiment". Errors: INVALID_ARGUMENT (reason
+// USAGE).
+absl::StatusOr<int64_t> ParseId(const std::string& text, char letter, const std::string& what);
+
+// The same for many, each once, in their order.
+absl::StatusOr<std::vector<int64_t>> ParseIds(const std::vector<std::string>& texts,
+                                              char letter,
+                                              const std::string& what);
+
+// A --limit or --tail: at least 1.
+absl::Status CheckPositive(const std::string& option, int64_t value);
+
+}  // namespace det::cli

@@ -1,0 +1,38 @@
+#include "cli/view/history_view.h"
+
+#include "cli/client/client.h"
+#include "cli/view/columns.h"
+#include "common/base/strings.h"
+
+namespace det::cli {
+namespace {
+
+Table HistoryTable(const std::vector<api::Transition>& history) {
+  using T = api::Transition;
+  static const auto* const columns = new std::vector<ColumnOf<T>>{
+      {{.name = "at"}, [](const T& t) { return TimeCell(t.at_unix_nanos()); }},
+      {{.name = "what"}, [](const T& t) -> Cell { return StrCat(t.kind(), " ", t.subject()); }},
+      {{.name = "state"}, [](const T& t) -> Cell { return StateName{t.to_state()}; }},
+      {{.name = "code"}, [](const T& t) { return TextCell(t.code()); }},
+      {{.name = "text", .shrinks = true}, [](const T& t) { return TextCell(t.text()); }},
+      {{.name = "actor"}, [](const T& t) { return TextCell(t.actor()); }},
+  };
+  return MakeTable("at", *columns, history);
+}
+
+}  // namespace
+
+std::vector<Section> HistorySections(const std::vector<api::Transition>& history) {
+  if (history.empty()) return {};
+  return {{"History", HistoryTable(history)}};
+}
+
+std::string ReasonText(const api::Reason& reason) {
+  std::string text = reason.text();
+  std::string source = reason.code();
+  if (!reason.actor().empty()) StrAppend(source, source.empty() ? "by " : ", by ", reason.actor());
+  if (source.empty()) return text;
+  return text.empty() ? source : StrCat(text, " (", source, ")");
+}
+
+}  // namespace det::cli
