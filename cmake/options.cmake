@@ -21,6 +21,11 @@ target_compile_options(det_warnings INTERFACE
   # Debian's protobuf and gRPC headers mark much as deprecated; a missing field in an aggregate is a
   # default here, not a mistake.
   -Wno-deprecated-declarations -Wno-missing-field-initializers)
+# GCC 12 takes the inactive half of absl::StatusOr and std::variant for uninitialized memory; asan and
+# clang-tidy look for the real thing.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  target_compile_options(det_warnings INTERFACE -Wno-maybe-uninitialized)
+endif()
 if(DET_THREAD_SAFETY)
   target_compile_options(det_warnings INTERFACE -Wthread-safety)
 endif()
