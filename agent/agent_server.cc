@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <future>
 #include <map>
 #include <optional>
 
@@ -84,6 +85,7 @@ class AgentServer::Body {
   void PrepareRun(AllocationId id);
   void StartRun(AllocationId id);
   absl::Status StartRelay(const Held& held);
+  void WatchRun(AllocationId id);
   void Ended(AllocationId id, const Exit& exit);
   void ForgetRun(AllocationId id);
   // Runs `fn` there, unless the agent is ending.
@@ -133,11 +135,7 @@ absl::Status AgentServer::Body::Start() {
   shipper_ = std::make_unique<Shipper>(master_, [this](AllocationId id) {
     Post([this, id] { Do(core_->OnDrained(id, absl::Now())); });
   });
-  DET_ASSIGN_OR_RETURN(
-      runtime_,
-      ProcessRuntime::Create({.shim = ShimPath()}, [this](AllocationId id, const Exit& exit) {
-        Post([this, id, exit] { Ended(id, exit); });
-      }));
+  runtime_ = std::make_unique<ProcessRuntime>(ProcessRuntime::Options{.shim_path = ShimPath()});
   DET_RETURN_IF_ERROR(TakeUp());
   Connect();
   Tick();
@@ -211,7 +209,7 @@ void AgentServer::Body::TakeUpRun(const Held& held, const Found& found) {
     if (!status.ok())
       LogError("a relay can't be started",
                {{"allocation", held.id.ToString()}, {"cause", std::string(status.message())}});
-    runtime_->Watch(held.id, files_->Directory(held.id));
+    WatchRun(held.id);
     LogInfo("task taken up", {{"allocation", held.id.ToString()}});
   }
 }
@@ -409,8 +407,19 @@ void AgentServer::Body::StartRun(AllocationId id) {
     Post([this, id, started] {
       Do(core_->OnStarted(id, started.ok() ? "" : std::string(started.message()), absl::Now()));
     });
-    if (started.ok()) runtime_->Watch(id, files_->Directory(id));
+    if (started.ok()) WatchRun(id);
   });
+}
+
+// Any thread.
+void AgentServer::Body::WatchRun(AllocationId id) {
+  const absl::Status status =
+      runtime_->Watch(files_->Directory(id), [this, id](const Exit& exit) {
+        Post([this, id, exit] { Ended(id, exit); });
+      });
+  if (!status.ok())
+    LogError("a task can't be watched",
+             {{"allocation", id.ToString()}, {"cause", std::string(status.message())}});
 }
 
 void AgentServer::Body::Ended(AllocationId id, const Exit& exit) {
