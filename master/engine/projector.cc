@@ -203,7 +203,9 @@ Value CheckpointRow(const State& state, const core::CheckpointRecorded& e, absl:
 }  // namespace
 
 void Projector::Put(Table table, Value values) {
-  rows_.push_back({table, std::move(values)});
+  journal::Row row{table, std::move(values)};
+  std::string key = journal::KeyOf(row);
+  rows_[{table, std::move(key)}] = std::move(row.values);
 }
 
 void Projector::OnEvent(const State& state, int64_t seq, const Event& event) {
@@ -301,7 +303,10 @@ void Projector::OnStep(const State& state,
 }
 
 std::vector<journal::Row> Projector::Take() {
-  return std::exchange(rows_, {});
+  std::vector<journal::Row> rows;
+  for (auto& [key, values] : std::exchange(rows_, {}))
+    rows.push_back({key.first, std::move(values)});
+  return rows;
 }
 
 }  // namespace det::engine
