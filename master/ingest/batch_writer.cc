@@ -55,11 +55,9 @@ class Streams {
   // Logs may follow the end of their run; nothing may follow a run that was given up, whose copy
   // may still be writing somewhere.
   bool Refuses(const Shipment& shipment) const {
-    const auto owner = agents_.find(shipment.allocation.value());
-    if (owner == agents_.end() || owner->second != shipment.agent.value()) return true;
-    const auto it = ended_.find(shipment.allocation.value());
-    if (it == ended_.end()) return false;
-    return it->second || shipment.stream != kLogStream;
+    const auto run = runs_.find(shipment.allocation.value());
+    if (run == runs_.end() || run->second.agent != shipment.agent.value()) return true;
+    return run->second.lost || (run->second.ended && shipment.stream != kLogStream);
   }
 
   int64_t& High(const Shipment& shipment) { return high_[KeyOf(shipment)]; }
@@ -85,21 +83,27 @@ class Streams {
   }
 
  private:
-  // Runs that are over, and whether they were given up; one that the store never heard of counts
-  // too.
+  struct Run {
+    std::string agent;
+    bool ended = false;
+    bool lost = false;  // given up
+  };
+
+  // A run that the store never heard of has no entry.
   void LoadRuns(pqxx::work& tx, const std::vector<int64_t>& allocations) {
     const pqxx::result rows = tx.exec_params(
-        "SELECT k.a, a.id IS NULL OR a.exit_kind IS NOT DISTINCT FROM 'LOST' "
-        "FROM unnest($1::bigint[]) AS k(a) LEFT JOIN allocations a ON a.id = k.a "
-        "WHERE a.id IS NULL OR a.ended_at IS NOT NULL",
+        "SELECT id, agent, ended_at IS NOT NULL, exit_kind IS NOT DISTINCT FROM 'LOST' "
+        "FROM allocations WHERE id = ANY ($1::bigint[])",
         pg::ArrayOf(allocations));
-    for (const auto& row : rows) ended_[row[0].as<int64_t>()] = row[1].as<bool>();
+    for (const auto& row : rows) {
+      runs_[row[0].as<int64_t>()] = {
+          row[1].as<std::string>(), row[2].as<bool>(), row[3].as<bool>()};
+    }
   }
 
   std::map<StreamKey, int64_t> high_;
   std::map<StreamKey, int64_t> before_;
-  std::map<int64_t, std::string> agents_;
-  std::map<int64_t, bool> ended_;  // given up?
+  std::map<int64_t, Run> runs_;
 };
 
 // The latest of what a trial says of itself.
