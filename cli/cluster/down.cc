@@ -112,7 +112,9 @@ class Stopper {
 
 absl::StatusOr<DownResult> Down(Context& context, const std::string& data_dir) {
   DET_ASSIGN_OR_RETURN(Layout layout, FindLayout(data_dir, context.getenv()));
-  return Stopper(context, std::move(layout)).Run();
+  absl::StatusOr<DownResult> result = Stopper(context, std::move(layout)).Run();
+  if (!result.ok()) return ExplainPlace(result.status());
+  return result;
 }
 
 }  // namespace det::cli

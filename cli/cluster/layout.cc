@@ -45,4 +45,12 @@ absl::StatusOr<Layout> FindLayout(const std::string& data_dir, const GetEnv& get
   return Layout(std::move(directory));
 }
 
+absl::Status ExplainPlace(absl::Status status) {
+  if (!absl::IsPermissionDenied(status) || !ErrorHint(status).empty()) return status;
+  return Error(status.code(),
+               ErrorReason(status),
+               FromAbsl(status.message()),
+               "be the user whose cluster it is, or name another place with --data-dir");
+}
+
 }  // namespace det::cli

@@ -35,4 +35,7 @@ class Layout {
 // there; else /var/lib/det for root, and det below the user's data directory for others.
 absl::StatusOr<Layout> FindLayout(const std::string& data_dir, const GetEnv& getenv);
 
+// Adds to an error about permissions what to do about them.
+absl::Status ExplainPlace(absl::Status status);
+
 }  // namespace det::cli

@@ -369,7 +369,9 @@ class Starter {
 absl::StatusOr<LocalCluster> Up(Context& context, const UpOptions& options) {
   DET_RETURN_IF_ERROR(CheckOptions(options));
   DET_ASSIGN_OR_RETURN(Layout layout, FindLayout(options.data_dir, context.getenv()));
-  return Starter(context, options, std::move(layout)).Run();
+  absl::StatusOr<LocalCluster> cluster = Starter(context, options, std::move(layout)).Run();
+  if (!cluster.ok()) return ExplainPlace(cluster.status());
+  return cluster;
 }
 
 }  // namespace det::cli
