@@ -203,7 +203,13 @@ Value CheckpointRow(const State& state, const core::CheckpointRecorded& e, absl:
 }  // namespace
 
 void Projector::Put(Table table, Value values) {
-  rows_.push_back({table, std::move(values)});
+  journal::Row row{table, std::move(values)};
+  const auto [place, added] = places_.emplace(std::pair(table, KeyOf(row)), rows_.size());
+  if (added) {
+    rows_.push_back(std::move(row));
+  } else {
+    rows_[place->second] = std::move(row);
+  }
 }
 
 void Projector::OnEvent(const State& state, int64_t seq, const Event& event) {
@@ -301,6 +307,7 @@ void Projector::OnStep(const State& state,
 }
 
 std::vector<journal::Row> Projector::Take() {
+  places_.clear();
   return std::exchange(rows_, {});
 }
 

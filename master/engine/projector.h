@@ -1,6 +1,9 @@
 #pragma once
 
+#include <map>
 #include <set>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "master/core/event.h"
@@ -21,6 +24,7 @@ class Projector {
               const std::set<core::Key>& changed,
               const core::Departed& departed);
 
+  // Each row once, as it is after the last step.
   std::vector<journal::Row> Take();
 
  private:
@@ -28,7 +32,8 @@ class Projector {
   void PutTrial(const core::State& state, const core::Trial& trial, const core::Task* task);
   void PutAllocation(const core::Task& task);
 
-  std::vector<journal::Row> rows_;
+  std::vector<journal::Row> rows_;  // the last of each key
+  std::map<std::pair<journal::Table, std::string>, size_t> places_;
   std::set<TrialId> trials_;  // to be written with the step
 };
 

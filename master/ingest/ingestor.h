@@ -34,7 +34,8 @@ class Ingestor {
   struct Totals {
     std::atomic<int64_t> metric_rows{0};
     std::atomic<int64_t> log_rows{0};
-    std::atomic<int64_t> refused{0};  // shipments of runs that were over
+    std::atomic<int64_t> refused{0};     // shipments of runs that were over
+    std::atomic<int64_t> unreadable{0};  // reports and log records that could not be stored
     std::atomic<int64_t> retries{0};
   };
 
@@ -65,7 +66,12 @@ class Ingestor {
   void Loop(Writer& writer);
   std::vector<Item> Next(Writer& writer);
   bool Store(Writer& writer, BatchWriter& out, std::vector<Item> items);
-  void StoreOneByOne(BatchWriter& out, std::vector<Item> items);
+  bool StoreOneByOne(Writer& writer, BatchWriter& out, std::vector<Item> items);
+  absl::Status StoreRecords(Writer& writer,
+                            BatchWriter& out,
+                            const Shipment& shipment,
+                            Stored* stored);
+  absl::Status Persist(Writer& writer, const std::function<absl::Status()>& write);
   void Finish(Item item, const Stored& stored);
   void MakeRoom(int64_t bytes);
 

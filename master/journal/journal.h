@@ -27,7 +27,7 @@ struct Batch {
   int64_t first_seq = 1;
   std::vector<core::Event> events;
   uint64_t state_hash = 0;  // core::RunningHash after the last event
-  std::vector<Row> rows;
+  std::vector<Row> rows;    // of each table one a key
   std::vector<SnapshotPart> snapshots;
   // Events before it are in no aggregate's future: recovery reads from here. 0: unchanged.
   int64_t snapshot_floor = 0;
@@ -45,6 +45,15 @@ struct Loaded {
   uint64_t state_hash = 0;  // as recorded with the last event,
   int64_t hash_format = 0;  // in this format; 0: none is recorded
 };
+
+// An event as it lies in the journal.
+struct Recorded {
+  int64_t seq = 0;
+  core::Event event;
+  uint64_t state_hash = 0;  // with the last event of a commit,
+  int64_t hash_format = 0;  // in this format; 0: it is not the last one
+};
+using Visit = std::function<absl::Status(const Recorded&)>;
 
 // Where the master's events become durable. One writer: whoever holds the lease, named by its
 // epoch. Every call but the constructor's may block; one thread at a time.
@@ -71,11 +80,11 @@ class Journal {
   // later.
   virtual absl::StatusOr<bool> IsDurable(const Batch& batch) = 0;
 
+  // kUnavailable: try again. kDataLoss: what is there can't be read.
   virtual absl::StatusOr<Loaded> Load() = 0;
 
-  // Calls `visit` for each event from `from` in order, until it fails.
-  virtual absl::Status Read(
-      int64_t from, const std::function<absl::Status(int64_t seq, const core::Event&)>& visit) = 0;
+  // Calls `visit` for each event from `from` in order, until it fails. Other errors as Load.
+  virtual absl::Status Read(int64_t from, const Visit& visit) = 0;
 };
 
 }  // namespace det::journal
