@@ -12,6 +12,7 @@
 #include "common/net/grpc_status.h"
 #include "common/os/fs.h"
 #include "common/os/os_error.h"
+#include "common/os/random.h"
 
 namespace det::agent {
 namespace {
@@ -35,7 +36,8 @@ std::string Hex(const unsigned char* bytes, unsigned size) {
 absl::Status FetchContext(const MasterAddress& address,
                           const std::string& sha256,
                           const std::string& path) {
-  const std::string partial = StrCat(path, ".", getpid(), ".partial");
+  // Two runs may want the same context at once.
+  const std::string partial = StrCat(path, ".", RandomUuid(), ".partial");
   DET_ASSIGN_OR_RETURN(const UniqueFd out, OpenFile(partial, O_WRONLY | O_CREAT | O_TRUNC, 0600));
   grpc::ClientContext context;
   AddCredentials(address, &context);

@@ -169,6 +169,7 @@ TEST(EngineTest, AFullQueueTellsItsCallersToComeBack) {
     EXPECT_EQ(refused.status().code(), absl::StatusCode::kResourceExhausted);
     EXPECT_EQ(ErrorReason(refused.status()), "MASTER_BUSY");
   }
+  ASSERT_TRUE(Eventually([&] { return engine.engine().queued() == 0; }));
   engine.Must(test::Submit());
 }
 

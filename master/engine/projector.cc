@@ -204,12 +204,8 @@ Value CheckpointRow(const State& state, const core::CheckpointRecorded& e, absl:
 
 void Projector::Put(Table table, Value values) {
   journal::Row row{table, std::move(values)};
-  const auto [place, added] = places_.emplace(std::pair(table, KeyOf(row)), rows_.size());
-  if (added) {
-    rows_.push_back(std::move(row));
-  } else {
-    rows_[place->second] = std::move(row);
-  }
+  std::string key = journal::KeyOf(row);
+  rows_[{table, std::move(key)}] = std::move(row.values);
 }
 
 void Projector::OnEvent(const State& state, int64_t seq, const Event& event) {
@@ -307,8 +303,10 @@ void Projector::OnStep(const State& state,
 }
 
 std::vector<journal::Row> Projector::Take() {
-  places_.clear();
-  return std::exchange(rows_, {});
+  std::vector<journal::Row> rows;
+  for (auto& [key, values] : std::exchange(rows_, {}))
+    rows.push_back({key.first, std::move(values)});
+  return rows;
 }
 
 }  // namespace det::engine

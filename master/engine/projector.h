@@ -24,7 +24,7 @@ class Projector {
               const std::set<core::Key>& changed,
               const core::Departed& departed);
 
-  // Each row once, as it is after the last step.
+  // One row a key, as it was last put.
   std::vector<journal::Row> Take();
 
  private:
@@ -32,8 +32,7 @@ class Projector {
   void PutTrial(const core::State& state, const core::Trial& trial, const core::Task* task);
   void PutAllocation(const core::Task& task);
 
-  std::vector<journal::Row> rows_;  // the last of each key
-  std::map<std::pair<journal::Table, std::string>, size_t> places_;
+  std::map<std::pair<journal::Table, std::string>, Value> rows_;
   std::set<TrialId> trials_;  // to be written with the step
 };
 

@@ -124,7 +124,7 @@ absl::StatusOr<Recovered> RecoverPatiently(journal::Journal& journal,
   while (true) {
     absl::StatusOr<Recovered> recovered = Recover(journal, options);
     if (recovered.status().code() != absl::StatusCode::kUnavailable || stopped()) return recovered;
-    PauseFor(kCommitRetryMax);
+    PauseFor(kReadRetry);
   }
 }
 

@@ -57,7 +57,7 @@ class Streams {
   bool Refuses(const Shipment& shipment) const {
     const auto run = runs_.find(shipment.allocation.value());
     if (run == runs_.end() || run->second.agent != shipment.agent.value()) return true;
-    return run->second.given_up || (run->second.ended && shipment.stream != kLogStream);
+    return run->second.lost || (run->second.ended && shipment.stream != kLogStream);
   }
 
   int64_t& High(const Shipment& shipment) { return high_[KeyOf(shipment)]; }
@@ -86,9 +86,10 @@ class Streams {
   struct Run {
     std::string agent;
     bool ended = false;
-    bool given_up = false;
+    bool lost = false;  // given up
   };
 
+  // A run that the store never heard of has no entry.
   void LoadRuns(pqxx::work& tx, const std::vector<int64_t>& allocations) {
     const pqxx::result rows = tx.exec_params(
         "SELECT id, agent, ended_at IS NOT NULL, exit_kind IS NOT DISTINCT FROM 'LOST' "

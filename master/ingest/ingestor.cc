@@ -90,7 +90,7 @@ bool Ingestor::Offer(Shipment shipment, Ack ack, std::function<void()> on_room) 
   const int64_t bytes = BytesOf(shipment);
   {
     MutexLock lock(room_mutex_);
-    if (queued_bytes_.load() >= kQueuedBytesMax) {
+    if (queued_bytes_.load() >= deps_.queued_bytes_max) {
       waiting_for_room_.push_back(std::move(on_room));
       return false;
     }
@@ -111,7 +111,7 @@ void Ingestor::MakeRoom(int64_t bytes) {
   {
     MutexLock lock(room_mutex_);
     queued_bytes_ -= bytes;
-    if (queued_bytes_.load() < kQueuedBytesMax) woken.swap(waiting_for_room_);
+    if (queued_bytes_.load() < deps_.queued_bytes_max) woken.swap(waiting_for_room_);
   }
   for (auto& wake : woken) wake();
 }

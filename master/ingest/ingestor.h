@@ -13,6 +13,7 @@
 #include "common/base/mutex.h"
 #include "master/engine/engine.h"
 #include "master/ingest/batch_writer.h"
+#include "master/ingest/limits.h"
 
 namespace det::ingest {
 
@@ -30,6 +31,7 @@ class Ingestor {
     std::string conninfo;
     engine::Engine& engine;
     std::function<void(absl::Status)> on_fatal;  // the lease was taken
+    int64_t queued_bytes_max = kQueuedBytesMax;
   };
   struct Totals {
     std::atomic<int64_t> metric_rows{0};

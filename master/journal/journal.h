@@ -27,7 +27,7 @@ struct Batch {
   int64_t first_seq = 1;
   std::vector<core::Event> events;
   uint64_t state_hash = 0;  // core::RunningHash after the last event
-  std::vector<Row> rows;    // of each table one a key
+  std::vector<Row> rows;    // no two with the same key
   std::vector<SnapshotPart> snapshots;
   // Events before it are in no aggregate's future: recovery reads from here. 0: unchanged.
   int64_t snapshot_floor = 0;

@@ -1,5 +1,9 @@
 #include "master/journal/memory_journal.h"
 
+#include <set>
+#include <utility>
+
+#include "common/base/check.h"
 #include "common/base/status.h"
 #include "common/base/strings.h"
 #include "master/core/state_hash.h"
@@ -33,7 +37,13 @@ absl::Status MemoryJournal::Append(const Batch& batch) {
   }
   for (const core::Event& event : batch.events) store_->events.push_back(EncodeEvent(event));
   store_->commits[batch.last_seq()] = {batch.state_hash, core::kHashFormat};
-  for (const Row& row : batch.rows) store_->rows[{row.table, KeyOf(row)}] = row.values;
+  std::set<std::pair<Table, std::string>> keys;
+  for (const Row& row : batch.rows) {
+    const auto [key, fresh] = keys.emplace(row.table, KeyOf(row));
+    // PostgreSQL refuses it, so this journal must not let it pass.
+    DET_CHECK(fresh, "a batch with two rows of one key");
+    store_->rows[*key] = row.values;
+  }
   for (const SnapshotPart& part : batch.snapshots) {
     if (part.bytes.has_value()) {
       store_->snapshots[part.key] = part;

@@ -17,8 +17,8 @@ void CountingProbe::OnTurn(int64_t /*commands*/, absl::Duration /*scheduling*/) 
 TestEngine::TestEngine(journal::Journal& journal, int64_t snapshot_lag_events) {
   const absl::StatusOr<int64_t> epoch = engine::AcquireLease(journal, [] { return false; });
   DET_CHECK(epoch.ok(), epoch.status().ToString());
-  absl::StatusOr<engine::Recovered> recovered =
-      engine::Recover(journal, {.snapshot_lag_events = snapshot_lag_events});
+  absl::StatusOr<engine::Recovered> recovered = engine::RecoverPatiently(
+      journal, {.snapshot_lag_events = snapshot_lag_events}, [] { return false; });
   DET_CHECK(recovered.ok(), recovered.status().ToString());
   const auto on_fatal = [this](absl::Status status) {
     MutexLock lock(mutex_);
@@ -87,7 +87,8 @@ std::optional<absl::Status> TestEngine::fatal() {
 }
 
 TestEngine::Mark Replayed(journal::Journal& journal) {
-  const absl::StatusOr<engine::Recovered> full = engine::Recover(journal, {.use_snapshots = false});
+  const absl::StatusOr<engine::Recovered> full =
+      engine::RecoverPatiently(journal, {.use_snapshots = false}, [] { return false; });
   DET_CHECK(full.ok(), full.status().ToString());
   return {full->state.seq, core::CompleteHash(full->state)};
 }
