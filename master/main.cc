@@ -12,6 +12,7 @@
 #include "common/os/daemon.h"
 #include "master/config/master_config.h"
 #include "master/master_server.h"
+#include "master/verify_command.h"
 
 namespace {
 
@@ -44,12 +45,14 @@ absl::Status Run(const det::config::MasterConfig& config) {
 
 int main(int argc, char** argv) {
   umask(0077);
-  const auto flags = det::ParseFlags(argc, argv, {"config", "data-dir"}, {"version"});
+  const auto flags =
+      det::ParseFlags(argc, argv, {"config", "data-dir"}, {"verify-journal", "version"});
   if (!flags.ok()) return det::ExitWith("det-master", flags.status());
   if (flags->Has("version"))
     return std::printf("det-master %s\n", det::kVersion.data()) < 0 ? 1 : 0;
   const auto config = det::config::LoadMasterConfig(flags->Get("config"), flags->Get("data-dir"));
   if (!config.ok()) return det::ExitWith("det-master", config.status());
-  const absl::Status status = Run(*config);
+  const absl::Status status =
+      flags->Has("verify-journal") ? det::master::VerifyJournalOf(*config) : Run(*config);
   return status.ok() ? 0 : det::ExitWith("det-master", status);
 }

@@ -147,10 +147,11 @@ absl::Status MasterServer::Parts::StartEngine() {
   journal = std::make_unique<journal::PostgresJournal>(conninfo, holder);
   DET_ASSIGN_OR_RETURN(const int64_t epoch, engine::AcquireLease(*journal, hooks.stopped));
   const absl::Time begun = clock.Now();
-  DET_ASSIGN_OR_RETURN(
-      engine::Recovered recovered,
-      engine::Recover(
-          *journal, {.policy = config.policy, .snapshot_lag_events = engine::kSnapshotLagEvents}));
+  DET_ASSIGN_OR_RETURN(engine::Recovered recovered,
+                       engine::RecoverPatiently(*journal,
+                                                {.policy = config.policy,
+                                                 .snapshot_lag_events = engine::kSnapshotLagEvents},
+                                                hooks.stopped));
   LogInfo("recovered",
           {{"epoch", std::to_string(epoch)},
            {"events", std::to_string(recovered.state.seq)},
@@ -242,6 +243,8 @@ absl::StatusOr<std::unique_ptr<MasterServer>> MasterServer::Start(
 MasterServer::~MasterServer() {
   Parts& p = *parts_;
   unlink(p.ReadyFile().c_str());
+  // First, so that no call waits for it any more: the doors wait for their calls.
+  if (p.engine != nullptr) p.engine->Stop();
   p.front.reset();
   p.rpc.reset();
   p.timer.reset();

@@ -21,7 +21,7 @@ class MasterServer {
 
   static absl::StatusOr<std::unique_ptr<MasterServer>> Start(const config::MasterConfig& config,
                                                              Hooks hooks);
-  // In order: no more calls, what is decided is committed, the lease is given up, PostgreSQL ends.
+  // In order: what is decided is committed, no more calls, the lease is given up, PostgreSQL ends.
   ~MasterServer();
 
   int grpc_port() const;

@@ -101,7 +101,7 @@ absl::StatusOr<ExitReserve> ExitReserve::Take(const TaskFiles& files) {
 }
 
 absl::Status ExitReserve::Write(ExitRecord record) {
-  if (record.exit.text.size() > kExitTextMax) record.exit.text.resize(kExitTextMax);
+  record.exit.text.resize(CutUtf8(record.exit.text, kExitTextMax).size());
   const std::string path = StrCat(files_.exit(), ".reserve");
   const std::string bytes = EncodeRecord("exit", record);
   if (::lseek(fd_.get(), 0, SEEK_SET) != 0) return OsError(errno, "write", path);

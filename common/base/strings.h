@@ -59,4 +59,12 @@ std::string StrJoin(const Range& range, std::string_view separator) {
       range, separator, [](const auto& item) -> const auto& { return item; });
 }
 
+// The longest beginning of `text` of at most `bytes_max` bytes that ends with a whole UTF-8
+// character: half of one could be neither stored nor sent.
+inline std::string_view CutUtf8(std::string_view text, size_t bytes_max) {
+  if (text.size() <= bytes_max) return text;
+  while (bytes_max > 0 && (static_cast<unsigned char>(text[bytes_max]) & 0xC0) == 0x80) --bytes_max;
+  return text.substr(0, bytes_max);
+}
+
 }  // namespace det

@@ -176,6 +176,32 @@ std::string Timestamp(absl::Time time) {
   return std::string(absl::FormatTime("%Y-%m-%dT%H:%M:%E6SZ", time, absl::UTCTimeZone()));
 }
 
+std::string StorableJson(std::string json) {
+  constexpr std::string_view kNul = "\\u0000";
+  if (json.find(kNul) == std::string::npos) return json;
+  std::string out;
+  out.reserve(json.size());
+  for (size_t i = 0; i < json.size(); ++i) {
+    if (json[i] != '\\') {
+      out.push_back(json[i]);
+    } else if (json.compare(i, kNul.size(), kNul) == 0) {
+      out.append("\\\\0");
+      i += kNul.size() - 1;
+    } else {
+      out.append(json, i, 2);  // what is escaped escapes nothing itself
+      ++i;
+    }
+  }
+  return out;
+}
+
+std::string StorableText(std::string text) {
+  for (size_t at = text.find('\0'); at != std::string::npos; at = text.find('\0', at)) {
+    text.replace(at, 1, "\\0");
+  }
+  return text;
+}
+
 std::string FromBytea(std::string_view text) {
   const auto digit = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
   if (!text.starts_with("\\x")) return std::string(text);

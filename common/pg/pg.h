@@ -83,6 +83,12 @@ std::string ByteaArrayOf(const std::vector<std::string>& items);
 // "2026-11-21T10:00:00.123456Z", what timestamptz takes and holds.
 std::string Timestamp(absl::Time time);
 
+// PostgreSQL's text and jsonb hold no NUL: each one that the JSON has ("\u0000") becomes a visible
+// "\0". The JSON is otherwise as Value::ToJson prints it.
+std::string StorableJson(std::string json);
+// The same for what is stored as text.
+std::string StorableText(std::string text);
+
 // A bytea as its text form gives it ("\x00ff").
 std::string FromBytea(std::string_view text);
 std::string ToBytea(std::string_view bytes);

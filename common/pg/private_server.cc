@@ -148,6 +148,8 @@ struct PrivateServer::Layout {
   std::string log;
 
   absl::Status Prepare();
+  absl::Status FindPlaces();
+  std::string Conninfo() const;
   absl::Status CheckVersion() const;
   absl::Status InitDb() const;
   absl::Status RunToEnd(const std::vector<std::string>& argv) const;
@@ -161,17 +163,9 @@ absl::Status PrivateServer::Layout::Prepare() {
   if (geteuid() == 0 && !user.has_value())
     return Failed("NO_USER",
                   "PostgreSQL can't run as root, and there is no user postgres or nobody");
-  // As the server reports it in /proc.
-  std::error_code error;
   DET_RETURN_IF_ERROR(OwnDirectory(options.directory, user));
-  data = StrCat(fs::canonical(options.directory, error).string(), "/data");
-  if (error) return OsError(error.value(), "find", options.directory);
+  DET_RETURN_IF_ERROR(FindPlaces());
   DET_RETURN_IF_ERROR(CheckReachable(data, user));
-  log = StrCat(options.directory, "/log");
-  sockets = StrCat(options.directory, "/run");
-  if (sockets.size() > kSocketDirectoryBytesMax) {
-    sockets = StrCat("/tmp/det-pg-", geteuid(), "-", absl::Hex(StableHash(data)));
-  }
   DET_RETURN_IF_ERROR(OwnDirectory(sockets, user));
   struct stat info {};
   const uid_t owner = user.has_value() ? user->uid : geteuid();
@@ -179,6 +173,30 @@ absl::Status PrivateServer::Layout::Prepare() {
     return Failed("SOCKET_FOLDER", StrCat(sockets, " belongs to somebody else"), "remove it");
   }
   return absl::OkStatus();
+}
+
+absl::Status PrivateServer::Layout::FindPlaces() {
+  // As the server reports it in /proc.
+  std::error_code error;
+  data = StrCat(fs::canonical(options.directory, error).string(), "/data");
+  if (error) return OsError(error.value(), "find", options.directory);
+  log = StrCat(options.directory, "/log");
+  sockets = StrCat(options.directory, "/run");
+  if (sockets.size() > kSocketDirectoryBytesMax) {
+    sockets = StrCat("/tmp/det-pg-", geteuid(), "-", absl::Hex(StableHash(data)));
+  }
+  return absl::OkStatus();
+}
+
+std::string PrivateServer::Layout::Conninfo() const {
+  return StrCat("host='", sockets, "' dbname=postgres user=det connect_timeout=10");
+}
+
+absl::StatusOr<std::string> PrivateServer::ConninfoOf(const std::string& directory) {
+  Layout layout;
+  layout.options.directory = directory;
+  DET_RETURN_IF_ERROR(layout.FindPlaces());
+  return layout.Conninfo();
 }
 
 absl::Status PrivateServer::Layout::CheckVersion() const {
@@ -261,7 +279,7 @@ std::string PrivateServer::Layout::LogTail() const {
 
 PrivateServer::PrivateServer(std::unique_ptr<Layout> layout, LockFile lock)
     : layout_(std::move(layout)), lock_(std::move(lock)) {
-  conninfo_ = StrCat("host='", layout_->sockets, "' dbname=postgres user=det connect_timeout=10");
+  conninfo_ = layout_->Conninfo();
 }
 
 absl::StatusOr<std::unique_ptr<PrivateServer>> PrivateServer::Start(Options options) {

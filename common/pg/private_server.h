@@ -33,6 +33,8 @@ class PrivateServer {
   // PostgreSQL programs, another major version's data, or a folder that can't be used; says what to
   // do.
   static absl::StatusOr<std::unique_ptr<PrivateServer>> Start(Options options);
+  // For libpq: the server that another process keeps in the directory.
+  static absl::StatusOr<std::string> ConninfoOf(const std::string& directory);
   // Stops the server, which writes its state out first.
   ~PrivateServer();
 

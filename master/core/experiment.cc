@@ -104,9 +104,7 @@ ExperimentState Ended(ExperimentState stopping) {
 }  // namespace
 
 Reason MakeReason(std::string_view code, std::string text, std::string actor, absl::Time now) {
-  if (static_cast<int64_t>(text.size()) > kReasonBytesMax) {
-    text.resize(static_cast<size_t>(kReasonBytesMax));
-  }
+  text.resize(CutUtf8(text, static_cast<size_t>(kReasonBytesMax)).size());
   return {std::string(code), std::move(text), std::move(actor), now};
 }
 

@@ -69,6 +69,11 @@ Engine::Engine(Deps deps, int64_t epoch, Recovered recovered)
 }
 
 Engine::~Engine() {
+  Stop();
+}
+
+void Engine::Stop() {
+  if (!core_thread_.joinable()) return;
   {
     MutexLock lock(mutex_);
     stopping_ = true;
@@ -78,21 +83,27 @@ Engine::~Engine() {
   journal_wake_.NotifyAll();
   core_thread_.join();
   journal_thread_.join();
-  // What never ran answers its callers as it goes, and so do the outputs that the gate still holds.
-  std::deque<Job> dropped;
+  // They answer their callers as they go, outside of the lock.
+  std::vector<OutputGate::Output> dropped;
   MutexLock lock(mutex_);
-  dropped.swap(jobs_);
+  dropped = gate_.Abandon();
 }
 
-bool Engine::Enqueue(Job job) {
+absl::Status Engine::Enqueue(Job job) {
   {
     MutexLock lock(mutex_);
-    if (stopping_ || static_cast<int64_t>(jobs_.size()) >= kCommandsQueuedMax) return false;
+    if (stopping_) return Stopped();
+    if (static_cast<int64_t>(jobs_.size()) >= kCommandsQueuedMax) {
+      return Error(absl::StatusCode::kResourceExhausted,
+                   "MASTER_BUSY",
+                   StrCat(kCommandsQueuedMax, " commands wait for the master"),
+                   "try again in a moment");
+    }
     jobs_.push_back(std::move(job));
     queued_.store(static_cast<int64_t>(jobs_.size()), std::memory_order_relaxed);
   }
   core_wake_.NotifyOne();
-  return true;
+  return absl::OkStatus();
 }
 
 void Engine::Post(core::Command command, Reply reply) {
@@ -105,28 +116,25 @@ void Engine::Connect(core::Command connect, AgentReconciler::Send send, Reply re
 
 void Engine::Submit(core::Command command, std::optional<AgentReconciler::Send> send, Reply reply) {
   auto once = std::make_shared<OnceReply>(std::move(reply));
-  const bool queued =
+  const absl::Status queued =
       Enqueue([this, command = std::move(command), send = std::move(send), once]() mutable {
         RunCommand(command, std::move(send), [once](absl::StatusOr<core::Events> result) {
           (*once)(std::move(result));
         });
       });
-  if (!queued) {
-    (*once)(Error(absl::StatusCode::kResourceExhausted,
-                  "MASTER_BUSY",
-                  StrCat(kCommandsQueuedMax, " commands wait for the master"),
-                  "try again in a moment"));
-  }
+  if (!queued.ok()) (*once)(queued);
 }
 
 void Engine::Heartbeat(const AgentId& agent, int64_t session, int64_t generation) {
+  // One that finds no room is made good by the next.
   Enqueue([this, agent, session, generation] {
     EmitAll(reconciler_.OnHeartbeat(stepper_.state(), agent, session, generation));
-  });
+  }).IgnoreError();
 }
 
 bool Engine::Read(Query query) {
-  return Enqueue([this, query = std::move(query)]() mutable { Emit(query(stepper_.state())); });
+  return Enqueue([this, query = std::move(query)]() mutable { Emit(query(stepper_.state())); })
+      .ok();
 }
 
 void Engine::RunCommand(const core::Command& command,
@@ -200,12 +208,14 @@ void Engine::Turn(std::deque<Job> jobs) {
 
 void Engine::Publish(std::optional<journal::Batch> batch) {
   std::vector<OutputGate::Output> at_once;
+  std::vector<OutputGate::Output> dropped;
   {
     MutexLock lock(mutex_);
     if (batch.has_value()) commits_.Push(*std::move(batch));
     for (auto& [seq, output] : outputs_) {
       if (auto now = gate_.Hold(seq, std::move(output))) at_once.push_back(*std::move(now));
     }
+    if (failed_) dropped = gate_.Abandon();
   }
   outputs_.clear();
   journal_wake_.NotifyOne();
@@ -294,8 +304,11 @@ bool Engine::Pause(absl::Duration duration) {
 void Engine::Fatal(const absl::Status& status) {
   LogError("the master can't go on", {{"cause", std::string(status.message())}});
   {
+    // What waits for this commit hears so now: who ends the process may wait for its callers first.
+    std::vector<OutputGate::Output> dropped;
     MutexLock lock(mutex_);
-    stopping_ = true;
+    stopping_ = failed_ = true;
+    dropped = gate_.Abandon();
   }
   core_wake_.NotifyAll();
   deps_.on_fatal(status);

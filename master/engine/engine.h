@@ -43,12 +43,16 @@ class Engine {
 
   // With the lease held and the state recovered.
   Engine(Deps deps, int64_t epoch, Recovered recovered);
-  // Commits what is under way, if the store allows it within a second; then answers what waits with
-  // kUnavailable.
+  // As Stop.
   ~Engine();
 
+  // Takes no more commands, commits what is under way, if the store allows it within a second, and
+  // answers what waits with kUnavailable. Calls may still come, and are answered so too. Not from
+  // two threads, nor from one of the engine's.
+  void Stop();
+
   // Any thread. When the queue is full the reply is RESOURCE_EXHAUSTED at once; when the engine
-  // ends before the answer, kUnavailable.
+  // ends before the answer, or can't go on (on_fatal), kUnavailable.
   void Post(core::Command command, Reply reply);
 
   // As Post of `connect`; the agent's desired sets then go to `send` until another session of it
@@ -58,7 +62,7 @@ class Engine {
   // The agent follows this generation: it is sent the current set if that is newer.
   void Heartbeat(const AgentId& agent, int64_t session, int64_t generation);
 
-  // A read of live state. False when the queue is full.
+  // A read of live state. False when the queue is full or the engine ends.
   bool Read(Query query);
 
   int64_t epoch() const { return epoch_; }
@@ -70,7 +74,7 @@ class Engine {
   using Job = absl::AnyInvocable<void()>;  // on the core thread
   using Output = std::pair<int64_t, OutputGate::Output>;
 
-  bool Enqueue(Job job);
+  absl::Status Enqueue(Job job);
   void Submit(core::Command command, std::optional<AgentReconciler::Send> send, Reply reply);
   void RunCommand(const core::Command& command,
                   std::optional<AgentReconciler::Send> send,
@@ -104,6 +108,7 @@ class Engine {
   OutputGate gate_ ABSL_GUARDED_BY(mutex_);
   CommitQueue commits_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;  // no more jobs
+  bool failed_ ABSL_GUARDED_BY(mutex_) = false;    // nothing more becomes durable
   bool core_done_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Time give_up_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteFuture();
 

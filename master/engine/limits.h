@@ -14,6 +14,7 @@ inline constexpr int64_t kEventsUncommittedMax = 20000;  // beyond it the core t
 inline constexpr int64_t kSnapshotLagEvents = 20000;     // a recovery reads about so many events
 inline constexpr int64_t kSnapshotPartsPerTurnMax = 64;
 inline constexpr absl::Duration kCommitRetryMin = absl::Milliseconds(20);
+inline constexpr absl::Duration kReadRetry = absl::Milliseconds(200);  // of a recovery
 inline constexpr absl::Duration kCommitRetryMax = absl::Seconds(2);
 
 }  // namespace det::engine

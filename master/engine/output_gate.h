@@ -39,6 +39,14 @@ class OutputGate {
     return released;
   }
 
+  // Nothing more will become durable: what was held, to be dropped.
+  std::vector<Output> Abandon() {
+    std::vector<Output> dropped;
+    for (auto& [seq, output] : held_) dropped.push_back(std::move(output));
+    held_.clear();
+    return dropped;
+  }
+
   int64_t durable_seq() const { return durable_; }
   int64_t size() const { return static_cast<int64_t>(held_.size()); }
 

@@ -3,9 +3,11 @@
 #include "common/base/overload.h"
 #include "common/base/status.h"
 #include "common/base/strings.h"
+#include "common/os/pause.h"
 #include "master/core/apply.h"
 #include "master/core/index.h"
 #include "master/core/state_hash.h"
+#include "master/engine/limits.h"
 
 namespace det::engine {
 namespace {
@@ -85,8 +87,9 @@ absl::StatusOr<Recovered> RecoverFrom(journal::Journal& journal,
     from = loaded.floor;
   }
   replay.state.seq = from - 1;
-  DET_RETURN_IF_ERROR(journal.Read(
-      from, [&](int64_t seq, const core::Event& event) { return replay.Visit(seq, event); }));
+  DET_RETURN_IF_ERROR(journal.Read(from, [&](const journal::Recorded& recorded) {
+    return replay.Visit(recorded.seq, recorded.event);
+  }));
   if (replay.state.seq != loaded.last_seq) {
     return Error(
         absl::StatusCode::kDataLoss,
@@ -114,6 +117,16 @@ absl::StatusOr<Recovered> RecoverFrom(journal::Journal& journal,
 }
 
 }  // namespace
+
+absl::StatusOr<Recovered> RecoverPatiently(journal::Journal& journal,
+                                           const RecoverOptions& options,
+                                           const std::function<bool()>& stopped) {
+  while (true) {
+    absl::StatusOr<Recovered> recovered = Recover(journal, options);
+    if (recovered.status().code() != absl::StatusCode::kUnavailable || stopped()) return recovered;
+    PauseFor(kReadRetry);
+  }
+}
 
 absl::StatusOr<Recovered> Recover(journal::Journal& journal, const RecoverOptions& options) {
   DET_ASSIGN_OR_RETURN(const journal::Loaded loaded, journal.Load());

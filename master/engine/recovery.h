@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+
 #include "absl/status/statusor.h"
 
 #include "master/core/state.h"
@@ -26,5 +28,10 @@ struct Recovered {
 // with the last event; a mismatch after reading snapshots leads to a full read, one after a full
 // read to kDataLoss.
 absl::StatusOr<Recovered> Recover(journal::Journal& journal, const RecoverOptions& options);
+
+// As Recover, again and again while the store does not answer, until `stopped` says to give up.
+absl::StatusOr<Recovered> RecoverPatiently(journal::Journal& journal,
+                                           const RecoverOptions& options,
+                                           const std::function<bool()>& stopped);
 
 }  // namespace det::engine

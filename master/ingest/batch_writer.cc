@@ -53,7 +53,7 @@ class Streams {
   }
 
   // Logs may follow the end of their run; nothing may follow a run that was given up, whose copy
-  // may still be writing somewhere.
+  // may still be writing somewhere, nor come from another agent than the run's.
   bool Refuses(const Shipment& shipment) const {
     const auto run = runs_.find(shipment.allocation.value());
     if (run == runs_.end() || run->second.agent != shipment.agent.value()) return true;
@@ -113,21 +113,44 @@ struct Live {
   int64_t training_steps = 0;
 };
 
+// A line of ours in a trial's log.
+struct Note {
+  const Shipment* shipment = nullptr;
+  int64_t records = 0;  // that it is about
+  int64_t first = 0;    // of them
+  std::string why;
+};
+
 struct Accepted {
   std::vector<std::pair<const Shipment*, const Report*>> reports;
   std::vector<std::pair<const Shipment*, const LogRecord*>> logs;
   std::map<TrialId, Live> live;
+  std::vector<Note> notes;
 };
 
-void Note(const Shipment& shipment, const Report& report, Accepted* accepted) {
+// One note tells of all unreadable reports of a shipment.
+void TakeUnreadable(const Shipment& shipment,
+                    const Report& report,
+                    const Unreadable& unreadable,
+                    Accepted* accepted) {
+  std::vector<Note>& notes = accepted->notes;
+  if (notes.empty() || notes.back().shipment != &shipment) {
+    notes.push_back({&shipment, 0, report.id.seq, unreadable.why});
+  }
+  ++notes.back().records;
+}
+
+void Take(const Shipment& shipment, const Report& report, Accepted* accepted) {
   if (const auto* progress = std::get_if<Progress>(&report.body)) {
     accepted->live[shipment.trial].progress = progress->fraction;
   } else if (const auto* metrics = std::get_if<Metrics>(&report.body)) {
     accepted->reports.emplace_back(&shipment, &report);
     if (metrics->group != "training") return;
     Live& live = accepted->live[shipment.trial];
-    live.training = metrics->values.ToJson();
+    live.training = pg::StorableJson(metrics->values.ToJson());
     live.training_steps = metrics->steps_completed;
+  } else if (const auto* unreadable = std::get_if<Unreadable>(&report.body)) {
+    TakeUnreadable(shipment, report, *unreadable, accepted);
   }
 }
 
@@ -138,7 +161,7 @@ void Accept(const Shipment& shipment, int64_t& high, Accepted* accepted) {
     if (report.id.seq <= high) continue;
     // Reports read from the log are numbered by their line: they have gaps by nature.
     if (shipment.stream == kRelayStream && report.id.seq != high + 1) break;
-    Note(shipment, report, accepted);
+    Take(shipment, report, accepted);
     high = report.id.seq;
   }
   for (const LogRecord& record : shipment.logs) {
@@ -177,14 +200,14 @@ void CopyMetrics(pqxx::work& tx, const Accepted& accepted, const std::string& no
       } else if (word) {
         number = value.as_string();
       } else {
-        other = value.ToJson();
+        other = pg::StorableJson(value.ToJson());
       }
       out << std::make_tuple(shipment->trial.value(),
                              shipment->allocation.value(),
                              shipment->stream,
                              report->id.seq,
-                             metrics.group,
-                             name,
+                             pg::StorableText(metrics.group),
+                             pg::StorableText(name),
                              metrics.steps_completed,
                              number.has_value() ? number->c_str() : nullptr,
                              other.has_value() ? other->c_str() : nullptr,
@@ -240,6 +263,44 @@ void StoreLive(pqxx::work& tx, const std::map<TrialId, Live>& all) {
   }
 }
 
+std::string TextOf(const Note& note) {
+  const std::string_view why = CutUtf8(note.why, kNoteBytesMax);
+  if (note.records == 1) return StrCat("det: record ", note.first, " was not taken: ", why);
+  return StrCat(
+      "det: ", note.records, " records were not taken; the first, ", note.first, ": ", why);
+}
+
+// After the streams' rows: a note follows what is stored of the log by now.
+void StoreNotes(pqxx::work& tx, const std::vector<Note>& notes, const std::string& now) {
+  for (const Note& note : notes) {
+    tx.exec_params(
+        "INSERT INTO task_logs (trial_id, allocation_id, rank, seq, note, source, partial, "
+        "dropped, line, at, received_at) "
+        "SELECT $1, $2, $3, s.high, 1 + coalesce((SELECT max(l.note) FROM task_logs l "
+        "WHERE l.trial_id = $1 AND l.allocation_id = $2 AND l.rank = $3 AND l.seq = s.high), 0), "
+        "$4, false, 0, $5::bytea, $6, $6 FROM (SELECT coalesce(max(high_seq), 0) AS high "
+        "FROM streams WHERE allocation_id = $2 AND rank = $3 AND stream = $7) s",
+        note.shipment->trial.value(),
+        note.shipment->allocation.value(),
+        note.shipment->rank,
+        static_cast<int>(LogSource::kAgent),
+        pg::ToBytea(TextOf(note)),
+        now,
+        kLogStream);
+  }
+}
+
+int64_t RecordsOf(const Shipment& shipment) {
+  return static_cast<int64_t>(shipment.reports.size() + shipment.logs.size());
+}
+
+int64_t LastSeq(const Shipment& shipment) {
+  int64_t last = 0;
+  for (const Report& report : shipment.reports) last = std::max(last, report.id.seq);
+  for (const LogRecord& record : shipment.logs) last = std::max(last, record.seq);
+  return last;
+}
+
 }  // namespace
 
 BatchWriter::BatchWriter(const std::string& conninfo, int64_t epoch)
@@ -273,6 +334,33 @@ absl::Status BatchWriter::Write(const std::vector<const Shipment*>& shipments,
     CopyLogs(tx, accepted, now);
     StoreLive(tx, accepted.live);
     streams.Store(tx);
+    StoreNotes(tx, accepted.notes, now);
+    for (const Note& note : accepted.notes) {
+      const auto at = std::find(shipments.begin(), shipments.end(), note.shipment);
+      (*stored)[static_cast<size_t>(at - shipments.begin())].unreadable = note.records;
+    }
+  });
+}
+
+absl::Status BatchWriter::GiveUp(const Shipment& shipment, std::string_view why, Stored* stored) {
+  return connection_->Transact([&](pqxx::work& tx) {
+    tx.exec_params("SELECT det_fence($1)", epoch_);
+    const auto now = tx.exec1("SELECT now()")[0].as<std::string>();
+    Streams streams;
+    streams.Lock(tx, {&shipment});
+    int64_t& high = streams.High(shipment);
+    high = std::max(high, LastSeq(shipment));
+    *stored = {.high = high, .unreadable = RecordsOf(shipment)};
+    streams.Store(tx);
+    const int64_t first = shipment.logs.empty() ? shipment.reports[0].id.seq : shipment.logs[0].seq;
+    StoreNotes(tx, {{&shipment, stored->unreadable, first, std::string(why)}}, now);
+  });
+}
+
+absl::Status BatchWriter::EnsurePartitions() {
+  return connection_->Transact([&](pqxx::work& tx) {
+    tx.exec_params("SELECT det_fence($1)", epoch_);
+    tx.exec("SELECT det_ensure_partitions(now())");
   });
 }
 

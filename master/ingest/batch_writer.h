@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -36,8 +37,9 @@ struct Shipment {
 
 // What became of a shipment.
 struct Stored {
-  int64_t high = 0;    // the stream is stored up to here
-  bool ended = false;  // the run is over: everything was refused
+  int64_t high = 0;        // the stream is stored up to here
+  bool ended = false;      // the run is over, or another agent's: everything was refused
+  int64_t unreadable = 0;  // reports that left only a line in the trial's log
 };
 
 // Writes shipments with COPY, each commit exactly once: the streams' watermarks are locked,
@@ -50,6 +52,12 @@ class BatchWriter {
   // One transaction for all. `stored` gets one entry a shipment. kUnavailable and kUnknown: try the
   // same again. kAborted: the lease was taken. Anything else: some row can't be stored.
   absl::Status Write(const std::vector<const Shipment*>& shipments, std::vector<Stored>* stored);
+
+  // Counts the shipment as stored without storing it, and says so in the trial's log. Same errors.
+  absl::Status GiveUp(const Shipment& shipment, std::string_view why, Stored* stored);
+
+  // Makes the partitions of the coming weeks, should they be missing.
+  absl::Status EnsurePartitions();
 
  private:
   std::unique_ptr<pg::Connection> connection_;

@@ -44,6 +44,29 @@ bool IsTransient(const absl::Status& status) {
          status.code() == absl::StatusCode::kResourceExhausted;
 }
 
+// The writer's thread is to go: another master writes, or this one stops.
+bool IsEnd(const absl::Status& status) {
+  return status.code() == absl::StatusCode::kAborted ||
+         status.code() == absl::StatusCode::kCancelled;
+}
+
+// The same records, each in a shipment of its own.
+std::vector<Shipment> Split(const Shipment& shipment) {
+  std::vector<Shipment> out;
+  Shipment empty = shipment;
+  empty.reports.clear();
+  empty.logs.clear();
+  for (const Report& report : shipment.reports) {
+    out.push_back(empty);
+    out.back().reports = {report};
+  }
+  for (const LogRecord& record : shipment.logs) {
+    out.push_back(empty);
+    out.back().logs = {record};
+  }
+  return out;
+}
+
 }  // namespace
 
 Ingestor::Ingestor(Deps deps, int writers) : deps_(std::move(deps)) {
@@ -67,7 +90,7 @@ bool Ingestor::Offer(Shipment shipment, Ack ack, std::function<void()> on_room) 
   const int64_t bytes = BytesOf(shipment);
   {
     MutexLock lock(room_mutex_);
-    if (queued_bytes_.load() >= kQueuedBytesMax) {
+    if (queued_bytes_.load() >= deps_.queued_bytes_max) {
       waiting_for_room_.push_back(std::move(on_room));
       return false;
     }
@@ -88,7 +111,7 @@ void Ingestor::MakeRoom(int64_t bytes) {
   {
     MutexLock lock(room_mutex_);
     queued_bytes_ -= bytes;
-    if (queued_bytes_.load() < kQueuedBytesMax) woken.swap(waiting_for_room_);
+    if (queued_bytes_.load() < deps_.queued_bytes_max) woken.swap(waiting_for_room_);
   }
   for (auto& wake : woken) wake();
 }
@@ -116,13 +139,11 @@ std::vector<Ingestor::Item> Ingestor::Next(Writer& writer) {
   return items;
 }
 
-// False when it is time to end.
-bool Ingestor::Store(Writer& writer, BatchWriter& out, std::vector<Item> items) {
-  std::vector<const Shipment*> shipments;
-  for (const Item& item : items) shipments.push_back(&item.shipment);
-  std::vector<Stored> stored;
+// Until the store answers, however long that takes. kCancelled: it is time to end. kAborted was
+// told to on_fatal.
+absl::Status Ingestor::Persist(Writer& writer, const std::function<absl::Status()>& write) {
   absl::Duration pause = kRetryMin;
-  absl::Status status = out.Write(shipments, &stored);
+  absl::Status status = write();
   while (IsTransient(status)) {
     if (pause == kRetryMin)
       LogWarning("ingest can't write", {{"cause", std::string(status.message())}});
@@ -130,43 +151,66 @@ bool Ingestor::Store(Writer& writer, BatchWriter& out, std::vector<Item> items) 
     {
       MutexLock lock(writer.mutex);
       if (!writer.stopping) writer.wake.WaitFor(writer.mutex, pause);
-      if (writer.stopping) return false;
+      if (writer.stopping) return absl::CancelledError("stopping");
     }
     pause = std::min(pause * 2, kRetryMax);
-    status = out.Write(shipments, &stored);
+    status = write();
   }
-  if (status.code() == absl::StatusCode::kAborted) {
-    deps_.on_fatal(status);
-    return false;
-  }
-  if (!status.ok()) {
-    StoreOneByOne(out, std::move(items));
-    return true;
-  }
+  if (status.code() == absl::StatusCode::kAborted) deps_.on_fatal(status);
+  return status;
+}
+
+// False when it is time to end.
+bool Ingestor::Store(Writer& writer, BatchWriter& out, std::vector<Item> items) {
+  std::vector<const Shipment*> shipments;
+  for (const Item& item : items) shipments.push_back(&item.shipment);
+  std::vector<Stored> stored;
+  const absl::Status status = Persist(writer, [&] { return out.Write(shipments, &stored); });
+  if (IsEnd(status)) return false;
+  if (!status.ok()) return StoreOneByOne(writer, out, std::move(items));
   for (size_t i = 0; i < items.size(); ++i) Finish(std::move(items[i]), stored[i]);
   return true;
 }
 
-// Some row can't be stored at all: it must not hold up the others for ever. It is given up, said
-// so, and acknowledged.
-void Ingestor::StoreOneByOne(BatchWriter& out, std::vector<Item> items) {
+// Some row can't be stored: it must not hold up the others for ever.
+bool Ingestor::StoreOneByOne(Writer& writer, BatchWriter& out, std::vector<Item> items) {
+  // Rows without a partition to go to are no fault of theirs.
+  if (IsEnd(Persist(writer, [&] { return out.EnsurePartitions(); }))) return false;
   for (Item& item : items) {
     std::vector<Stored> stored;
-    const absl::Status status = out.Write({&item.shipment}, &stored);
-    if (status.ok()) {
-      Finish(std::move(item), stored[0]);
-      continue;
+    absl::Status status = Persist(writer, [&] { return out.Write({&item.shipment}, &stored); });
+    if (!status.ok() && !IsEnd(status)) {
+      stored.resize(1);
+      status = StoreRecords(writer, out, item.shipment, &stored[0]);
     }
-    if (IsTransient(status)) {
-      item.ack(status);
-      MakeRoom(item.bytes);
-      continue;
-    }
-    LogError("records were refused by the store",
-             {{"allocation", item.shipment.allocation.ToString()},
-              {"cause", std::string(status.message())}});
-    Finish(std::move(item), {.high = INT64_MAX, .ended = true});
+    if (!status.ok()) return false;
+    Finish(std::move(item), stored[0]);
   }
+  return true;
+}
+
+// A record at a time. One that the store refuses is given up: counted as stored, with a line in the
+// trial's log that says so.
+absl::Status Ingestor::StoreRecords(Writer& writer,
+                                    BatchWriter& out,
+                                    const Shipment& shipment,
+                                    Stored* stored) {
+  for (const Shipment& one : Split(shipment)) {
+    std::vector<Stored> result;
+    absl::Status status = Persist(writer, [&] { return out.Write({&one}, &result); });
+    if (!status.ok() && !IsEnd(status)) {
+      const std::string why(status.message());
+      LogError("a record was refused by the store",
+               {{"allocation", one.allocation.ToString()}, {"cause", why}});
+      result.resize(1);
+      status = Persist(writer, [&] { return out.GiveUp(one, why, &result[0]); });
+    }
+    if (!status.ok()) return status;
+    stored->high = result[0].high;
+    stored->ended = result[0].ended;
+    stored->unreadable += result[0].unreadable;
+  }
+  return absl::OkStatus();
 }
 
 // Posts what the core must hear. The stream is acknowledged record by record as the answers come,
@@ -175,6 +219,7 @@ void Ingestor::Finish(Item item, const Stored& stored) {
   totals_.metric_rows += RowsOf(item.shipment) - static_cast<int64_t>(item.shipment.logs.size());
   totals_.log_rows += static_cast<int64_t>(item.shipment.logs.size());
   if (stored.ended) ++totals_.refused;
+  totals_.unreadable += stored.unreadable;
   const auto ack = std::make_shared<Ack>(std::move(item.ack));
   int64_t last = 0;
   int64_t posted = 0;
@@ -186,11 +231,11 @@ void Ingestor::Finish(Item item, const Stored& stored) {
     if (!command.has_value()) continue;
     posted = report.id.seq;
     deps_.engine.Post(*command, [ack, seq = report.id.seq](absl::StatusOr<core::Events> result) {
-      // A refusal is an answer too; only what never reached the core is sent again.
+      // A refusal is an answer too; what never reached the core has to be sent again.
       const absl::StatusCode code = result.status().code();
-      if (code == absl::StatusCode::kUnavailable || code == absl::StatusCode::kResourceExhausted)
-        return;
-      (*ack)(seq);
+      const bool again =
+          code == absl::StatusCode::kUnavailable || code == absl::StatusCode::kResourceExhausted;
+      (*ack)(again ? absl::StatusOr<int64_t>(result.status()) : seq);
     });
   }
   if (last > posted) {

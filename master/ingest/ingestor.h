@@ -13,6 +13,7 @@
 #include "common/base/mutex.h"
 #include "master/engine/engine.h"
 #include "master/ingest/batch_writer.h"
+#include "master/ingest/limits.h"
 
 namespace det::ingest {
 
@@ -30,11 +31,13 @@ class Ingestor {
     std::string conninfo;
     engine::Engine& engine;
     std::function<void(absl::Status)> on_fatal;  // the lease was taken
+    int64_t queued_bytes_max = kQueuedBytesMax;
   };
   struct Totals {
     std::atomic<int64_t> metric_rows{0};
     std::atomic<int64_t> log_rows{0};
-    std::atomic<int64_t> refused{0};  // shipments of runs that were over
+    std::atomic<int64_t> refused{0};     // shipments of runs that were over
+    std::atomic<int64_t> unreadable{0};  // reports and log records that could not be stored
     std::atomic<int64_t> retries{0};
   };
 
@@ -65,7 +68,12 @@ class Ingestor {
   void Loop(Writer& writer);
   std::vector<Item> Next(Writer& writer);
   bool Store(Writer& writer, BatchWriter& out, std::vector<Item> items);
-  void StoreOneByOne(BatchWriter& out, std::vector<Item> items);
+  bool StoreOneByOne(Writer& writer, BatchWriter& out, std::vector<Item> items);
+  absl::Status StoreRecords(Writer& writer,
+                            BatchWriter& out,
+                            const Shipment& shipment,
+                            Stored* stored);
+  absl::Status Persist(Writer& writer, const std::function<absl::Status()>& write);
   void Finish(Item item, const Stored& stored);
   void MakeRoom(int64_t bytes);
 

@@ -20,6 +20,7 @@ std::optional<core::Command> CommandFor(const AgentId& agent, const Report& repo
           [&](const InvalidHparams&) -> Body {
             return core::ReportInvalidHparams{agent, report.id};
           },
+          [](const Unreadable&) -> Body { return std::nullopt; },
       },
       report.body);
   if (!body.has_value()) return std::nullopt;

@@ -28,13 +28,18 @@ struct Progress {
   double fraction = 0;
 };
 struct InvalidHparams {};
+// A report that makes no sense. It is taken like any other, or it would be sent again for ever, and
+// leaves only a line in the trial's log.
+struct Unreadable {
+  std::string why;
+};
 
 struct Report {
   core::ReportId id;
   TrialId trial;
   int64_t rank = 0;
   absl::Time at;
-  std::variant<Metrics, Checkpoint, Progress, InvalidHparams> body;
+  std::variant<Metrics, Checkpoint, Progress, InvalidHparams, Unreadable> body;
 };
 
 // What the core must hear of the report, if anything. It is acknowledged only when this command's

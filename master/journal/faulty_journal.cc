@@ -55,8 +55,7 @@ absl::StatusOr<Loaded> FaultyJournal::Load() {
   return journal_->Load();
 }
 
-absl::Status FaultyJournal::Read(
-    int64_t from, const std::function<absl::Status(int64_t, const core::Event&)>& visit) {
+absl::Status FaultyJournal::Read(int64_t from, const Visit& visit) {
   DET_RETURN_IF_ERROR(Before());
   return journal_->Read(from, visit);
 }

@@ -27,8 +27,7 @@ class FaultyJournal : public Journal {
   absl::Status Append(const Batch& batch) override;
   absl::StatusOr<bool> IsDurable(const Batch& batch) override;
   absl::StatusOr<Loaded> Load() override;
-  absl::Status Read(int64_t from,
-                    const std::function<absl::Status(int64_t, const core::Event&)>& visit) override;
+  absl::Status Read(int64_t from, const Visit& visit) override;
 
  private:
   absl::Status Before();

@@ -46,6 +46,15 @@ struct Loaded {
   int64_t hash_format = 0;  // in this format; 0: none is recorded
 };
 
+// An event as it lies in the journal.
+struct Recorded {
+  int64_t seq = 0;
+  core::Event event;
+  uint64_t state_hash = 0;  // with the last event of a commit,
+  int64_t hash_format = 0;  // in this format; 0: it is not the last one
+};
+using Visit = std::function<absl::Status(const Recorded&)>;
+
 // Where the master's events become durable. One writer: whoever holds the lease, named by its
 // epoch. Every call but the constructor's may block; one thread at a time.
 //
@@ -71,11 +80,11 @@ class Journal {
   // later.
   virtual absl::StatusOr<bool> IsDurable(const Batch& batch) = 0;
 
+  // kUnavailable: try again. kDataLoss: what is there can't be read.
   virtual absl::StatusOr<Loaded> Load() = 0;
 
-  // Calls `visit` for each event from `from` in order, until it fails.
-  virtual absl::Status Read(
-      int64_t from, const std::function<absl::Status(int64_t seq, const core::Event&)>& visit) = 0;
+  // Calls `visit` for each event from `from` in order, until it fails. Other errors as Load.
+  virtual absl::Status Read(int64_t from, const Visit& visit) = 0;
 };
 
 }  // namespace det::journal

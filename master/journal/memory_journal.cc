@@ -80,11 +80,15 @@ absl::StatusOr<Loaded> MemoryJournal::Load() {
   return loaded;
 }
 
-absl::Status MemoryJournal::Read(
-    int64_t from, const std::function<absl::Status(int64_t, const core::Event&)>& visit) {
+absl::Status MemoryJournal::Read(int64_t from, const Visit& visit) {
   for (size_t i = static_cast<size_t>(from - 1); i < store_->events.size(); ++i) {
-    DET_ASSIGN_OR_RETURN(const core::Event event, DecodeEvent(store_->events[i]));
-    DET_RETURN_IF_ERROR(visit(static_cast<int64_t>(i) + 1, event));
+    Recorded recorded{.seq = static_cast<int64_t>(i) + 1};
+    DET_ASSIGN_OR_RETURN(recorded.event, DecodeEvent(store_->events[i]));
+    if (const auto commit = store_->commits.find(recorded.seq); commit != store_->commits.end()) {
+      recorded.state_hash = commit->second.state_hash;
+      recorded.hash_format = commit->second.hash_format;
+    }
+    DET_RETURN_IF_ERROR(visit(recorded));
   }
   return absl::OkStatus();
 }

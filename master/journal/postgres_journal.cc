@@ -76,7 +76,7 @@ std::array<std::string, kTables> RowsByTable(const std::vector<Row>& rows) {
   std::array<std::string, kTables> arrays;
   for (const Row& row : rows) {
     std::string& array = arrays[static_cast<size_t>(row.table)];
-    array.append(array.empty() ? "[" : ",").append(row.values.ToJson());
+    array.append(array.empty() ? "[" : ",").append(pg::StorableJson(row.values.ToJson()));
   }
   for (std::string& array : arrays) array.append(array.empty() ? "[]" : "]");
   return arrays;
@@ -109,6 +109,12 @@ Parameters ParametersOf(const Batch& batch) {
     p.saved_bytes.push_back(*part.bytes);
   }
   return p;
+}
+
+// Reading again does no harm: an answer that was lost is no more than one that did not come.
+absl::Status OfRead(const absl::Status& status) {
+  if (status.code() != absl::StatusCode::kUnknown) return status;
+  return Error(absl::StatusCode::kUnavailable, "STORE_DOWN", FromAbsl(status.message()));
 }
 
 // A holder on this machine that has ended holds nothing any more.
@@ -163,10 +169,7 @@ absl::StatusOr<int64_t> PostgresJournal::Acquire() {
   });
   DET_RETURN_IF_ERROR(refused);
   // An epoch that may or may not have been raised is simply raised again.
-  if (status.code() == absl::StatusCode::kUnknown) {
-    return Error(absl::StatusCode::kUnavailable, "STORE_DOWN", FromAbsl(status.message()));
-  }
-  DET_RETURN_IF_ERROR(status);
+  DET_RETURN_IF_ERROR(OfRead(status));
   return epoch_;
 }
 
@@ -184,10 +187,7 @@ absl::Status PostgresJournal::Renew() {
                  "LEASE_LOST",
                  StrCat("the lease of epoch ", epoch_, " was taken by another master"));
   }
-  if (status.code() == absl::StatusCode::kUnknown) {
-    return Error(absl::StatusCode::kUnavailable, "STORE_DOWN", FromAbsl(status.message()));
-  }
-  return status;
+  return OfRead(status);
 }
 
 absl::Status PostgresJournal::Release() {
@@ -254,10 +254,7 @@ absl::StatusOr<bool> PostgresJournal::IsDurable(const Batch& batch) {
                  .as<bool>();
     }
   });
-  if (status.code() == absl::StatusCode::kUnknown) {
-    return Error(absl::StatusCode::kUnavailable, "STORE_DOWN", FromAbsl(status.message()));
-  }
-  DET_RETURN_IF_ERROR(status);
+  DET_RETURN_IF_ERROR(OfRead(status));
   if (epoch != epoch_) {
     return Error(absl::StatusCode::kAborted,
                  "LEASE_LOST",
@@ -293,25 +290,27 @@ absl::StatusOr<Loaded> PostgresJournal::Load() {
     loaded.state_hash = static_cast<uint64_t>(last[0][1].as<int64_t>());
     loaded.hash_format = last[0][2].as<int64_t>();
   });
-  DET_RETURN_IF_ERROR(status);
+  DET_RETURN_IF_ERROR(OfRead(status));
   return loaded;
 }
 
-absl::Status PostgresJournal::Read(
-    int64_t from, const std::function<absl::Status(int64_t, const core::Event&)>& visit) {
+absl::Status PostgresJournal::Read(int64_t from, const Visit& visit) {
   while (true) {
     pqxx::result rows;
-    DET_RETURN_IF_ERROR(connection_->Transact([&](pqxx::work& tx) {
-      rows = tx.exec_params("SELECT seq, record FROM journal WHERE seq >= $1 ORDER BY seq LIMIT $2",
-                            from,
-                            kReadChunk);
-    }));
+    DET_RETURN_IF_ERROR(OfRead(connection_->Transact([&](pqxx::work& tx) {
+      rows = tx.exec_params(
+          "SELECT seq, record, coalesce(state_hash, 0), coalesce(hash_format, 0) FROM journal "
+          "WHERE seq >= $1 ORDER BY seq LIMIT $2",
+          from,
+          kReadChunk);
+    })));
     for (const auto& row : rows) {
-      const auto seq = row[0].as<int64_t>();
-      DET_ASSIGN_OR_RETURN(const core::Event event,
-                           DecodeEvent(pg::FromBytea(row[1].as<std::string>())));
-      DET_RETURN_IF_ERROR(visit(seq, event));
-      from = seq + 1;
+      Recorded recorded{.seq = row[0].as<int64_t>(),
+                        .state_hash = static_cast<uint64_t>(row[2].as<int64_t>()),
+                        .hash_format = row[3].as<int64_t>()};
+      DET_ASSIGN_OR_RETURN(recorded.event, DecodeEvent(pg::FromBytea(row[1].as<std::string>())));
+      DET_RETURN_IF_ERROR(visit(recorded));
+      from = recorded.seq + 1;
     }
     if (static_cast<int64_t>(rows.size()) < kReadChunk) return absl::OkStatus();
   }

@@ -32,8 +32,7 @@ class PostgresJournal : public Journal {
   absl::Status Append(const Batch& batch) override;
   absl::StatusOr<bool> IsDurable(const Batch& batch) override;
   absl::StatusOr<Loaded> Load() override;
-  absl::Status Read(int64_t from,
-                    const std::function<absl::Status(int64_t, const core::Event&)>& visit) override;
+  absl::Status Read(int64_t from, const Visit& visit) override;
 
   // Lets another master take over at once. For a clean end.
   absl::Status Release();

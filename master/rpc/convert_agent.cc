@@ -31,14 +31,6 @@ absl::StatusOr<core::Exit> FromProto(const pb::Exit& exit) {
       static_cast<core::ExitKind>(kind), exit.code(), exit.signal(), exit.on_order(), exit.text()};
 }
 
-// PostgreSQL's text holds no NUL: names with one are made visible instead of refused.
-std::string WithoutNul(std::string text) {
-  for (size_t at = text.find('\0'); at != std::string::npos; at = text.find('\0', at)) {
-    text.replace(at, 1, "\\0");
-  }
-  return text;
-}
-
 absl::StatusOr<Value> ObjectOf(const std::string& json, std::string_view what) {
   if (json.empty()) return Value(Value::Object{});
   absl::StatusOr<Value> value = ParseJson(json);
@@ -47,7 +39,9 @@ absl::StatusOr<Value> ObjectOf(const std::string& json, std::string_view what) {
   return value;
 }
 
-absl::StatusOr<ingest::Metrics> FromProto(const pb::Metrics& m) {
+using ReportBody = decltype(ingest::Report::body);
+
+absl::StatusOr<ReportBody> FromProto(const pb::Metrics& m) {
   DET_ASSIGN_OR_RETURN(const Value values, ObjectOf(m.metrics_json(), "metrics"));
   if (m.group().empty() || static_cast<int64_t>(m.group().size()) > ingest::kMetricNameBytesMax) {
     return Bad("a metric group needs a name of 1 to 512 bytes");
@@ -59,44 +53,34 @@ absl::StatusOr<ingest::Metrics> FromProto(const pb::Metrics& m) {
                       ingest::kMetricsPerReportMax,
                       " are allowed"));
   }
-  ingest::Metrics out{
-      .group = WithoutNul(m.group()), .steps_completed = m.steps_completed(), .values = {}};
-  Value::Object clean;
   for (const auto& [name, value] : values.as_object()) {
     if (static_cast<int64_t>(name.size()) > ingest::kMetricNameBytesMax) {
       return Bad("a metric's name is longer than 512 bytes");
     }
-    clean[WithoutNul(name)] = value;
   }
-  out.values = std::move(clean);
-  return out;
+  return ingest::Metrics{
+      .group = m.group(), .steps_completed = m.steps_completed(), .values = values};
 }
 
-absl::StatusOr<ingest::Checkpoint> FromProto(const pb::Checkpoint& c) {
+absl::StatusOr<ReportBody> FromProto(const pb::Checkpoint& c) {
   DET_ASSIGN_OR_RETURN(Value files, ObjectOf(c.files_json(), "a checkpoint's files"));
   DET_ASSIGN_OR_RETURN(Value metadata, ObjectOf(c.metadata_json(), "a checkpoint's metadata"));
   return ingest::Checkpoint{
-      WithoutNul(c.uuid()), c.steps_completed(), c.bytes(), std::move(files), std::move(metadata)};
+      c.uuid(), c.steps_completed(), c.bytes(), std::move(files), std::move(metadata)};
 }
 
-absl::Status SetBody(const pb::Report& r, ingest::Report* report) {
+absl::StatusOr<ReportBody> BodyOf(const pb::Report& r) {
   switch (r.body_case()) {
-    case pb::Report::kMetrics: {
-      DET_ASSIGN_OR_RETURN(report->body, FromProto(r.metrics()));
-      return absl::OkStatus();
-    }
-    case pb::Report::kCheckpoint: {
-      DET_ASSIGN_OR_RETURN(report->body, FromProto(r.checkpoint()));
-      return absl::OkStatus();
-    }
+    case pb::Report::kMetrics:
+      return FromProto(r.metrics());
+    case pb::Report::kCheckpoint:
+      return FromProto(r.checkpoint());
     case pb::Report::kProgress:
       if (!(r.progress().fraction() >= 0 && r.progress().fraction() <= 1))
         return Bad("progress beyond 0..1");
-      report->body = ingest::Progress{r.progress().fraction()};
-      return absl::OkStatus();
+      return ingest::Progress{r.progress().fraction()};
     case pb::Report::kInvalidHparams:
-      report->body = ingest::InvalidHparams{};
-      return absl::OkStatus();
+      return ingest::InvalidHparams{};
     case pb::Report::BODY_NOT_SET:
       break;
   }
@@ -163,12 +147,16 @@ absl::StatusOr<ingest::Shipment> FromProto(const AgentId& agent, pb::ShipRequest
                           .trial = shipment.trial,
                           .rank = shipment.rank,
                           .at = absl::FromUnixNanos(r.at_unix_nanos())};
-    DET_RETURN_IF_ERROR(SetBody(r, &report));
+    absl::StatusOr<ReportBody> body = BodyOf(r);
+    report.body =
+        body.ok() ? *std::move(body) : ingest::Unreadable{std::string(body.status().message())};
     shipment.reports.push_back(std::move(report));
   }
   for (pb::LogRecord& l : *request.mutable_logs()) {
-    if (static_cast<int64_t>(l.text().size()) > ingest::kLogTextBytesMax)
-      return Bad("a log record is too long");
+    if (static_cast<int64_t>(l.text().size()) > ingest::kLogTextBytesMax) {
+      l.mutable_text()->resize(static_cast<size_t>(ingest::kLogTextBytesMax));
+      l.mutable_text()->append(" [cut]");
+    }
     shipment.logs.push_back({.seq = l.seq(),
                              .at = absl::FromUnixNanos(l.at_unix_nanos()),
                              .source = static_cast<ingest::LogSource>(l.source()),

@@ -47,7 +47,7 @@ class Tailer : public PollingWriter<pb::LogBatch> {
   }
 
   void Add(const store::LogRow& row, pb::LogBatch* batch) {
-    cursor_ = {row.allocation.value(), row.rank, row.seq};
+    cursor_ = {row.allocation.value(), row.rank, row.seq, row.note};
     pb::LogLine* line = batch->add_lines();
     line->set_trial(trial_.value());
     line->set_run(row.run);

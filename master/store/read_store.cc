@@ -192,6 +192,7 @@ LogRow ToLog(const pqxx::row& row) {
   l.run = f.Int();
   l.rank = f.Int();
   l.seq = f.Int();
+  l.note = f.Int();
   l.at = f.Time();
   l.source = static_cast<int>(f.Int());
   l.line = pg::FromBytea(f.Text());
@@ -413,20 +414,22 @@ absl::StatusOr<std::vector<LogRow>> ReadStore::Logs(TrialId trial,
                                                     int64_t limit) {
   Rows<LogRow> rows;
   DET_RETURN_IF_ERROR(pool_->Read([&](pqxx::work& tx) {
-    Collect(tx.exec_params(
-                StrCat("SELECT l.allocation_id, coalesce(a.run, 0), l.rank, l.seq, ",
-                       Micros("l.at"),
-                       ", l.source, l.line, l.partial, l.dropped FROM task_logs l "
-                       "LEFT JOIN allocations a ON a.id = l.allocation_id "
-                       "WHERE l.trial_id = $1 AND (l.allocation_id, l.rank, l.seq) > ($2, $3, $4) "
-                       "ORDER BY l.allocation_id, l.rank, l.seq LIMIT $5"),
-                trial.value(),
-                after.allocation,
-                after.rank,
-                after.seq,
-                limit),
-            ToLog,
-            &rows);
+    Collect(
+        tx.exec_params(StrCat("SELECT l.allocation_id, coalesce(a.run, 0), l.rank, l.seq, l.note, ",
+                              Micros("l.at"),
+                              ", l.source, l.line, l.partial, l.dropped FROM task_logs l "
+                              "LEFT JOIN allocations a ON a.id = l.allocation_id "
+                              "WHERE l.trial_id = $1 "
+                              "AND (l.allocation_id, l.rank, l.seq, l.note) > ($2, $3, $4, $5) "
+                              "ORDER BY l.allocation_id, l.rank, l.seq, l.note LIMIT $6"),
+                       trial.value(),
+                       after.allocation,
+                       after.rank,
+                       after.seq,
+                       after.note,
+                       limit),
+        ToLog,
+        &rows);
   }));
   return rows;
 }
@@ -435,12 +438,15 @@ absl::StatusOr<LogCursor> ReadStore::LogTail(TrialId trial, int64_t tail) {
   LogCursor cursor;
   DET_RETURN_IF_ERROR(pool_->Read([&](pqxx::work& tx) {
     const pqxx::result rows = tx.exec_params(
-        "SELECT allocation_id, rank, seq FROM task_logs WHERE trial_id = $1 "
-        "ORDER BY allocation_id DESC, rank DESC, seq DESC OFFSET $2 LIMIT 1",
+        "SELECT allocation_id, rank, seq, note FROM task_logs WHERE trial_id = $1 "
+        "ORDER BY allocation_id DESC, rank DESC, seq DESC, note DESC OFFSET $2 LIMIT 1",
         trial.value(),
         tail);
     if (rows.empty()) return;
-    cursor = {rows[0][0].as<int64_t>(), rows[0][1].as<int64_t>(), rows[0][2].as<int64_t>()};
+    cursor = {rows[0][0].as<int64_t>(),
+              rows[0][1].as<int64_t>(),
+              rows[0][2].as<int64_t>(),
+              rows[0][3].as<int64_t>()};
   }));
   return cursor;
 }

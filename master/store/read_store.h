@@ -110,6 +110,7 @@ struct LogRow {
   int64_t run = 0;
   int64_t rank = 0;
   int64_t seq = 0;
+  int64_t note = 0;  // above 0: a line of the master's, after the record of this number
   absl::Time at;
   int source = 1;
   std::string line;
@@ -122,6 +123,7 @@ struct LogCursor {
   int64_t allocation = 0;
   int64_t rank = 0;
   int64_t seq = 0;
+  int64_t note = 0;
 };
 
 class ReadStore {

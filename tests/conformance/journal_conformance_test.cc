@@ -1,9 +1,9 @@
+#include <map>
 #include <memory>
 
 #include <gtest/gtest.h>
 
 #include "common/base/status.h"
-#include "common/pg/pg.h"
 #include "common/pg/private_server.h"
 #include "common/testing/eventually.h"
 #include "common/testing/tmp_dir.h"
@@ -12,6 +12,7 @@
 #include "master/journal/memory_journal.h"
 #include "master/journal/postgres_journal.h"
 #include "master/store/migrate.h"
+#include "master/testing/test_database.h"
 
 // One suite for every implementation of Journal.
 namespace det::journal {
@@ -47,34 +48,15 @@ class FaultyBackend : public MemoryBackend {
 
 class PostgresBackend : public Backend {
  public:
-  PostgresBackend() {
-    static TmpDir dir;
-    static std::unique_ptr<pg::PrivateServer> server =
-        *pg::PrivateServer::Start({.directory = dir / "pg", .durable = false});
-    static int number = 0;
-    const std::string name = "journal" + std::to_string(++number);
-    EXPECT_TRUE(pg::Connection(server->conninfo())
-                    .Run([&](pqxx::connection& c) {
-                      pqxx::nontransaction(c).exec("CREATE DATABASE " + name);
-                    })
-                    .ok());
-    conninfo_ = server->conninfo() + " dbname=" + name;
-    const absl::Status migrated = store::Migrate(conninfo_);
-    EXPECT_TRUE(migrated.ok()) << migrated;
-  }
   std::unique_ptr<Journal> Open(const std::string& holder) override {
-    return std::make_unique<PostgresJournal>(conninfo_, holder);
+    return std::make_unique<PostgresJournal>(database_.conninfo(), holder);
   }
   void ExpireLease() override {
-    EXPECT_TRUE(pg::Connection(conninfo_)
-                    .Transact([](pqxx::work& tx) {
-                      tx.exec("UPDATE lease SET expires_at = now() - interval '1 second'");
-                    })
-                    .ok());
+    database_.Exec("UPDATE lease SET expires_at = now() - interval '1 second'");
   }
 
  private:
-  std::string conninfo_;
+  test::TestDatabase database_;
 };
 
 template <class T>
@@ -94,10 +76,10 @@ Batch MakeBatch(int64_t first, int64_t count) {
 
 std::vector<int64_t> ReadAll(Journal& journal, int64_t from) {
   std::vector<int64_t> seqs;
-  const absl::Status status = journal.Read(from, [&](int64_t seq, const core::Event& event) {
-    EXPECT_EQ(std::get<core::TaskQueued>(event.body).id.value(), seq);
-    EXPECT_EQ(event.at, absl::FromUnixSeconds(seq));
-    seqs.push_back(seq);
+  const absl::Status status = journal.Read(from, [&](const Recorded& recorded) {
+    EXPECT_EQ(std::get<core::TaskQueued>(recorded.event.body).id.value(), recorded.seq);
+    EXPECT_EQ(recorded.event.at, absl::FromUnixSeconds(recorded.seq));
+    seqs.push_back(recorded.seq);
     return absl::OkStatus();
   });
   EXPECT_TRUE(status.ok()) << status;
@@ -122,6 +104,16 @@ TYPED_TEST(JournalConformance, GivesBackWhatWasAppended) {
   EXPECT_EQ(loaded->state_hash, 4130U);
   EXPECT_EQ(loaded->hash_format, core::kHashFormat);
   EXPECT_EQ(ReadAll(*journal, 1).size(), 133U);
+  std::map<int64_t, uint64_t> commits;
+  EXPECT_TRUE(journal
+                  ->Read(1,
+                         [&](const Recorded& recorded) {
+                           if (recorded.hash_format != 0)
+                             commits[recorded.seq] = recorded.state_hash;
+                           return absl::OkStatus();
+                         })
+                  .ok());
+  EXPECT_EQ(commits, (std::map<int64_t, uint64_t>{{3, 1003}, {133, 4130}}));
   EXPECT_EQ(ReadAll(*journal, 132), (std::vector<int64_t>{132, 133}));
 }
 
@@ -225,6 +217,8 @@ TEST(PostgresJournal, ALostServerLeavesTheBatchWholeOrAbsent) {
     }
     next += 50;
   }
+  // The last kill may show only now.
+  ASSERT_TRUE(Eventually([&] { return journal.Load().ok(); }));
   EXPECT_EQ(ReadAll(journal, 1).size(), 250U);
 }
 

@@ -12,6 +12,7 @@
 #include "agent/shim/shim.h"
 #include "common/base/status.h"
 #include "common/os/lock_file.h"
+#include "common/os/pause.h"
 #include "common/os/spawn.h"
 #include "tests/conformance/bench.h"
 
@@ -112,7 +113,7 @@ TEST_F(Lifecycle, SurvivesItsOwnersDeathAtAnyInstant) {
                                                         note_,
                                                         terminates ? "terminate" : "start"}});
     ASSERT_TRUE(owner.ok()) << owner.status();
-    absl::SleepFor(absl::Microseconds(random() % 40'000));
+    PauseFor(absl::Microseconds(random() % 40'000));
     ::kill(*owner, SIGKILL);
     ASSERT_EQ(::waitpid(*owner, nullptr, 0), *owner);
     runtime_ = NewRuntime();
@@ -180,7 +181,7 @@ TEST_F(Lifecycle, AShimKilledAtAnyInstantIsLostOrDone) {
     Start(TestTask({"note", note_}));
     const absl::StatusOr<ShimRecord> shim = TaskFiles(directory_).ReadShim();
     ASSERT_TRUE(shim.ok()) << shim.status();
-    absl::SleepFor(absl::Microseconds(random() % 5'000));
+    PauseFor(absl::Microseconds(random() % 5'000));
     (void)Signal(shim->shim, SIGKILL).ok();
     const Exit exit = Run(TestTask({"note", note_}));
     EXPECT_TRUE(exit.kind == ExitKind::kLost || exit.kind == ExitKind::kExited) << exit.text;

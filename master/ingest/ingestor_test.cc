@@ -1,0 +1,406 @@
+#include "master/ingest/ingestor.h"
+
+#include <cmath>
+#include <csignal>
+
+#include <gtest/gtest.h>
+
+#include "common/base/strings.h"
+#include "common/pg/pg.h"
+#include "common/pg/private_server.h"
+#include "common/testing/eventually.h"
+#include "common/testing/tmp_dir.h"
+#include "master/ingest/limits.h"
+#include "master/journal/postgres_journal.h"
+#include "master/store/migrate.h"
+#include "master/store/read_store.h"
+#include "master/testing/commands.h"
+#include "master/testing/test_database.h"
+#include "master/testing/test_engine.h"
+
+namespace det::ingest {
+namespace {
+
+const AgentId kAgent("a");
+constexpr int64_t kTestQueueBytes = 1 << 20;
+
+Report MetricsReport(int64_t seq, std::string group, Value values) {
+  return {.id = {.seq = seq},
+          .at = absl::FromUnixSeconds(1000 + seq),
+          .body = Metrics{std::move(group), seq, std::move(values)}};
+}
+Report Loss(int64_t seq, Value loss) {
+  return MetricsReport(seq, "validation", Value(Value::Object{{"loss", std::move(loss)}}));
+}
+LogRecord Line(int64_t seq, std::string text) {
+  return {.seq = seq, .at = absl::FromUnixSeconds(1000 + seq), .text = std::move(text)};
+}
+
+// What a stream was told.
+class Acks {
+ public:
+  Ingestor::Ack Ack() {
+    return [this](absl::StatusOr<int64_t> seq) {
+      MutexLock lock(mutex_);
+      if (seq.ok()) {
+        high_ = std::max(high_, *seq);
+      } else {
+        error_ = seq.status();
+      }
+    };
+  }
+  int64_t high() {
+    MutexLock lock(mutex_);
+    return high_;
+  }
+  absl::Status error() {
+    MutexLock lock(mutex_);
+    return error_;
+  }
+  bool Reaches(int64_t seq) {
+    return Eventually([&] { return high() >= seq; });
+  }
+
+ private:
+  Mutex mutex_;
+  int64_t high_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::Status error_ ABSL_GUARDED_BY(mutex_);
+};
+
+// A master's data plane with one run on one agent.
+class Bench {
+ public:
+  explicit Bench(const std::string& conninfo)
+      : journal_(conninfo, "a/1/1"), engine_(journal_), store_(conninfo) {
+    engine_.Must(test::Connect(kAgent, 1));
+    engine_.Must(test::Submit());
+    run_ = engine_.OnlyAllocation();
+    engine_.Read([&](const core::State& state) { trial_ = state.FindByAllocation(run_)->trial; });
+    engine_.Must(test::Running(kAgent, run_));
+    const auto on_fatal = [this](absl::Status status) {
+      MutexLock lock(mutex_);
+      fatal_ = std::move(status);
+    };
+    ingestor_ = std::make_unique<Ingestor>(
+        Ingestor::Deps{conninfo, engine_.engine(), on_fatal, kTestQueueBytes});
+  }
+
+  Shipment Reports(std::vector<Report> reports) const {
+    Shipment shipment{.agent = kAgent, .allocation = run_, .trial = trial_};
+    for (Report& report : reports) {
+      report.id.allocation = run_;
+      report.trial = trial_;
+    }
+    shipment.reports = std::move(reports);
+    return shipment;
+  }
+  Shipment Logs(std::vector<LogRecord> logs) const {
+    return {.agent = kAgent,
+            .allocation = run_,
+            .trial = trial_,
+            .stream = kLogStream,
+            .logs = std::move(logs)};
+  }
+  void Ship(Shipment shipment, Acks& acks) {
+    ASSERT_TRUE(ingestor_->Offer(std::move(shipment), acks.Ack(), [] {}));
+  }
+  std::vector<std::string> LogTexts() {
+    std::vector<std::string> texts;
+    const auto rows = store_.Logs(trial_, {}, 1000);
+    EXPECT_TRUE(rows.ok()) << rows.status();
+    for (const store::LogRow& row : *rows) texts.push_back(row.line);
+    return texts;
+  }
+  std::vector<int64_t> MetricSteps() {
+    std::vector<int64_t> steps;
+    const auto rows = store_.Metrics(trial_, "", 10000);
+    EXPECT_TRUE(rows.ok()) << rows.status();
+    for (const store::MetricRow& row : *rows) steps.push_back(row.steps);
+    return steps;
+  }
+  int64_t Validations() {
+    int64_t count = 0;
+    engine_.Read([&](const core::State& state) { count = state.Find(trial_)->validations; });
+    return count;
+  }
+  absl::Status fatal() {
+    MutexLock lock(mutex_);
+    return fatal_;
+  }
+
+  test::TestEngine& engine() { return engine_; }
+  store::ReadStore& store() { return store_; }
+  Ingestor& ingestor() { return *ingestor_; }
+  AllocationId run() const { return run_; }
+  TrialId trial() const { return trial_; }
+
+ private:
+  journal::PostgresJournal journal_;
+  test::TestEngine engine_;
+  store::ReadStore store_;
+  AllocationId run_;
+  TrialId trial_;
+  Mutex mutex_;
+  absl::Status fatal_ ABSL_GUARDED_BY(mutex_);
+  std::unique_ptr<Ingestor> ingestor_;
+};
+
+class IngestorTest : public testing::Test {
+ protected:
+  test::TestDatabase database;
+  Bench bench{database.conninfo()};
+  Acks acks;
+};
+
+TEST_F(IngestorTest, AnAckComesOnlyAfterTheCommit) {
+  // Holds up every commit: the row of the lease is locked as a takeover locks it.
+  pg::Connection other(database.conninfo());
+  ASSERT_TRUE(other
+                  .Transact([&](pqxx::work& tx) {
+                    tx.exec("SELECT epoch FROM lease FOR UPDATE");
+                    bench.Ship(bench.Reports({Loss(1, 0.5)}), acks);
+                    ASSERT_TRUE(Eventually([&] {
+                      return database.Count(
+                                 "SELECT count(*) FROM pg_stat_activity WHERE "
+                                 "wait_event_type = 'Lock' AND datname = "
+                                 "current_database()") > 0;
+                    }));
+                    EXPECT_EQ(acks.high(), 0);
+                    EXPECT_TRUE(bench.MetricSteps().empty());
+                  })
+                  .ok());
+  EXPECT_TRUE(acks.Reaches(1));
+  EXPECT_EQ(bench.MetricSteps(), std::vector<int64_t>{1});
+  EXPECT_EQ(bench.Validations(), 1);
+}
+
+TEST_F(IngestorTest, WhatIsSentAgainIsStoredAndDecidedOnOnce) {
+  bench.Ship(bench.Reports({Loss(1, 0.5), Loss(2, 0.4)}), acks);
+  ASSERT_TRUE(acks.Reaches(2));
+  Acks again;
+  bench.Ship(bench.Reports({Loss(1, 0.5), Loss(2, 0.4), Loss(3, 0.3)}), again);
+  ASSERT_TRUE(again.Reaches(3));
+  EXPECT_EQ(bench.MetricSteps(), (std::vector<int64_t>{1, 2, 3}));
+  EXPECT_EQ(bench.Validations(), 3);
+  bench.Ship(bench.Logs({Line(1, "one"), Line(2, "two")}), acks);
+  bench.Ship(bench.Logs({Line(2, "two"), Line(3, "three")}), acks);
+  ASSERT_TRUE(acks.Reaches(3));
+  EXPECT_EQ(bench.LogTexts(), (std::vector<std::string>{"one", "two", "three"}));
+}
+
+TEST_F(IngestorTest, AGapInTheReportsIsNeitherStoredNorAcknowledged) {
+  bench.Ship(bench.Reports({Loss(1, 0.5), Loss(3, 0.3)}), acks);
+  ASSERT_TRUE(acks.Reaches(1));
+  Acks later;
+  bench.Ship(bench.Reports({Loss(4, 0.2)}), later);
+  Acks missing;
+  bench.Ship(bench.Reports({Loss(2, 0.4), Loss(3, 0.3)}), missing);
+  ASSERT_TRUE(missing.Reaches(3));
+  EXPECT_EQ(acks.high(), 1);
+  EXPECT_EQ(later.high(), 0);
+  EXPECT_EQ(bench.MetricSteps(), (std::vector<int64_t>{1, 2, 3}));
+}
+
+TEST_F(IngestorTest, WhatWasDroppedOfALogIsSaidBesideTheNextRecord) {
+  LogRecord after_gap = Line(9, "nine");
+  after_gap.dropped = 7;
+  bench.Ship(bench.Logs({Line(1, "one"), after_gap}), acks);
+  ASSERT_TRUE(acks.Reaches(9));
+  EXPECT_EQ(bench.store().Logs(bench.trial(), {}, 10)->back().dropped, 7);
+}
+
+TEST_F(IngestorTest, NumbersThatJsonHasNoNameForAreKept) {
+  bench.Ship(bench.Reports({Loss(1, std::nan("")),
+                            Loss(2, "Infinity"),
+                            MetricsReport(3, "training", Value(Value::Object{{"a", -INFINITY}})),
+                            MetricsReport(4, "my\tgroup\\", Value(Value::Object{{"b", "text"}}))}),
+             acks);
+  ASSERT_TRUE(acks.Reaches(4));
+  const auto rows = bench.store().Metrics(bench.trial(), "", 10);
+  ASSERT_TRUE(rows.ok() && rows->size() == 4);
+  EXPECT_TRUE(std::isnan((*rows)[0].value));
+  EXPECT_EQ((*rows)[1].value, INFINITY);
+  EXPECT_EQ((*rows)[2].value, -INFINITY);
+  EXPECT_EQ((*rows)[3].other, "\"text\"");
+  EXPECT_EQ((*rows)[3].group, "my\tgroup\\");
+  EXPECT_EQ(bench.Validations(), 2);
+}
+
+TEST_F(IngestorTest, AnUnreadableReportIsTakenAndToldInTheTrialsLog) {
+  bench.Ship(bench.Logs({Line(1, "one")}), acks);
+  ASSERT_TRUE(acks.Reaches(1));
+  Acks reports;
+  bench.Ship(bench.Reports({Loss(1, 0.5),
+                            {.id = {.seq = 2}, .body = Unreadable{"metrics: line 1: what?"}},
+                            {.id = {.seq = 3}, .body = Unreadable{"again"}},
+                            Loss(4, 0.4)}),
+             reports);
+  ASSERT_TRUE(reports.Reaches(4));
+  bench.Ship(bench.Logs({Line(2, "two")}), acks);
+  ASSERT_TRUE(acks.Reaches(2));
+  EXPECT_EQ(bench.MetricSteps(), (std::vector<int64_t>{1, 4}));
+  EXPECT_EQ(bench.Validations(), 2);
+  EXPECT_EQ(
+      bench.LogTexts(),
+      (std::vector<std::string>{
+          "one", "det: 2 records were not taken; the first, 2: metrics: line 1: what?", "two"}));
+  EXPECT_EQ(bench.ingestor().totals().unreadable, 2);
+  // Sent again, it is known.
+  Acks again;
+  bench.Ship(bench.Reports({{.id = {.seq = 2}, .body = Unreadable{"metrics: line 1: what?"}}}),
+             again);
+  ASSERT_TRUE(again.Reaches(2));
+  EXPECT_EQ(bench.LogTexts().size(), 3U);
+}
+
+TEST_F(IngestorTest, AFollowerOfTheLogSeesEveryNote) {
+  bench.Ship(bench.Logs({Line(1, "one")}), acks);
+  ASSERT_TRUE(acks.Reaches(1));
+  store::LogCursor cursor;
+  std::vector<std::string> seen;
+  for (int64_t seq = 1; seq <= 3; ++seq) {
+    Acks reports;
+    bench.Ship(bench.Reports({{.id = {.seq = seq}, .body = Unreadable{"no"}}}), reports);
+    ASSERT_TRUE(reports.Reaches(seq));
+    const auto rows = bench.store().Logs(bench.trial(), cursor, 10);
+    ASSERT_TRUE(rows.ok());
+    for (const store::LogRow& row : *rows) {
+      cursor = {row.allocation.value(), row.rank, row.seq, row.note};
+      seen.push_back(row.line);
+    }
+  }
+  EXPECT_EQ(seen.size(), 4U);
+  const auto tail = bench.store().LogTail(bench.trial(), 2);
+  ASSERT_TRUE(tail.ok());
+  EXPECT_EQ(bench.store().Logs(bench.trial(), *tail, 10)->size(), 2U);
+}
+
+TEST_F(IngestorTest, ARecordThatTheStoreRefusesTakesNoOtherWithIt) {
+  database.Exec("ALTER TABLE metrics ADD CHECK (name <> 'poison')");
+  bench.Ship(bench.Reports({Loss(1, 0.5),
+                            MetricsReport(2, "training", Value(Value::Object{{"poison", 1}})),
+                            Loss(3, 0.3)}),
+             acks);
+  ASSERT_TRUE(acks.Reaches(3));
+  EXPECT_EQ(bench.MetricSteps(), (std::vector<int64_t>{1, 3}));
+  EXPECT_EQ(bench.ingestor().totals().unreadable, 1);
+  const std::vector<std::string> log = bench.LogTexts();
+  ASSERT_EQ(log.size(), 1U);
+  EXPECT_TRUE(log[0].starts_with("det: record 2 was not taken: ")) << log[0];
+}
+
+TEST_F(IngestorTest, TextsWithNulBytesAreStoredWithVisibleOnes) {
+  const std::string nul("a\0b", 3);
+  bench.Ship(
+      bench.Reports({MetricsReport(1, nul, Value(Value::Object{{nul, nul}})),
+                     MetricsReport(2, "training", Value(Value::Object{{"x", nul}, {"y", 1}}))}),
+      acks);
+  ASSERT_TRUE(acks.Reaches(2));
+  EXPECT_EQ(database.Text("SELECT grp || name || (other #>> '{}') FROM metrics WHERE seq = 1"),
+            "a\\0ba\\0ba\\0b");
+  bench.Ship(bench.Logs({Line(3, nul)}), acks);
+  ASSERT_TRUE(acks.Reaches(3));
+  EXPECT_EQ(bench.LogTexts(), std::vector<std::string>{nul});
+}
+
+TEST_F(IngestorTest, RowsWithoutAPartitionMakeIt) {
+  for (const char* parent : {"metrics", "task_logs"}) {
+    database.Exec(
+        StrCat("DO $$ DECLARE part text; BEGIN FOR part IN SELECT inhrelid::regclass::text FROM "
+               "pg_inherits WHERE inhparent = '",
+               parent,
+               "'::regclass LOOP EXECUTE 'DROP TABLE ' || part; END LOOP; END $$"));
+  }
+  bench.Ship(bench.Reports({Loss(1, 0.5)}), acks);
+  ASSERT_TRUE(acks.Reaches(1));
+  EXPECT_EQ(bench.MetricSteps(), std::vector<int64_t>{1});
+  EXPECT_TRUE(bench.LogTexts().empty());
+}
+
+TEST_F(IngestorTest, ARunThatIsOverOrAnotherAgentsIsRefusedAndForgotten) {
+  Shipment foreign = bench.Reports({Loss(1, 0.5)});
+  foreign.agent = AgentId("b");
+  Acks refused;
+  bench.Ship(std::move(foreign), refused);
+  EXPECT_TRUE(refused.Reaches(1));
+  EXPECT_TRUE(bench.MetricSteps().empty());
+  bench.engine().Must(test::Exited(kAgent, bench.run()));
+  bench.Ship(bench.Reports({Loss(1, 0.5)}), acks);
+  EXPECT_TRUE(acks.Reaches(1));
+  EXPECT_TRUE(bench.MetricSteps().empty());
+  EXPECT_EQ(bench.ingestor().totals().refused, 2);
+  // Log lines may be late.
+  bench.Ship(bench.Logs({Line(2, "the end")}), acks);
+  EXPECT_TRUE(acks.Reaches(2));
+  EXPECT_EQ(bench.LogTexts(), std::vector<std::string>{"the end"});
+}
+
+TEST_F(IngestorTest, SendersWaitWhenTheStoreIsBehindAndAreCalledOnceThereIsRoom) {
+  const std::string big(60 << 10, 'x');
+  std::atomic<bool> room = false;
+  int64_t seq = 0;
+  pg::Connection other(database.conninfo());
+  ASSERT_TRUE(other
+                  .Transact([&](pqxx::work& tx) {
+                    tx.exec("SELECT epoch FROM lease FOR UPDATE");
+                    while (true) {
+                      Shipment shipment = bench.Logs({});
+                      for (int i = 0; i < 5; ++i) shipment.logs.push_back(Line(++seq, big));
+                      if (!bench.ingestor().Offer(shipment, acks.Ack(), [&] { room = true; }))
+                        break;
+                      ASSERT_LT(seq, 100000);
+                    }
+                    EXPECT_LT(bench.ingestor().queued_bytes(), 2 * kTestQueueBytes);
+                    EXPECT_FALSE(room);
+                  })
+                  .ok());
+  EXPECT_TRUE(Eventually([&] { return room.load(); }));
+  EXPECT_TRUE(acks.Reaches(seq - 5));
+  EXPECT_TRUE(Eventually([&] { return bench.ingestor().queued_bytes() == 0; }));
+}
+
+TEST_F(IngestorTest, ATakenLeaseEndsTheWriterAndAcknowledgesNothing) {
+  database.TakeLease();
+  bench.Ship(bench.Reports({Loss(1, 0.5)}), acks);
+  EXPECT_TRUE(Eventually([&] { return !bench.fatal().ok(); }));
+  EXPECT_EQ(bench.fatal().code(), absl::StatusCode::kAborted);
+  EXPECT_EQ(acks.high(), 0);
+  EXPECT_EQ(database.Count("SELECT count(*) FROM metrics"), 0);
+}
+
+TEST_F(IngestorTest, AReportThatTheCoreDidNotHearIsNotAcknowledged) {
+  bench.engine().engine().Stop();
+  bench.Ship(bench.Reports({Loss(1, 0.5), Loss(2, 0.4)}), acks);
+  ASSERT_TRUE(Eventually([&] { return !acks.error().ok(); }));
+  EXPECT_EQ(acks.error().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(acks.high(), 0);
+}
+
+TEST(IngestorKillTest, APostgresKilledInTheMiddleStoresEveryReportOnce) {
+  TmpDir dir;
+  auto server = pg::PrivateServer::Start({.directory = dir / "pg"});
+  ASSERT_TRUE(server.ok()) << server.status();
+  ASSERT_TRUE(store::Migrate((*server)->conninfo()).ok());
+  Bench bench((*server)->conninfo());
+  Acks acks;
+  constexpr int64_t kReports = 200;
+  for (int64_t seq = 1; seq <= kReports; ++seq) {
+    if (seq % 100 == 50) {
+      ASSERT_TRUE(Eventually([&] { return (*server)->pid() > 0; }));
+      ASSERT_EQ(kill((*server)->pid(), SIGKILL), 0);
+    }
+    bench.Ship(bench.Reports({Loss(seq, 1.0 / static_cast<double>(seq))}), acks);
+    if (seq % 10 == 0) {
+      ASSERT_TRUE(acks.Reaches(seq));
+    }
+  }
+  ASSERT_TRUE(acks.Reaches(kReports));
+  ASSERT_TRUE(Eventually([&] { return bench.store().Trial(bench.trial()).ok(); }));
+  std::vector<int64_t> expected(kReports);
+  for (int64_t i = 0; i < kReports; ++i) expected[static_cast<size_t>(i)] = i + 1;
+  EXPECT_EQ(bench.MetricSteps(), expected);
+  EXPECT_EQ(bench.Validations(), kReports);
+}
+
+}  // namespace
+}  // namespace det::ingest
