@@ -66,7 +66,9 @@ const std::vector<Layer>& Layers() {
       {"agent/relay", {"common/", "agent/spool"}},
       {"agent/session", {"common/", "agent/core", "agent/spool", "agent/relay"}},
       {"agent/prepare", {"common/", "agent/core", "agent/devices", "agent/session"}},
-      {"cli", {"common/"}},
+      {"cli/cluster",
+       {"common/", "agent/config", "agent/core", "agent/shim", "agent/runtime", "cli/"}},
+      {"cli", {"common/", "cli/cluster"}},
       {"harness/cpp", {}},
   };
   return layers;

@@ -50,9 +50,11 @@ absl::StatusOr<Client*> Context::Connect() {
 }
 
 absl::Status Context::Show(Report report) {
+  const bool nothing = report.table.rows.empty() && report.sections.empty();
   const ReportOptions options{options_.format, options_.table, OutTerminal(), Now()};
   DET_ASSIGN_OR_RETURN(const std::string text, Render(std::move(report), options));
   out().Write(text);
+  if (nothing && options_.format == Format::kTable) Note("there are none");
   return absl::OkStatus();
 }
 
@@ -69,7 +71,13 @@ void Context::Warn(std::string_view text) {
 }
 
 void Context::PrintError(const absl::Status& status) {
-  PrintLabelled("error", Style::kRed, FromAbsl(status.message()));
+  const std::string_view message = FromAbsl(status.message());
+  // What is wrong with a configuration says so itself, at each place.
+  if (message.substr(0, message.find('\n')).find(": error: ") != std::string_view::npos) {
+    PrintLine("", message);
+  } else {
+    PrintLabelled("error", Style::kRed, message);
+  }
   if (const std::string cause = ErrorCause(status); !cause.empty()) {
     PrintLabelled("cause", Style::kDim, cause);
   }

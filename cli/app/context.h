@@ -20,6 +20,7 @@ class Context {
   ~Context();
 
   const GlobalOptions& options() const { return options_; }
+  const GetEnv& getenv() const { return environment_.getenv; }
   absl::Time Now() const { return environment_.clock->Now(); }
   Output& out() { return *environment_.out; }
   Output& err() { return *environment_.err; }

@@ -10,19 +10,13 @@
 #include "common/base/status.h"
 #include "common/base/strings.h"
 #include "common/json/json.h"
+#include "common/os/fs.h"
 
 namespace det::cli {
 namespace {
 
 constexpr int64_t kSmallFileBytesMax = 64 << 10;
 constexpr int kDefaultPort = 8090;
-
-// What `det up` has left for the commands that follow.
-struct Current {
-  std::string path;  // empty: there is no such file
-  std::string master;
-  std::string token_file;
-};
 
 bool FileExists(const std::string& path) {
   struct stat info = {};
@@ -42,19 +36,8 @@ absl::StatusOr<Current> ParseCurrent(const std::string& path) {
   Current current{.path = path};
   DET_ASSIGN_OR_RETURN(current.master, Member(value, "master"));
   DET_ASSIGN_OR_RETURN(current.token_file, Member(value, "token_file"));
+  DET_ASSIGN_OR_RETURN(current.data_dir, Member(value, "data_dir"));
   return current;
-}
-
-absl::StatusOr<Current> ReadCurrent(const GetEnv& getenv) {
-  const std::string path = CurrentFilePath(getenv);
-  if (!FileExists(path)) return Current{};
-  absl::StatusOr<Current> current = ParseCurrent(path);
-  if (current.ok()) return current;
-  return WithCause(Error(absl::StatusCode::kInvalidArgument,
-                         "CURRENT_FILE_UNREADABLE",
-                         StrCat("cannot use ", path, ", which names the current master"),
-                         "remove it, or name the master with --master"),
-                   FromAbsl(current.status().message()));
 }
 
 std::string_view TrimBlank(std::string_view text) {
@@ -148,6 +131,27 @@ std::string CurrentFilePath(const GetEnv& getenv) {
     return StrCat(*home, "/.config/det/current.json");
   }
   return {};
+}
+
+absl::StatusOr<Current> ReadCurrent(const GetEnv& getenv) {
+  const std::string path = CurrentFilePath(getenv);
+  if (!FileExists(path)) return Current{};
+  absl::StatusOr<Current> current = ParseCurrent(path);
+  if (current.ok()) return current;
+  return WithCause(Error(absl::StatusCode::kInvalidArgument,
+                         "CURRENT_FILE_UNREADABLE",
+                         StrCat("cannot use ", path, ", which names the current master"),
+                         "remove it, or name the master with --master"),
+                   FromAbsl(current.status().message()));
+}
+
+absl::Status WriteCurrent(const Current& current) {
+  Value value;
+  value["master"] = current.master;
+  value["token_file"] = current.token_file;
+  value["data_dir"] = current.data_dir;
+  DET_RETURN_IF_ERROR(MakeDirs(ParentDirectory(current.path), 0700));
+  return AtomicWriteFile(current.path, StrCat(value.ToJson(), "\n"), 0600);
 }
 
 absl::StatusOr<std::string> ParseAddress(std::string_view text) {

@@ -39,6 +39,18 @@ absl::StatusOr<Connection> ResolveConnection(const ConnectionFlags& flags, const
 // $XDG_CONFIG_HOME/det/current.json, else ~/.config/det/current.json; empty without either.
 std::string CurrentFilePath(const GetEnv& getenv);
 
+// What `det up` has left for the commands that follow.
+struct Current {
+  std::string path;  // of the file
+  std::string master;
+  std::string token_file;
+  std::string data_dir;  // of the cluster, for `det down` and the next `det up`
+};
+
+// All empty where there is no such file. INVALID_ARGUMENT for one that can't be used.
+absl::StatusOr<Current> ReadCurrent(const GetEnv& getenv);
+absl::Status WriteCurrent(const Current& current);
+
 // "host", "host:port", "http://host:port/", "[::1]:8090", "unix:/path" as gRPC takes them.
 absl::StatusOr<std::string> ParseAddress(std::string_view text);
 

@@ -40,6 +40,14 @@ absl::Status Annotated(const grpc::Status& status,
   return WithCause(Error(Code(status), "", message, hint), status.error_message());
 }
 
+// "failed to connect to all addresses; last error: UNKNOWN: ipv4:127.0.0.1:8090: Failed to connect
+// to remote host: Connection refused": the end of it is what people know.
+std::string_view WhyUnreachable(std::string_view message) {
+  constexpr std::string_view kLast = "Failed to connect to remote host: ";
+  const size_t at = message.rfind(kLast);
+  return at == std::string_view::npos ? message : message.substr(at + kLast.size());
+}
+
 std::string TokenHint(const Connection& connection) {
   if (connection.token.empty()) return "none was sent: see --token-file and DET_TOKEN";
   return StrCat("the one sent came from ", connection.token_source);
@@ -52,12 +60,14 @@ absl::Status TransportError(const Connection& connection,
   const std::string& address = connection.address;
   switch (status.error_code()) {
     case grpc::StatusCode::UNAVAILABLE:
-      return Annotated(status,
-                       StrCat("cannot reach the master at ", address),
-                       StrCat("the address comes from ",
-                              connection.address_source,
-                              "; `det up` starts a cluster on this machine, --master or DET_MASTER "
-                              "names another"));
+      return WithCause(Error(Code(status),
+                             "UNREACHABLE",
+                             StrCat("cannot reach the master at ", address),
+                             StrCat("det up starts a cluster on this machine; --master or "
+                                    "DET_MASTER names another (this address comes from ",
+                                    connection.address_source,
+                                    ")")),
+                       WhyUnreachable(status.error_message()));
     case grpc::StatusCode::DEADLINE_EXCEEDED:
       return Error(
           Code(status),

@@ -8,6 +8,8 @@ namespace det::cli {
 
 CommandSet AllCommands();
 
+Command UpCommand();
+Command DownCommand();
 Command StatusCommand();
 Command VersionCommand();
 Command WhyCommand();

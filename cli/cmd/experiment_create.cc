@@ -93,7 +93,9 @@ std::vector<Param> Params(Options* options) {
   params.insert(params.begin() + 1,
                 Optional("DIR", &options->directory, "the model directory that trials run in"));
   std::vector<Param> own = {
-      Flag("-f,--follow", &options->follow, "watch it to its end; Ctrl-C only stops watching"),
+      Flag("-f,--follow,--follow-first-trial",
+           &options->follow,
+           "watch it to its end; Ctrl-C only stops watching"),
       Flag("--paused", &options->paused, "do not start it: see det e activate"),
       Flag("--validate", &options->validate, "check the configuration only"),
   };

@@ -1,5 +1,8 @@
 #include "cli/upload/ignore.h"
 
+#include <map>
+#include <tuple>
+
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
@@ -108,28 +111,45 @@ TEST(IgnoreTest, DefaultsMayBeTakenBack) {
   EXPECT_FALSE(Ignored(rules, "m.pyc"));
 }
 
-// A matcher that is slow and plain: it tries everything, character by character.
-bool Reference(std::string_view pattern, std::string_view path, bool begins) {
-  if (pattern.empty()) return path.empty();
-  if (begins && pattern.starts_with("**/")) {
-    for (size_t i = 0; i <= path.size(); ++i) {
-      const bool component = i == 0 || path[i - 1] == '/';
-      if (component && Reference(pattern.substr(3), path.substr(i), true)) return true;
-    }
-    return false;
+// A matcher that is slow and plain: it tries everything, character by character, but nothing twice.
+class Reference {
+ public:
+  Reference(std::string_view pattern, std::string_view path) : pattern_(pattern), path_(path) {}
+
+  // Whether the pattern from `p` on matches the path from `s` on. `begins`: a component does.
+  bool Matches(size_t p, size_t s, bool begins) {
+    const auto [at, is_new] = known_.try_emplace({p, s, begins}, false);
+    if (is_new) at->second = Try(pattern_.substr(p), p, s, begins);
+    return at->second;
   }
-  if (begins && pattern == "**") return !path.empty();
-  if (pattern[0] == '*') {
-    for (size_t i = 0; i <= path.size(); ++i) {
-      if (Reference(pattern.substr(1), path.substr(i), false)) return true;
-      if (i < path.size() && path[i] == '/') return false;
+
+ private:
+  bool Try(std::string_view pattern, size_t p, size_t s, bool begins) {
+    if (pattern.empty()) return s == path_.size();
+    if (begins && pattern.starts_with("**/")) {
+      for (size_t i = s; i <= path_.size(); ++i) {
+        const bool component = i == 0 || path_[i - 1] == '/';
+        if (component && Matches(p + 3, i, true)) return true;
+      }
+      return false;
     }
-    return false;
+    if (begins && pattern == "**") return s < path_.size();
+    if (pattern[0] == '*') {
+      for (size_t i = s; i <= path_.size(); ++i) {
+        if (Matches(p + 1, i, false)) return true;
+        if (i < path_.size() && path_[i] == '/') return false;
+      }
+      return false;
+    }
+    if (s == path_.size()) return false;
+    const bool one = pattern[0] == '?' ? path_[s] != '/' : pattern[0] == path_[s];
+    return one && Matches(p + 1, s + 1, pattern[0] == '/');
   }
-  if (path.empty()) return false;
-  const bool one = pattern[0] == '?' ? path[0] != '/' : pattern[0] == path[0];
-  return one && Reference(pattern.substr(1), path.substr(1), pattern[0] == '/');
-}
+
+  const std::string_view pattern_;
+  const std::string_view path_;
+  std::map<std::tuple<size_t, size_t, bool>, bool> known_;
+};
 
 // Components of pieces, joined by slashes. Two stars in a row only fill a component.
 std::string Components(const rc::Gen<std::string>& piece) {
@@ -152,7 +172,7 @@ RC_GTEST_PROP(IgnoreProperty, MatchesAsTheReference, ()) {
   const std::string pattern =
       Components(rc::gen::element<std::string>("a", "b", "ab", "*", "?", "a*", "**"));
   const std::string path = Components(rc::gen::element<std::string>("a", "b", "ab"));
-  const bool expected = Reference(pattern, path, true);
+  const bool expected = Reference(pattern, path).Matches(0, 0, true);
   RC_CLASSIFY(expected);
   RC_ASSERT(GlobPattern(pattern).Matches(path) == expected);
 }

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
 
@@ -22,6 +23,8 @@
 // Learns to read handwritten digits with a small convolutional network. A trial of det, and a
 // program of its own:
 //   digits [--data FILE] [--hp NAME=VALUE]... [--resume]   trains (see harness/cpp/det.h)
+//          [--reported FILE]                               adds the steps of each validation to
+//                                                          FILE, once it is reported
 //   digits [--data FILE] --score CHECKPOINT_FOLDER         measures on images never trained on
 namespace digits {
 namespace {
@@ -220,7 +223,14 @@ void Trainer::Load(const det::harness::Checkpoint& checkpoint) {
   epoch_ = ReadInt(archive, "epoch");
 }
 
-void Train(Context& det, const std::string& data) {
+void NoteReported(const std::string& path, const std::string& line) {
+  if (path.empty()) return;
+  std::ofstream file(path, std::ios::app);
+  file << line << std::endl;
+  if (!file) throw det::harness::Error("can't write " + path);
+}
+
+void Train(Context& det, const std::string& data, const std::string& reported) {
   const Settings settings = ReadSettings(det);
   at::set_num_threads(std::max(det.slots(), 1));
   Trainer trainer(settings, det.seed(), ReadDataset(data));
@@ -234,6 +244,7 @@ void Train(Context& det, const std::string& data) {
     det.ReportTraining(trainer.steps(), {{"loss", loss}, {"epochs", epochs}});
     det.ReportValidation(trainer.steps(),
                          {{"accuracy", score.accuracy}, {"loss", score.loss}, {"epochs", epochs}});
+    NoteReported(reported, std::to_string(trainer.steps()));
     det.ReportProgress(epochs / static_cast<double>(settings.epochs));
     if (det.ShouldPreempt()) det.SaveCheckpointAndLeave(trainer.steps(), save);
     det.SaveCheckpoint(trainer.steps(), save);
@@ -267,6 +278,6 @@ int main(int argc, char** argv) {
     const std::string data = digits::Argument(argc, argv, "--data", "digits.csv.gz");
     const std::string checkpoint = digits::Argument(argc, argv, "--score", "");
     if (!checkpoint.empty()) return digits::PrintScore(checkpoint, data);
-    digits::Train(det, data);
+    digits::Train(det, data, digits::Argument(argc, argv, "--reported", ""));
   });
 }

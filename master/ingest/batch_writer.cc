@@ -251,7 +251,7 @@ void StoreLive(pqxx::work& tx, const std::map<TrialId, Live>& all) {
   for (const auto& [trial, live] : all) {
     tx.exec_params(
         "INSERT INTO trial_live (trial_id, progress, training, training_steps) "
-        "VALUES ($1, coalesce($2, 0), $3::jsonb, $4) ON CONFLICT (trial_id) DO UPDATE SET "
+        "VALUES ($1, coalesce($2::double precision, 0), $3::jsonb, $4) ON CONFLICT (trial_id) DO UPDATE SET "
         "progress = coalesce($2, trial_live.progress), "
         "training = coalesce($3::jsonb, trial_live.training), "
         "training_steps = CASE WHEN $3 IS NULL THEN trial_live.training_steps ELSE $4 END, "
