@@ -35,6 +35,11 @@ Value SearcherToValue(const SearcherSpec& searcher);
 // "adaptive_asha"
 std::string_view SearcherName(const SearcherSpec& searcher);
 
+// Every ${hp.NAME} of the entrypoint (docs/trial-contract.md) names a hyperparameter of the space.
+// Asked of what is submitted, and not part of ParseExperiment: what an earlier version recorded is
+// read for ever.
+void CheckEntrypoint(const ExperimentSpec& spec, Problems* problems);
+
 // Rules that need both: a grid needs `count` everywhere and has a bounded product.
 void CheckSearchSpace(const SearcherSpec& searcher, const HparamMap& hparams, Problems* problems);
 

@@ -16,12 +16,7 @@ constexpr char kMinimal[] = R"({
 const ParseDefaults kDefaults{.seed = 7, .checkpoint_host_path = "/ckpt"};
 
 // The problems as lines "path: message (hint)"; warnings begin with "~".
-std::string Check(std::string_view json, ExperimentSpec* spec = nullptr) {
-  Problems problems;
-  const absl::StatusOr<Value> value = ParseJson(json);
-  EXPECT_TRUE(value.ok()) << value.status();
-  ExperimentSpec parsed = ParseExperiment(*value, kDefaults, &problems);
-  if (spec != nullptr) *spec = parsed;
+std::string Lines(const Problems& problems) {
   std::string text;
   for (const Problem& problem : problems) {
     text += problem.severity == Problem::Severity::kWarning ? "~" : "";
@@ -30,6 +25,21 @@ std::string Check(std::string_view json, ExperimentSpec* spec = nullptr) {
     text += "\n";
   }
   return text;
+}
+
+std::string Check(std::string_view json, ExperimentSpec* spec = nullptr) {
+  Problems problems;
+  const absl::StatusOr<Value> value = ParseJson(json);
+  EXPECT_TRUE(value.ok()) << value.status();
+  ExperimentSpec parsed = ParseExperiment(*value, kDefaults, &problems);
+  if (spec != nullptr) *spec = parsed;
+  return Lines(problems);
+}
+
+std::string CheckNames(std::string_view json) {
+  Problems problems;
+  CheckEntrypoint(ParseExperiment(*ParseJson(json), kDefaults, &problems), &problems);
+  return Lines(problems);
 }
 
 // kMinimal with one more top-level member.
@@ -88,6 +98,34 @@ TEST(Spec, UnknownKeysNameTheNearest) {
   EXPECT_EQ(Check(With(R"("resources": {"slot_per_trial": 1})")),
             "resources.slot_per_trial: unknown key \"slot_per_trial\" (did you mean "
             "\"slots_per_trial\"?)\n");
+}
+
+// An entrypoint beside hyperparameters of every shape.
+std::string WithEntrypoint(const std::string& entrypoint) {
+  return R"({"entrypoint": )" + entrypoint + R"(, "searcher": {"name": "single", "metric": "m"},
+    "hyperparameters": {"lr": 0.1, "net": {"depth": {"type": "int", "minval": 1, "maxval": 2}},
+      "a.b": 1, "opt": {"type": "categorical", "vals": ["sgd", {"adam": {"eps": 1}}]},
+      "late": {"type": "int", "minval": 1, "maxval": 2, "when": {"lr": [1]}}}})";
+}
+
+TEST(Spec, AnEntrypointNamesOnlyHyperparametersThatExist) {
+  EXPECT_EQ(
+      Check(WithEntrypoint(
+          R"("x ${hp.lr} ${hp.net.depth} ${hp.net} ${hp.a.b} ${hp.opt} ${hp.opt.adam.eps} ${hp.late} ${HOME} ${hp.open")")),
+      "");
+  EXPECT_EQ(CheckNames(WithEntrypoint(R"("x ${hp.rl} ${hp.rl}")")),
+            "entrypoint: names ${hp.rl}, and there is no such hyperparameter (did you mean "
+            "${hp.lr}?)\n");
+  EXPECT_EQ(
+      CheckNames(WithEntrypoint(R"(["x", "${hp.net.dept}", "${hp.opt.adam.eta}", "${hp.}"])")),
+      "entrypoint[1]: names ${hp.net.dept}, and there is no such hyperparameter (did you "
+      "mean ${hp.net.depth}?)\n"
+      "entrypoint[2]: names ${hp.opt.adam.eta}, and there is no such hyperparameter\n"
+      "entrypoint[3]: names ${hp.}, and there is no such hyperparameter\n");
+  EXPECT_EQ(
+      CheckNames(R"({"entrypoint": "${hp.x}", "searcher": {"name": "single", "metric": "m"}})"),
+      "entrypoint: names ${hp.x}, and there is no such hyperparameter (the configuration "
+      "has no hyperparameters)\n");
 }
 
 TEST(Spec, KeysWithoutEffectAreNamed) {

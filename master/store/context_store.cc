@@ -42,8 +42,11 @@ absl::Status CheckName(const std::string& sha256) {
 
 }  // namespace
 
-ContextStore::ContextStore(const std::string& conninfo, int64_t epoch)
-    : conninfo_(conninfo), epoch_(epoch), pool_(std::make_unique<pg::Pool>(conninfo, 4)) {}
+ContextStore::ContextStore(const std::string& conninfo, int64_t epoch, int64_t context_bytes_max)
+    : conninfo_(conninfo),
+      epoch_(epoch),
+      context_bytes_max_(context_bytes_max),
+      pool_(std::make_unique<pg::Pool>(conninfo, 4)) {}
 ContextStore::~ContextStore() = default;
 
 absl::StatusOr<bool> ContextStore::Has(const std::string& sha256) {
@@ -59,8 +62,11 @@ absl::StatusOr<bool> ContextStore::Has(const std::string& sha256) {
 // Chunks are written in transactions of their own, so that a large upload holds no long one, and
 // under a name of the upload's own: bytes that do not hash to the context's name never touch it.
 struct ContextStore::Upload::State {
-  State(const std::string& conninfo, int64_t its_epoch, std::string sha256)
-      : connection(conninfo), epoch(its_epoch), name(std::move(sha256)) {}
+  State(const ContextStore& store, std::string sha256)
+      : connection(store.conninfo_),
+        epoch(store.epoch_),
+        bytes_max(store.context_bytes_max_),
+        name(std::move(sha256)) {}
 
   absl::Status Store(std::string_view chunk) {
     DET_RETURN_IF_ERROR(connection.Transact([&](pqxx::work& tx) {
@@ -79,6 +85,7 @@ struct ContextStore::Upload::State {
 
   pg::Connection connection;
   const int64_t epoch;
+  const int64_t bytes_max;
   const std::string name;
   std::string upload;
   Sha256 hash;
@@ -101,17 +108,16 @@ ContextStore::Upload::~Upload() {
 absl::StatusOr<std::unique_ptr<ContextStore::Upload>> ContextStore::Begin(
     const std::string& sha256) {
   DET_RETURN_IF_ERROR(CheckName(sha256));
-  return std::unique_ptr<Upload>(
-      new Upload(std::make_unique<Upload::State>(conninfo_, epoch_, sha256)));
+  return std::unique_ptr<Upload>(new Upload(std::make_unique<Upload::State>(*this, sha256)));
 }
 
 absl::Status ContextStore::Upload::Append(std::string_view data) {
   State& s = *state_;
   s.bytes += static_cast<int64_t>(data.size());
-  if (s.bytes > kContextBytesMax) {
+  if (s.bytes > s.bytes_max) {
     return Error(absl::StatusCode::kInvalidArgument,
                  "CONTEXT_TOO_LARGE",
-                 StrCat("the model directory is larger than ", kContextBytesMax >> 20, " MiB"),
+                 StrCat("the model directory is larger than ", s.bytes_max >> 20, " MiB"),
                  "leave data out with a .detignore file");
   }
   s.hash.Update(data);

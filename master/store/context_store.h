@@ -23,7 +23,9 @@ inline constexpr int64_t kContextChunkBytes = 256 << 10;
 // block; each call may come on any.
 class ContextStore {
  public:
-  ContextStore(const std::string& conninfo, int64_t epoch);
+  ContextStore(const std::string& conninfo,
+               int64_t epoch,
+               int64_t context_bytes_max = kContextBytesMax);
   ~ContextStore();
 
   absl::StatusOr<bool> Has(const std::string& sha256);
@@ -53,6 +55,7 @@ class ContextStore {
  private:
   const std::string conninfo_;
   const int64_t epoch_;
+  const int64_t context_bytes_max_;
   std::unique_ptr<pg::Pool> pool_;
 };
 
