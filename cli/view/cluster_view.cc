@@ -110,8 +110,8 @@ Table AgentTable(const std::vector<api::Agent>& agents) {
       {{"pool"}, [](const A& a) { return TextCell(a.pool()); }},
       {{"slots", Align::kRight}, [](const A& a) -> Cell { return int64_t{a.slots_size()}; }},
       {{"slots_free", Align::kRight}, [](const A& a) -> Cell { return FreeSlots(a); }},
-      {{"address"}, [](const A& a) { return TextCell(a.address()); }},
-      {{"version"}, [](const A& a) { return TextCell(a.version()); }},
+      {{.name = "address", .rank = 1}, [](const A& a) { return TextCell(a.address()); }},
+      {{.name = "version", .rank = 2}, [](const A& a) { return TextCell(a.version()); }},
   };
   return MakeTable("id", *columns, agents);
 }
@@ -131,14 +131,16 @@ Table JobTable(const std::vector<api::Job>& jobs) {
   static const auto* const columns = new std::vector<ColumnOf<J>>{
       {{"experiment", Align::kRight}, [](const J& j) -> Cell { return int64_t{j.experiment()}; }},
       {{.name = "name", .shrinks = true}, [](const J& j) { return TextCell(j.name()); }},
-      {{"owner"}, [](const J& j) { return TextCell(j.owner()); }},
-      {{"pool"}, [](const J& j) { return TextCell(j.pool()); }},
-      {{"priority", Align::kRight}, [](const J& j) -> Cell { return int64_t{j.priority()}; }},
+      {{.name = "owner", .rank = 2}, [](const J& j) { return TextCell(j.owner()); }},
+      {{.name = "pool", .rank = 3}, [](const J& j) { return TextCell(j.pool()); }},
+      {{.name = "priority", .align = Align::kRight, .rank = 1},
+       [](const J& j) -> Cell { return int64_t{j.priority()}; }},
       {{"state"}, [](const J& j) -> Cell { return StateName{j.state()}; }},
       {{"slots_held", Align::kRight}, [](const J& j) -> Cell { return int64_t{j.slots_held()}; }},
       {{"slots_waiting", Align::kRight},
        [](const J& j) -> Cell { return int64_t{j.slots_waiting()}; }},
-      {{"submitted"}, [](const J& j) { return TimeCell(j.submitted_unix_nanos()); }},
+      {{.name = "submitted", .rank = 4},
+       [](const J& j) { return TimeCell(j.submitted_unix_nanos()); }},
   };
   return MakeTable("experiment", *columns, jobs);
 }
