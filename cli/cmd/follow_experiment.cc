@@ -101,11 +101,11 @@ absl::StatusOr<ExitCode> FollowExperiment(Context& context, Client* client, int6
   DET_ASSIGN_OR_RETURN(const Ending ending, FetchEnding(client, experiment));
   DET_RETURN_IF_ERROR(context.Show(EndingReport(ending, context.OutTerminal())));
   if (!ending.leaders.empty()) {
-    context.Note(StrCat("the best trial: det trial describe ", ending.leaders[0].id()));
-    context.Note(StrCat("all trials:     det trial list ", experiment, " --best"));
+    context.Note(StrCat("the best trial: det t describe ", ending.leaders[0].id()));
+    context.Note(StrCat("all trials:     det t list ", experiment, " --best"));
   }
   if (ending.checkpoint.has_value()) {
-    context.Note(StrCat("the best model: det checkpoint download ", ending.checkpoint->uuid()));
+    context.Note(StrCat("the best model: det c download ", ending.checkpoint->uuid()));
   }
   return CodeOfEndState(ending.experiment.state());
 }

@@ -5,6 +5,7 @@
 #include "cli/client/client.h"
 #include "cli/view/columns.h"
 #include "cli/view/history_view.h"
+#include "cli/view/hparams.h"
 #include "cli/view/proto_document.h"
 #include "common/base/strings.h"
 
@@ -58,7 +59,7 @@ Table PlannedTable(const api::PreviewSearchResponse& preview) {
 std::string SamplesText(const api::PreviewSearchResponse& preview) {
   std::string text;
   for (const std::string& sample : preview.samples_json()) {
-    StrAppend(text, ToCompactJson(JsonTextDocument(sample)), "\n");
+    StrAppend(text, CompactHparams(sample), "\n");
   }
   return text;
 }
