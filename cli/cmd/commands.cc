@@ -35,6 +35,7 @@ CommandSet AllCommands() {
                    ExperimentListCommand(),
                    ExperimentDescribeCommand(),
                    ExperimentLogsCommand(),
+                   ExperimentWatchCommand(),
                    ExperimentWaitCommand(),
                    ExperimentPauseCommand(),
                    ExperimentActivateCommand(),

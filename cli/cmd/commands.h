@@ -19,6 +19,7 @@ Command ExperimentCreateCommand();
 Command ExperimentListCommand();
 Command ExperimentDescribeCommand();
 Command ExperimentLogsCommand();
+Command ExperimentWatchCommand();
 Command ExperimentWaitCommand();
 Command ExperimentPauseCommand();
 Command ExperimentActivateCommand();

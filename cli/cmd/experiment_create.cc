@@ -76,7 +76,7 @@ absl::StatusOr<ExitCode> Create(Context& context, Client* client, const Options&
     DET_RETURN_IF_ERROR(context.Show(CreatedReport(response, text + "\n")));
   }
   if (options.follow) return FollowExperiment(context, client, experiment.id());
-  context.Note(StrCat("watch it: det e logs -f ", experiment.id()));
+  context.Note(StrCat("watch it: det e watch ", experiment.id()));
   return ExitCode::kOk;
 }
 

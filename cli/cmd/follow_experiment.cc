@@ -60,7 +60,8 @@ Fields CheckpointFields(const api::Checkpoint& checkpoint) {
   return {{"uuid", checkpoint.uuid()},
           {"trial", StrCat(checkpoint.trial(), " at ", checkpoint.steps_completed(), " batches")},
           {"metric", NumberCell(checkpoint.has_metric(), checkpoint.metric())},
-          {"size", Bytes{checkpoint.bytes()}}};
+          {"size", Bytes{checkpoint.bytes()}},
+          {"directory", checkpoint.directory()}};
 }
 
 Report EndingReport(const Ending& ending, const Terminal& terminal) {
@@ -81,7 +82,7 @@ Report EndingReport(const Ending& ending, const Terminal& terminal) {
 
 ExitCode Detach(Context& context, int64_t experiment) {
   context.Note(StrCat("experiment ", experiment, " goes on without this view"));
-  context.Note(StrCat("come back: det e logs -f ", experiment));
+  context.Note(StrCat("come back: det e watch ", experiment));
   context.Note(StrCat("stop it:   det e kill ", experiment));
   return ExitCode::kInterrupted;
 }
