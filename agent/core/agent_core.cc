@@ -34,9 +34,7 @@ AgentCore::AgentCore(std::vector<Held> saved,
     } else if (what.state == Found::State::kRunning) {
       held.phase = Phase::kRunning;
       restart->push_back(Save{held});
-      if (held.level == StopLevel::kKill || held.dropped) restart->push_back(Kill{id});
-      if (held.level == StopLevel::kPreempt) restart->push_back(Preempt{id});
-      if (held.level == StopLevel::kPreempt && held.terminated) restart->push_back(Terminate{id});
+      OrderAgain(held, restart);
     } else if (held.phase == Phase::kRunning) {
       Finish(held,
              {.kind = ExitKind::kLost, .text = "no trace of its process is left"},
@@ -45,8 +43,19 @@ AgentCore::AgentCore(std::vector<Held> saved,
     } else {
       // Not started, or it can't be told: starting is safe to ask for twice, so begin again.
       held.phase = Phase::kPreparing;
+      restart->push_back(Save{held});
       restart->push_back(Prepare{id});
     }
+  }
+}
+
+// To a program that may not have been there when it was told to leave.
+void AgentCore::OrderAgain(const Held& held, Actions* actions) {
+  if (held.level == StopLevel::kKill || held.dropped) {
+    actions->push_back(Kill{held.id});
+  } else if (held.level == StopLevel::kPreempt) {
+    actions->push_back(Preempt{held.id});
+    if (held.terminated) actions->push_back(Terminate{held.id});
   }
 }
 
@@ -181,11 +190,15 @@ Actions AgentCore::OnStarted(AllocationId id, const std::string& error, absl::Ti
   Held* held = Find(id);
   if (held == nullptr || held->phase != Phase::kStarting) return actions;
   if (!error.empty()) {
+    // Nothing ran, so nothing is on its way.
+    held->drained = true;
     Finish(*held, {.kind = ExitKind::kPrepareFailed, .text = error}, now, &actions);
     return actions;
   }
   held->phase = Phase::kRunning;
   actions.push_back(Save{*held});
+  // An order to stop may have come while nothing was there to be stopped.
+  OrderAgain(*held, &actions);
   Report(*held, now, &actions);
   return actions;
 }

@@ -172,6 +172,7 @@ class AgentCore {
   };
 
   Held* Find(AllocationId id);
+  static void OrderAgain(const Held& held, Actions* actions);
   void Accept(const Wanted& wanted, absl::Time now, Actions* actions);
   void Raise(Held& held, const Wanted& wanted, absl::Time now, Actions* actions);
   void Drop(Held& held, absl::Time now, Actions* actions);
