@@ -57,6 +57,10 @@ class Control {
   }
   absl::Status End() {
     stream_->WritesDone();
+    return Refusal();
+  }
+  // How the master ends the connection.
+  absl::Status Refusal() {
     pb::MasterMessage ignored;
     while (stream_->Read(&ignored)) continue;
     return net::FromGrpc(stream_->Finish());
@@ -110,28 +114,28 @@ TEST(AgentControlTest, WhatMakesNoSenseEndsTheConnectionWithAReason) {
   {
     Control agent(server);
     agent.Hello("a", "another-cluster");
-    EXPECT_EQ(ErrorReason(agent.End()), "OTHER_CLUSTER");
+    EXPECT_EQ(ErrorReason(agent.Refusal()), "OTHER_CLUSTER");
   }
   {
     Control agent(server);
     agent.Status(1, pb::ALLOCATION_STATE_RUNNING);
-    EXPECT_EQ(ErrorReason(agent.End()), "NO_HELLO");
+    EXPECT_EQ(ErrorReason(agent.Refusal()), "NO_HELLO");
   }
   {
     Control agent(server);
     agent.Send({});
-    EXPECT_EQ(ErrorReason(agent.End()), "INVALID_MESSAGE");
+    EXPECT_EQ(ErrorReason(agent.Refusal()), "INVALID_MESSAGE");
   }
   {
     Control agent(server);
     agent.Hello("../a");
-    EXPECT_EQ(ErrorReason(agent.End()), "INVALID_AGENT");
+    EXPECT_EQ(ErrorReason(agent.Refusal()), "INVALID_AGENT");
   }
   Control first(server);
   first.Hello("a");
   ASSERT_TRUE(first.Receive().has_welcome());
   first.Hello("b");
-  EXPECT_EQ(ErrorReason(first.End()), "SECOND_HELLO");
+  EXPECT_EQ(ErrorReason(first.Refusal()), "SECOND_HELLO");
 }
 
 class AgentDataTest : public testing::Test {
