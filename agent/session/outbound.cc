@@ -16,6 +16,8 @@ constexpr size_t kBytesPerMessage = 256 << 10;
 constexpr int64_t kBytesInFlight = 4 << 20;
 // Files are looked through for what may go every so many records.
 constexpr int64_t kTrimEvery = 1000;
+// So many lost reports are told of one by one.
+constexpr int64_t kMissingMax = 100000;
 // A printed report is a line of at most so many bytes.
 constexpr size_t kReportLineBytesMax = 1 << 20;
 
@@ -39,8 +41,10 @@ void Outbound::Progress::Sent(int64_t last, int64_t bytes) {
   bytes_in_flight += bytes;
 }
 
+// The master may know more than this life of the agent has sent. What was not read again yet may
+// hold reports that it does not know.
 void Outbound::Progress::Acked(int64_t seq) {
-  acked = std::max(acked, seq);
+  acked = std::max(acked, std::min(seq, sent));
   while (!in_flight.empty() && in_flight.begin()->first <= acked) {
     bytes_in_flight -= in_flight.begin()->second;
     in_flight.erase(in_flight.begin());
@@ -79,10 +83,12 @@ absl::StatusOr<std::optional<v1::ShipRequest>> Outbound::NextReports() {
   if (relay_.bytes_in_flight >= kBytesInFlight) return std::nullopt;
   DET_ASSIGN_OR_RETURN(const std::vector<spool::LogEntry> entries,
                        reports_.Read(relay_.next, kRecordsPerMessage, kBytesPerMessage));
+  reports_read_ = final_ && entries.empty();
   if (entries.empty()) return std::nullopt;
   v1::ShipRequest request = NewRequest(kRelayStream);
   int64_t bytes = 0;
   for (const spool::LogEntry& entry : entries) {
+    AddMissing(entry, &request);
     v1::Report* report = request.add_reports();
     if (!report->ParseFromString(entry.payload)) report->Clear();  // the master says what is wrong
     report->set_seq(entry.seq);
@@ -91,6 +97,14 @@ absl::StatusOr<std::optional<v1::ShipRequest>> Outbound::NextReports() {
   relay_.next = entries.back().seq + 1;
   relay_.Sent(entries.back().seq, bytes);
   return request;
+}
+
+// The master takes no report after a gap, and the run could never end: what a damaged disk has lost
+// is told as reports that say nothing. It knows those that were freed here long ago.
+void Outbound::AddMissing(const spool::LogEntry& entry, v1::ShipRequest* request) const {
+  if (entry.dropped_before > kMissingMax) return;
+  for (int64_t seq = entry.seq - entry.dropped_before; seq < entry.seq; ++seq)
+    request->add_reports()->set_seq(seq);
 }
 
 absl::StatusOr<std::optional<v1::ShipRequest>> Outbound::NextLogs() {
@@ -115,7 +129,7 @@ absl::StatusOr<std::optional<v1::ShipRequest>> Outbound::NextLogs() {
     record->set_partial(read.partial);
     record->set_dropped(entry.dropped_before);
     bytes += static_cast<int64_t>(entry.payload.size());
-    Derive(entry.seq, *record);
+    Derive(*record);
   }
   log_.next = entries.back().seq + 1;
   log_.Sent(entries.back().seq, bytes);
@@ -123,20 +137,23 @@ absl::StatusOr<std::optional<v1::ShipRequest>> Outbound::NextLogs() {
 }
 
 // Reports come from whole lines of standard output; a long line comes in pieces.
-void Outbound::Derive(int64_t seq, const v1::LogRecord& record) {
+void Outbound::Derive(const v1::LogRecord& record) {
+  if (record.dropped() > 0) line_ = {};
   if (record.source() != v1::LogRecord::SOURCE_STDOUT) return;
-  if (partial_line_.size() + record.text().size() <= kReportLineBytesMax)
-    partial_line_ += record.text();
+  if (line_.first == 0) line_.first = record.seq();
+  line_.too_long = line_.too_long || line_.text.size() + record.text().size() > kReportLineBytesMax;
+  if (!line_.too_long) line_.text += record.text();
   if (record.partial()) return;
-  const std::string line = std::exchange(partial_line_, "");
+  const Line line = std::exchange(line_, {});
+  if (line.too_long) return;
   // Each report of a line has a number of its own, which the line's number gives.
-  int64_t number = seq * kReportsPerLineMax;
-  for (v1::Report& report : ReadReportLine(line, seq)) {
+  int64_t number = record.seq() * kReportsPerLineMax;
+  for (v1::Report& report : ReadReportLine(line.text, record.seq())) {
     if (!derived_.has_value()) derived_ = NewRequest(kLogReportStream);
     report.set_seq(number);
     report.set_at_unix_nanos(record.at_unix_nanos());
     *derived_->add_reports() = std::move(report);
-    pending_derived_.insert(number++);
+    pending_derived_[number++] = line.first;
   }
 }
 
@@ -156,30 +173,31 @@ void Outbound::OnReply(const v1::ShipReply& reply) {
   }
 }
 
-// A restarted agent reads reports from the log again, so lines whose reports are on their way stay.
+// Reports are read from the log again after a new connection or by a restarted agent, so lines
+// whose reports are on their way stay, from their first piece on.
+int64_t Outbound::FirstNeeded() const {
+  int64_t first = std::min(log_.acked + 1, log_.next);
+  if (!pending_derived_.empty()) first = std::min(first, pending_derived_.begin()->second);
+  if (line_.first != 0) first = std::min(first, line_.first);
+  return first;
+}
+
 void Outbound::TrimLog() {
-  int64_t through = log_.acked;
-  if (!pending_derived_.empty())
-    through = std::min(through, *pending_derived_.begin() / kReportsPerLineMax - 1);
+  const int64_t through = FirstNeeded() - 1;
   if (through - log_trimmed_ < kTrimEvery) return;
   spool::TrimThrough(options_.log_directory, through).IgnoreError();
   log_trimmed_ = through;
 }
 
 void Outbound::Rewind() {
+  const int64_t first = FirstNeeded();
   relay_.Rewind();
-  derived_.reset();
-  partial_line_.clear();
-  log_read_ = false;
-  if (pending_derived_.empty()) {
-    log_.Rewind();
-    return;
-  }
-  // Back to the first line whose reports were not acknowledged.
-  const int64_t from = std::min(log_.acked + 1, *pending_derived_.begin() / kReportsPerLineMax);
   log_.Rewind();
-  log_.next = from;
+  log_.next = first;
+  line_ = {};
+  derived_.reset();
   pending_derived_.clear();
+  reports_read_ = log_read_ = false;
 }
 
 }  // namespace det::agent

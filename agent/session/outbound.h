@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -40,7 +41,9 @@ class Outbound {
   void MarkFinal() { final_ = true; }
   // Everything that the run reported is with the master; its log lines need not be. Only after
   // MarkFinal, and once the whole log has been looked at for reports.
-  bool Drained() const { return final_ && log_read_ && relay_.Idle() && pending_derived_.empty(); }
+  bool Drained() const {
+    return final_ && reports_read_ && log_read_ && relay_.Idle() && pending_derived_.empty();
+  }
   // Its log lines are with the master too.
   bool Empty() const { return Drained() && log_.Idle() && !derived_.has_value(); }
 
@@ -59,9 +62,18 @@ class Outbound {
     void Rewind();
   };
 
+  // A line of standard output, of which the first pieces were read.
+  struct Line {
+    int64_t first = 0;  // the first piece's seq; 0: none yet
+    std::string text;
+    bool too_long = false;
+  };
+
   absl::StatusOr<std::optional<v1::ShipRequest>> NextReports();
   absl::StatusOr<std::optional<v1::ShipRequest>> NextLogs();
-  void Derive(int64_t seq, const v1::LogRecord& record);
+  void AddMissing(const spool::LogEntry& entry, v1::ShipRequest* request) const;
+  void Derive(const v1::LogRecord& record);
+  int64_t FirstNeeded() const;
   void TrimLog();
   v1::ShipRequest NewRequest(int stream) const;
 
@@ -70,11 +82,13 @@ class Outbound {
   spool::SegmentReader lines_;
   Progress relay_;
   Progress log_;
-  std::string partial_line_;
+  Line line_;
   std::optional<v1::ShipRequest> derived_;  // reports found in the log, not sent yet
-  std::set<int64_t> pending_derived_;       // their numbers, until they are acknowledged
+  // Their numbers until they are acknowledged, and where in the log the line of each begins.
+  std::map<int64_t, int64_t> pending_derived_;
   bool final_ = false;
-  bool log_read_ = false;  // to its end, since it is complete
+  bool reports_read_ = false;  // to their end, since they are complete
+  bool log_read_ = false;      // the same for the log
   int64_t relay_trimmed_ = 0;
   int64_t log_trimmed_ = 0;
 };
