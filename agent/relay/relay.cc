@@ -58,7 +58,11 @@ HttpResponse ToResponse(const google::protobuf::Message& message) {
 absl::Status FromJson(const std::string& body, google::protobuf::Message* message) {
   const auto status = google::protobuf::util::JsonStringToMessage(body, message);
   if (status.ok()) return absl::OkStatus();
-  return Error(absl::StatusCode::kInvalidArgument, "INVALID_JSON", status.message().ToString());
+  // It may quote what it can't read.
+  std::string why = status.message().ToString();
+  std::replace_if(
+      why.begin(), why.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
+  return Error(absl::StatusCode::kInvalidArgument, "INVALID_JSON", why);
 }
 
 int64_t TimeoutSeconds(const HttpRequest& request) {
@@ -82,6 +86,8 @@ struct Relay::Core : std::enable_shared_from_this<Relay::Core> {
 
   void Handle(const HttpRequest& request, HttpServer::Responder respond);
   absl::StatusOr<int64_t> Take(const std::string& body);
+  absl::StatusOr<int64_t> Keep(int64_t seq, const v1::Report& report);
+  absl::Status Flush() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void AskPreemption(const HttpRequest& request, HttpServer::Responder respond);
   HttpResponse Preemption() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void EndPoll(int64_t id);
@@ -92,6 +98,7 @@ struct Relay::Core : std::enable_shared_from_this<Relay::Core> {
   Timer& timer;
   Mutex mutex;
   std::unique_ptr<spool::SegmentWriter> spool ABSL_GUARDED_BY(mutex);
+  int64_t taken ABSL_GUARDED_BY(mutex) = 0;  // the last report that is on disk
   bool preempt ABSL_GUARDED_BY(mutex) = false;
   std::string preempt_reason ABSL_GUARDED_BY(mutex);
   std::list<Poll> polls ABSL_GUARDED_BY(mutex);
@@ -111,6 +118,7 @@ absl::StatusOr<std::unique_ptr<Relay>> Relay::Start(Options options, Events even
                          spool::SegmentWriter::Open({.directory = core->options.spool_directory,
                                                      .bytes_max = kSpoolBytesMax,
                                                      .keep_all = true}));
+    core->taken = core->spool->next_seq() - 1;
   }
   std::unique_ptr<Relay> relay(new Relay(core));
   DET_ASSIGN_OR_RETURN(
@@ -161,7 +169,7 @@ void Relay::Core::Handle(const HttpRequest& request, HttpServer::Responder respo
   if (call == "GET /v1/info") {
     trial::v1::InfoResponse info = options.info;
     MutexLock lock(mutex);
-    info.set_last_seq(spool->next_seq() - 1);
+    info.set_last_seq(taken);
     return respond(ToResponse(info));
   }
   if (call == "POST /v1/reports") {
@@ -194,17 +202,33 @@ absl::StatusOr<int64_t> Relay::Core::Take(const std::string& body) {
                  "report less at once");
   }
   report.set_at_unix_nanos(absl::ToUnixNanos(absl::Now()));
+  return Keep(request.seq(), report);
+}
+
+absl::StatusOr<int64_t> Relay::Core::Keep(int64_t seq, const v1::Report& report) {
   MutexLock lock(mutex);
-  const int64_t next = spool->next_seq();
-  if (request.seq() != 0 && request.seq() < next) return request.seq();  // taken before
-  if (request.seq() > next) {
+  if (seq < 0) {
+    return Error(
+        absl::StatusCode::kInvalidArgument, "INVALID_REPORT", StrCat("seq ", seq, " is below 0"));
+  }
+  if (seq != 0 && seq <= taken) return seq;  // taken before
+  // What the disk had no room for when it came is in memory still, and has its number.
+  DET_RETURN_IF_ERROR(Flush());
+  if (seq != 0 && seq <= taken) return seq;
+  if (seq > taken + 1) {
     return Error(absl::StatusCode::kFailedPrecondition,
                  "REPORT_GAP",
-                 StrCat("report ", request.seq(), " can't follow report ", next - 1));
+                 StrCat("report ", seq, " can't follow report ", taken));
   }
-  DET_ASSIGN_OR_RETURN(const int64_t seq, spool->Append(report.SerializeAsString()));
+  DET_RETURN_IF_ERROR(spool->Append(report.SerializeAsString()).status());
+  DET_RETURN_IF_ERROR(Flush());
+  return taken;
+}
+
+absl::Status Relay::Core::Flush() {
   DET_RETURN_IF_ERROR(spool->Flush());
-  return seq;
+  taken = spool->next_seq() - 1;
+  return absl::OkStatus();
 }
 
 void Relay::Core::AskPreemption(const HttpRequest& request, HttpServer::Responder respond) {

@@ -34,6 +34,7 @@ class TaskLog {
 
   // Call it often: flushes when the oldest record that waits is kFlushInterval old.
   void FlushIfDue();
+  void Flush();
   // The last call: tells what is missing, if there is room by now, and flushes.
   void Finish();
   // Whether there is anything to flush or to tell.
@@ -46,7 +47,6 @@ class TaskLog {
   void Append(spool::LogSource source, bool partial, std::string_view text);
   bool Write(spool::LogSource source, bool partial, std::string_view text);
   void TellDropped();
-  void Flush();
   bool Open();
 
   spool::SegmentLogOptions options_;
