@@ -176,11 +176,7 @@ void Outbound::OnReply(const v1::ShipReply& reply) {
 // Reports are read from the log again after a new connection or by a restarted agent, so lines
 // whose reports are on their way stay, from their first piece on.
 int64_t Outbound::FirstNeeded() const {
-<<<<<<< HEAD
-  int64_t first = log_.acked + 1;
-=======
   int64_t first = std::min(log_.acked + 1, log_.next);
->>>>>>> atests
   if (!pending_derived_.empty()) first = std::min(first, pending_derived_.begin()->second);
   if (line_.first != 0) first = std::min(first, line_.first);
   return first;

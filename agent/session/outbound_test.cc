@@ -89,12 +89,7 @@ void PrintWhole(RunSpool& spool, const std::string& line) {
                 [&](std::string_view text, bool partial) { spool.Print(text, partial); });
 }
 
-<<<<<<< HEAD
-std::vector<int64_t> DerivedSteps(const Line& line, const Ledger& ledger) {
-  (void)line;
-=======
 std::vector<int64_t> DerivedSteps(const Ledger& ledger) {
->>>>>>> atests
   std::vector<int64_t> steps;
   for (const v1::Report& report : ledger.Reports(kRun, kLogReportStream))
     steps.push_back(report.metrics().steps_completed());
@@ -178,17 +173,11 @@ TEST(Outbound, ALongReportSurvivesABrokenConnection) {
     });
     line.outbound().MarkFinal();
     line.Pump();
-<<<<<<< HEAD
-    EXPECT_THAT(DerivedSteps(line, line.ledger()), ::testing::ElementsAre(9)) << pieces;
-=======
     EXPECT_THAT(DerivedSteps(line.ledger()), ::testing::ElementsAre(9)) << pieces;
->>>>>>> atests
     EXPECT_TRUE(line.outbound().Empty());
   }
 }
 
-<<<<<<< HEAD
-=======
 TEST(Outbound, AConnectionThatBreaksAtOnceTakesNothingBack) {
   Line line;
   line.spool().Print(ReportOf(9));
@@ -199,7 +188,6 @@ TEST(Outbound, AConnectionThatBreaksAtOnceTakesNothingBack) {
   EXPECT_THAT(DerivedSteps(line.ledger()), ::testing::ElementsAre(9));
 }
 
->>>>>>> atests
 // The master answers a restarted agent's first message with all that it has of the stream, which is
 // more than this life of the agent has looked at.
 TEST(Outbound, AnAnswerOfAnEarlierLifeFreesNothingUnread) {
@@ -219,11 +207,7 @@ TEST(Outbound, AnAnswerOfAnEarlierLifeFreesNothingUnread) {
   ASSERT_TRUE(line.Deliver() && line.Reply());
   line.Break();
   line.Pump();
-<<<<<<< HEAD
-  EXPECT_THAT(DerivedSteps(line, line.ledger()), ::testing::ElementsAre(77));
-=======
   EXPECT_THAT(DerivedSteps(line.ledger()), ::testing::ElementsAre(77));
->>>>>>> atests
   EXPECT_TRUE(line.outbound().Empty());
 }
 
@@ -254,11 +238,7 @@ TEST(Outbound, ALineStaysWhileItsReportIsOnItsWay) {
   EXPECT_EQ(Segments(log), before);
   line.Restart(false);
   line.Pump();
-<<<<<<< HEAD
-  EXPECT_THAT(DerivedSteps(line, line.ledger()), ::testing::ElementsAre(4));
-=======
   EXPECT_THAT(DerivedSteps(line.ledger()), ::testing::ElementsAre(4));
->>>>>>> atests
 }
 
 TEST(Outbound, WhatIsNoReportIsOnlyALine) {
@@ -273,11 +253,7 @@ TEST(Outbound, WhatIsNoReportIsOnlyALine) {
   line.spool().RawPrint("no record of ours");
   line.outbound().MarkFinal();
   line.Pump();
-<<<<<<< HEAD
-  EXPECT_THAT(DerivedSteps(line, line.ledger()), ::testing::IsEmpty());
-=======
   EXPECT_THAT(DerivedSteps(line.ledger()), ::testing::IsEmpty());
->>>>>>> atests
   EXPECT_EQ(static_cast<int64_t>(line.ledger().Logs(kRun).size()), line.spool().printed());
   EXPECT_TRUE(line.outbound().Empty());
 }
@@ -377,11 +353,7 @@ class Disorder {
     const std::vector<v1::Report> reports = line_.ledger().Reports(kRun, kRelayStream);
     RC_ASSERT(static_cast<int64_t>(reports.size()) == line_.spool().reported());
     RC_ASSERT(static_cast<int64_t>(line_.ledger().Logs(kRun).size()) == line_.spool().printed());
-<<<<<<< HEAD
-    RC_ASSERT(DerivedSteps(line_, line_.ledger()) == steps_);
-=======
     RC_ASSERT(DerivedSteps(line_.ledger()) == steps_);
->>>>>>> atests
     RC_ASSERT(!::testing::Test::HasFailure());
   }
 
