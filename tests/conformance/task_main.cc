@@ -125,7 +125,7 @@ std::atomic<int>* SharedCounter(int value) {
 }
 
 int Bomb(std::string_view kind, const char* path) {
-  std::atomic<int>* budget = SharedCounter(kind == "hydra" ? 20'000 : 200'000);
+  std::atomic<int>* budget = SharedCounter(kind == "hydra" ? 2'000 : 8'000);
   if (kind == "hydra" && ::fork() == 0) Hydra(budget, 6);
   for (int i = 0; kind == "comets" && i < 4; ++i) {
     if (::fork() == 0) Comet(budget);
