@@ -109,7 +109,7 @@ absl::StatusOr<std::string> FillTemplate(const std::string& text,
     const size_t close = text.find('}', open);
     if (close == std::string::npos) return out + text.substr(at);
     const std::string name = text.substr(open + kOpen.size(), close - open - kOpen.size());
-    const Value* value = hparams.FindPath(name);
+    const Value* value = name.empty() ? nullptr : hparams.FindPath(name);
     if (value == nullptr) {
       return Error(
           absl::StatusCode::kInvalidArgument,

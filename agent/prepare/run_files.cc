@@ -1,5 +1,6 @@
 #include "agent/prepare/run_files.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include <sys/stat.h>
@@ -44,6 +45,18 @@ absl::Status OwnFolder(const std::string& path) {
                "remove it");
 }
 
+// Leaves room for one more.
+absl::Status TrimAside(const std::string& folder) {
+  std::vector<std::pair<fs::file_time_type, std::string>> all;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error))
+    all.emplace_back(entry.last_write_time(error), entry.path().string());
+  std::sort(all.begin(), all.end());
+  for (size_t i = 0; i + RunFiles::kAsideMax <= all.size(); ++i)
+    DET_RETURN_IF_ERROR(RemoveTree(all[i].second));
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<RunFiles> RunFiles::Open(Options options) {
@@ -53,10 +66,17 @@ absl::StatusOr<RunFiles> RunFiles::Open(Options options) {
   if (StrCat(files.sockets_, "/", INT64_MAX, ".sock").size() > kSocketPathBytesMax) {
     files.sockets_ = StrCat("/tmp/det-agent-", geteuid(), "-", absl::Hex(StableHash(data)));
   }
-  for (const std::string& folder :
-       {StrCat(data, "/tasks"), StrCat(data, "/contexts"), files.sockets_}) {
+  const std::string contexts = StrCat(data, "/contexts");
+  for (const std::string& folder : {StrCat(data, "/tasks"), contexts, files.sockets_}) {
     DET_RETURN_IF_ERROR(OwnFolder(folder));
   }
+  DET_ASSIGN_OR_RETURN(
+      files.contexts_,
+      ContextCache::Open({.directory = contexts,
+                          .fetch = [master = files.options_.master](const std::string& sha256,
+                                                                    const std::string& path) {
+                            return FetchContext(master, sha256, path);
+                          }}));
   return files;
 }
 
@@ -80,9 +100,9 @@ std::vector<RunFiles::Leftover> RunFiles::List() const {
   std::vector<Leftover> all;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(StrCat(options_.data_dir, "/tasks"), error)) {
-    Leftover leftover{.id =
-                          AllocationId(std::strtoll(entry.path().filename().c_str(), nullptr, 10))};
-    if (!leftover.id.valid()) continue;
+    const std::string name = entry.path().filename().string();
+    Leftover leftover{.id = AllocationId(std::strtoll(name.c_str(), nullptr, 10))};
+    if (!leftover.id.valid() || leftover.id.ToString() != name) continue;
     const absl::StatusOr<std::string> trial = ReadFile((entry.path() / "trial").string(), 64);
     if (trial.ok()) leftover.trial = std::strtoll(trial->c_str(), nullptr, 10);
     all.push_back(leftover);
@@ -110,12 +130,17 @@ absl::Status RunFiles::Prepare(const Held& held, const std::string& cluster_id) 
   return Annotate(made, "checkpoint_storage.host_path can't be used on this agent");
 }
 
-absl::Status RunFiles::PlaceContext(const std::string& sha256, const std::string& work) const {
-  const std::string cached = StrCat(options_.data_dir, "/contexts/", sha256, ".tar");
-  std::error_code ignored;
-  if (!fs::exists(cached, ignored))
-    DET_RETURN_IF_ERROR(FetchContext(options_.master, sha256, cached));
-  return UnpackTar(cached, work);
+absl::Status RunFiles::PlaceContext(const std::string& sha256, const std::string& work) {
+  DET_ASSIGN_OR_RETURN(const ContextCache::Lease lease, contexts_->Get(sha256));
+  const absl::Status status = UnpackTar(lease.path(), work);
+  if (!absl::IsInvalidArgument(status)) return status;
+  // Its author's fault, unless it is no longer what was fetched.
+  const absl::StatusOr<std::string> found = Sha256OfFile(lease.path());
+  if (!found.ok() || *found == sha256) return status;
+  contexts_->Discard(sha256);
+  return Error(absl::StatusCode::kUnavailable,
+               "CONTEXT_DAMAGED",
+               StrCat(lease.path(), " was damaged on this disk, and is fetched anew next time"));
 }
 
 RunContext RunFiles::ContextOf(const Held& held,
@@ -154,6 +179,18 @@ absl::StatusOr<Secret> RunFiles::Token(AllocationId id) const {
 absl::Status RunFiles::Remove(AllocationId id) {
   unlink(SocketPath(id).c_str());
   return RemoveTree(Directory(id));
+}
+
+absl::StatusOr<std::string> RunFiles::PutAside(AllocationId id) {
+  const std::string folder = StrCat(options_.data_dir, "/damaged");
+  DET_RETURN_IF_ERROR(OwnFolder(folder));
+  DET_RETURN_IF_ERROR(TrimAside(folder));
+  const std::string to = StrCat(folder, "/", id.value());
+  DET_RETURN_IF_ERROR(RemoveTree(to));
+  const std::string from = Directory(id);
+  if (rename(from.c_str(), to.c_str()) != 0) return OsError(errno, "rename", from);
+  unlink(SocketPath(id).c_str());
+  return to;
 }
 
 }  // namespace det::agent

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -8,6 +9,7 @@
 #include "agent/core/agent_core.h"
 #include "agent/devices/devices.h"
 #include "agent/prepare/command_line.h"
+#include "agent/prepare/context_cache.h"
 #include "agent/session/channel.h"
 #include "common/base/secret.h"
 
@@ -50,15 +52,21 @@ class RunFiles {
 
   absl::Status Remove(AllocationId id);
 
+  // Puts the run's folder where people can look at it, and says where. Of those that were put there
+  // the newest kAsideMax stay.
+  absl::StatusOr<std::string> PutAside(AllocationId id);
+  static constexpr size_t kAsideMax = 20;
+
  private:
   explicit RunFiles(Options options) : options_(std::move(options)) {}
-  absl::Status PlaceContext(const std::string& sha256, const std::string& work) const;
+  absl::Status PlaceContext(const std::string& sha256, const std::string& work);
   RunContext ContextOf(const Held& held,
                        const v1::RunOrder& order,
                        const std::string& cluster_id) const;
 
   Options options_;
   std::string sockets_;
+  std::unique_ptr<ContextCache> contexts_;
 };
 
 }  // namespace det::agent

@@ -1,5 +1,6 @@
 #include "agent/session/context_fetch.h"
 
+#include <cerrno>
 #include <memory>
 
 #include "det/agent/v1/agent.grpc.pb.h"
@@ -17,19 +18,31 @@
 namespace det::agent {
 namespace {
 
-struct FreeDigest {
-  void operator()(EVP_MD_CTX* c) const { EVP_MD_CTX_free(c); }
-};
+constexpr size_t kChunkBytes = 1 << 20;
 
-std::string Hex(const unsigned char* bytes, unsigned size) {
-  static constexpr char kDigits[] = "0123456789abcdef";
-  std::string out;
-  for (unsigned i = 0; i < size; ++i) {
-    out.push_back(kDigits[bytes[i] >> 4]);
-    out.push_back(kDigits[bytes[i] & 15]);
+class Sha256 {
+ public:
+  Sha256() { EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr); }
+  void Add(std::string_view bytes) { EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()); }
+  std::string Hex() {
+    static constexpr char kDigits[] = "0123456789abcdef";
+    unsigned char bytes[EVP_MAX_MD_SIZE];
+    unsigned size = 0;
+    EVP_DigestFinal_ex(context_.get(), bytes, &size);
+    std::string out;
+    for (unsigned i = 0; i < size; ++i) {
+      out.push_back(kDigits[bytes[i] >> 4]);
+      out.push_back(kDigits[bytes[i] & 15]);
+    }
+    return out;
   }
-  return out;
-}
+
+ private:
+  struct Free {
+    void operator()(EVP_MD_CTX* c) const { EVP_MD_CTX_free(c); }
+  };
+  const std::unique_ptr<EVP_MD_CTX, Free> context_{EVP_MD_CTX_new()};
+};
 
 }  // namespace
 
@@ -45,21 +58,17 @@ absl::Status FetchContext(const MasterAddress& address,
   v1::FetchContextRequest request;
   request.set_sha256(sha256);
   const auto reader = stub->FetchContext(&context, request);
-  const std::unique_ptr<EVP_MD_CTX, FreeDigest> digest(EVP_MD_CTX_new());
-  EVP_DigestInit_ex(digest.get(), EVP_sha256(), nullptr);
+  Sha256 digest;
   absl::Status status;
   v1::ContextChunk chunk;
   while (status.ok() && reader->Read(&chunk)) {
-    EVP_DigestUpdate(digest.get(), chunk.data().data(), chunk.data().size());
+    digest.Add(chunk.data());
     status = WriteAll(out.get(), chunk.data(), partial);
   }
   if (!status.ok()) context.TryCancel();
   const absl::Status finished = net::FromGrpc(reader->Finish());
-  unsigned char bytes[EVP_MAX_MD_SIZE];
-  unsigned size = 0;
-  EVP_DigestFinal_ex(digest.get(), bytes, &size);
   if (status.ok()) status = finished;
-  if (status.ok() && Hex(bytes, size) != sha256) {
+  if (status.ok() && digest.Hex() != sha256) {
     status = Error(absl::StatusCode::kUnavailable,
                    "CONTEXT_DAMAGED",
                    StrCat("context ", sha256, " came damaged"));
@@ -68,6 +77,19 @@ absl::Status FetchContext(const MasterAddress& address,
     status = OsError(errno, "rename", partial);
   if (!status.ok()) unlink(partial.c_str());
   return status;
+}
+
+absl::StatusOr<std::string> Sha256OfFile(const std::string& path) {
+  DET_ASSIGN_OR_RETURN(const UniqueFd fd, OpenFile(path, O_RDONLY));
+  Sha256 digest;
+  std::string buffer(kChunkBytes, '\0');
+  while (true) {
+    const ssize_t got = read(fd.get(), buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return OsError(errno, "read", path);
+    if (got == 0) return digest.Hex();
+    digest.Add(std::string_view(buffer).substr(0, static_cast<size_t>(got)));
+  }
 }
 
 }  // namespace det::agent

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 
 #include "agent/session/channel.h"
 
@@ -13,5 +13,8 @@ namespace det::agent {
 absl::Status FetchContext(const MasterAddress& address,
                           const std::string& sha256,
                           const std::string& path);
+
+// In hexadecimal.
+absl::StatusOr<std::string> Sha256OfFile(const std::string& path);
 
 }  // namespace det::agent
