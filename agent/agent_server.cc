@@ -117,7 +117,10 @@ class AgentServer::Body {
 
 AgentServer::Body::~Body() {
   stopping_ = true;
+  // The link asks the loop, so it ends first. What the rest tells the loop from then on is dropped.
   link_.reset();
+  workers_.Stop();
+  loop_.Stop();
   shipper_.reset();
   runtime_.reset();
   relays_.clear();
@@ -292,7 +295,11 @@ void AgentServer::Body::Tick() {
 }
 
 void AgentServer::Body::Do(Actions actions) {
-  for (const Action& action : actions) DoOne(action);
+  for (const Action& action : actions) {
+    // What follows an action may depend on it, and it may have been given up.
+    if (stopping_) return;
+    DoOne(action);
+  }
 }
 
 void AgentServer::Body::DoOne(const Action& action) {
@@ -413,10 +420,9 @@ void AgentServer::Body::StartRun(AllocationId id) {
 
 // Any thread.
 void AgentServer::Body::WatchRun(AllocationId id) {
-  const absl::Status status =
-      runtime_->Watch(files_->Directory(id), [this, id](const Exit& exit) {
-        Post([this, id, exit] { Ended(id, exit); });
-      });
+  const absl::Status status = runtime_->Watch(files_->Directory(id), [this, id](const Exit& exit) {
+    Post([this, id, exit] { Ended(id, exit); });
+  });
   if (!status.ok())
     LogError("a task can't be watched",
              {{"allocation", id.ToString()}, {"cause", std::string(status.message())}});
