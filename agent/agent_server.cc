@@ -5,6 +5,7 @@
 #include <future>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "absl/time/clock.h"
 
@@ -41,7 +42,10 @@ constexpr absl::Duration kSaveRetry = absl::Milliseconds(500);
 // What stands in the file, or what `make` gives, which is then written there.
 absl::StatusOr<std::string> Remembered(const std::string& path,
                                        const std::function<std::string()>& make) {
-  if (const auto text = ReadFile(path, 4096); text.ok() && !text->empty()) return *text;
+  const absl::StatusOr<std::string> text = ReadFile(path, 4096);
+  if (text.ok() && !text->empty()) return *text;
+  // A name that is only out of reach is not replaced: the master would take this for another agent.
+  if (!text.ok() && !absl::IsNotFound(text.status())) return text.status();
   const std::string value = make();
   DET_RETURN_IF_ERROR(AtomicWriteFile(path, value, 0600));
   return value;
@@ -72,7 +76,10 @@ class AgentServer::Body {
  private:
   absl::Status OpenFiles();
   absl::Status TakeUp();
-  void TakeUpRun(const Held& held, const Found& found);
+  absl::StatusOr<std::vector<Held>> LoadRuns();
+  Held Substitute(AllocationId id) const;
+  Found Look(AllocationId id);
+  void TakeUpRun(const Held& saved);
   void TakeUpLeftovers();
   void Connect();
   v1::Hello Hello();
@@ -88,6 +95,7 @@ class AgentServer::Body {
   void WatchRun(AllocationId id);
   void Ended(AllocationId id, const Exit& exit);
   void ForgetRun(AllocationId id);
+  absl::Status RemoveFiles(AllocationId id);
   // Runs `fn` there, unless the agent is ending.
   void Post(std::function<void()> fn);
 
@@ -115,15 +123,16 @@ class AgentServer::Body {
   ThreadPool workers_;
 };
 
+// The link asks the loop, so it ends first. What the others tell the loop once that has stopped is
+// dropped.
 AgentServer::Body::~Body() {
   stopping_ = true;
-  // The link asks the loop, so it ends first. What the rest tells the loop from then on is dropped.
   link_.reset();
   workers_.Stop();
   loop_.Stop();
+  relays_.clear();
   shipper_.reset();
   runtime_.reset();
-  relays_.clear();
 }
 
 void AgentServer::Body::Post(std::function<void()> fn) {
@@ -161,8 +170,9 @@ absl::Status AgentServer::Body::OpenFiles() {
   }
   lock_ = *std::move(lock);
   DET_ASSIGN_OR_RETURN(instance_, Remembered(StrCat(config_.data_dir, "/instance"), RandomUuid));
-  if (const auto cluster = ReadFile(StrCat(config_.data_dir, "/cluster"), 4096); cluster.ok())
-    cluster_id_ = *cluster;
+  absl::StatusOr<std::string> cluster = ReadFile(StrCat(config_.data_dir, "/cluster"), 4096);
+  if (!cluster.ok() && !absl::IsNotFound(cluster.status())) return cluster.status();
+  cluster_id_ = std::move(cluster).value_or("");
   DET_ASSIGN_OR_RETURN(boot_id_, BootId());
   DET_ASSIGN_OR_RETURN(const Secret token, JoinToken(config_.join_token_file));
   master_ = {.target = config_.master, .join_token = token, .agent_id = config_.agent_id};
@@ -183,31 +193,73 @@ absl::Status AgentServer::Body::OpenFiles() {
 // What an earlier life of the agent left: runs that go on, runs that ended meanwhile, and logs that
 // are not with the master yet.
 absl::Status AgentServer::Body::TakeUp() {
-  DET_ASSIGN_OR_RETURN(std::vector<Held> saved, state_->Load());
+  DET_ASSIGN_OR_RETURN(const std::vector<Held> saved, LoadRuns());
   std::map<AllocationId, Found> found;
   for (const Held& held : saved) {
-    if (held.phase == Phase::kExited) continue;
-    DET_ASSIGN_OR_RETURN(found[held.id], runtime_->Inspect(files_->Directory(held.id)));
+    if (held.phase != Phase::kExited) found[held.id] = Look(held.id);
   }
   Actions actions;
   core_.emplace(saved, found, &actions);
-  for (const Held& held : saved) TakeUpRun(held, found[held.id]);
+  for (const Held& held : saved) TakeUpRun(held);
   TakeUpLeftovers();
   Post([this, actions = std::move(actions)]() mutable { Do(std::move(actions)); });
   return absl::OkStatus();
 }
 
-void AgentServer::Body::TakeUpRun(const Held& held, const Found& found) {
+// Those on record, and those whose record is damaged or gone but that may still run.
+absl::StatusOr<std::vector<Held>> AgentServer::Body::LoadRuns() {
+  DET_ASSIGN_OR_RETURN(StateDb::Loaded loaded, state_->Load());
+  std::set<AllocationId> known;
+  for (const Held& held : loaded.held) known.insert(held.id);
+  for (const StateDb::Damaged& damaged : loaded.damaged) {
+    LogError(
+        "a task's record can't be read; what became of the task is told without it",
+        {{"allocation", damaged.id.ToString()}, {"cause", damaged.cause}, {"kept", damaged.kept}});
+    known.insert(damaged.id);
+    loaded.held.push_back(Substitute(damaged.id));
+  }
+  for (const RunFiles::Leftover& leftover : files_->List()) {
+    if (known.contains(leftover.id) || Look(leftover.id).state != Found::State::kRunning) continue;
+    LogError("a task without a record runs", {{"allocation", leftover.id.ToString()}});
+    loaded.held.push_back(Substitute(leftover.id));
+  }
+  return std::move(loaded.held);
+}
+
+// Stands for a record that is lost: enough to see the run to its end.
+Held AgentServer::Body::Substitute(AllocationId id) const {
   v1::RunOrder order;
-  order.ParseFromString(held.order);
-  shipper_->Add(held.id,
-                {.allocation = held.id.value(),
+  for (const RunFiles::Leftover& leftover : files_->List()) {
+    if (leftover.id == id) order.set_trial(leftover.trial);
+  }
+  return {.id = id, .order = order.SerializeAsString(), .phase = Phase::kRunning};
+}
+
+// What can't be told may run: it is watched, and looked at again.
+Found AgentServer::Body::Look(AllocationId id) {
+  absl::StatusOr<Found> found = runtime_->Inspect(files_->Directory(id));
+  if (found.ok()) return *std::move(found);
+  LogError("it can't be told whether a task runs; looking on",
+           {{"allocation", id.ToString()}, {"cause", std::string(found.status().message())}});
+  return {.state = Found::State::kRunning};
+}
+
+void AgentServer::Body::TakeUpRun(const Held& saved) {
+  v1::RunOrder order;
+  order.ParseFromString(saved.order);
+  shipper_->Add(saved.id,
+                {.allocation = saved.id.value(),
                  .trial = order.trial(),
-                 .reports_directory = files_->ReportsDirectory(held.id),
-                 .log_directory = files_->LogDirectory(held.id)});
-  if (held.phase == Phase::kExited || found.state == Found::State::kExited) {
+                 .reports_directory = files_->ReportsDirectory(saved.id),
+                 .log_directory = files_->LogDirectory(saved.id)});
+  const auto it = core_->held().find(saved.id);
+  if (it == core_->held().end()) return;  // about to be forgotten
+  const Held& held = it->second;
+  if (held.phase == Phase::kExited) {
     shipper_->MarkFinal(held.id);
-  } else if (found.state == Found::State::kRunning) {
+    if (saved.phase != Phase::kExited && held.exit.kind == ExitKind::kLost)
+      LogError("a task is lost", {{"allocation", held.id.ToString()}, {"cause", held.exit.text}});
+  } else if (held.phase == Phase::kRunning) {
     const absl::Status status = StartRelay(held);
     if (!status.ok())
       LogError("a relay can't be started",
@@ -262,6 +314,7 @@ void AgentServer::Body::Connect() {
   events.on_disconnected = [this] { Post([this] { core_->OnDisconnected(); }); };
   events.generation = [this] { return generation_.load(); };
   link_ = std::make_unique<ControlLink>(master_, std::move(events));
+  link_->Start();
 }
 
 v1::Hello AgentServer::Body::Hello() {
@@ -440,13 +493,27 @@ void AgentServer::Body::ForgetRun(AllocationId id) {
   relays_.erase(id);
   shipper_->Remove(id, [this, id] {
     workers_.Post([this, id] {
-      absl::Status status = runtime_->Remove(files_->Directory(id));
-      if (status.ok()) status = files_->Remove(id);
+      const absl::Status status = RemoveFiles(id);
       if (!status.ok())
         LogWarning("a task's files can't be removed",
                    {{"allocation", id.ToString()}, {"cause", std::string(status.message())}});
     });
   });
+}
+
+absl::Status AgentServer::Body::RemoveFiles(AllocationId id) {
+  const std::string directory = files_->Directory(id);
+  if (ProcessRuntime::IsDamaged(directory)) {
+    DET_ASSIGN_OR_RETURN(const Found found, runtime_->Inspect(directory));
+    if (found.state == Found::State::kRunning)
+      return Error(absl::StatusCode::kFailedPrecondition, "TASK_RUNNING", "it runs");
+    DET_ASSIGN_OR_RETURN(const std::string kept, files_->PutAside(id));
+    LogWarning("the files of a damaged task are kept",
+               {{"allocation", id.ToString()}, {"where", kept}});
+    return absl::OkStatus();
+  }
+  DET_RETURN_IF_ERROR(runtime_->Remove(directory));
+  return files_->Remove(id);
 }
 
 AgentServer::AgentServer(std::unique_ptr<Body> body) : body_(std::move(body)) {}

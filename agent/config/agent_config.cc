@@ -2,9 +2,9 @@
 
 #include <unistd.h>
 
+#include "common/base/map_reader.h"
 #include "common/base/status.h"
 #include "common/base/strings.h"
-#include "common/base/map_reader.h"
 #include "common/config/settings_file.h"
 
 namespace det::agent {
@@ -61,9 +61,10 @@ absl::StatusOr<AgentConfig> LoadAgentConfig(const std::string& path) {
                  "det-agent --config /etc/det/agent.yaml");
   }
   AgentConfig config;
-  DET_RETURN_IF_ERROR(ReadSettings(
-      path,
-      [&](const Value& value, Problems* problems) { config = Read(value, problems); }));
+  // An empty file lacks what a map without keys lacks.
+  DET_RETURN_IF_ERROR(ReadSettings(path, [&](const Value& value, Problems* problems) {
+    config = Read(value.is_null() ? Value(Value::Object{}) : value, problems);
+  }));
   return config;
 }
 

@@ -9,9 +9,11 @@
 #include <openssl/crypto.h>
 
 #include "agent/relay/report_line.h"
+#include "agent/spool/headroom.h"
 #include "common/base/status.h"
 #include "common/base/strings.h"
 #include "common/base/value.h"
+#include "common/os/fs.h"
 
 namespace det::agent {
 namespace {
@@ -219,6 +221,12 @@ absl::StatusOr<int64_t> Relay::Core::Keep(int64_t seq, const v1::Report& report)
     return Error(absl::StatusCode::kFailedPrecondition,
                  "REPORT_GAP",
                  StrCat("report ", seq, " can't follow report ", taken));
+  }
+  if (spool::RoomAbove(ParentDirectory(options.spool_directory)) <= 0) {
+    return Error(absl::StatusCode::kResourceExhausted,
+                 "DISK_FULL",
+                 "the agent's disk is full, so reports can't be kept",
+                 "try again when there is room");
   }
   DET_RETURN_IF_ERROR(spool->Append(report.SerializeAsString()).status());
   DET_RETURN_IF_ERROR(Flush());

@@ -47,14 +47,18 @@ absl::StatusOr<bool> WasStarted(const TaskFiles& files) {
   return Exists(files.shim());
 }
 
-// The exit record, or what stands for a damaged one; nothing when there is none.
+// Nobody will ever read it: it is not what was written, or another version of det wrote it.
+bool IsUnreadable(const absl::Status& status) {
+  const std::string reason = ErrorReason(status);
+  return reason == "RECORD_DAMAGED" || reason == "RECORD_VERSION";
+}
+
+// The exit record, or what stands for one that can't be read; nothing when there is none.
 absl::StatusOr<std::optional<Exit>> RecordedExit(const TaskFiles& files) {
   absl::StatusOr<ExitRecord> record = files.ReadExit();
   if (record.ok()) return std::move(record->exit);
   if (absl::IsNotFound(record.status())) return std::nullopt;
-  if (!absl::IsDataLoss(record.status()) || ErrorReason(record.status()) != "RECORD_DAMAGED") {
-    return record.status();
-  }
+  if (!IsUnreadable(record.status())) return record.status();
   return Exit{.kind = ExitKind::kLost, .text = std::string(FromAbsl(record.status().message()))};
 }
 
@@ -68,7 +72,7 @@ Found Running() {
 // Who the shim was; from the order when its own record is damaged.
 absl::StatusOr<ShimRecord> Remembered(const TaskFiles& files) {
   absl::StatusOr<ShimRecord> record = files.ReadShim();
-  if (record.ok() || ErrorReason(record.status()) != "RECORD_DAMAGED") return record;
+  if (record.ok() || !IsUnreadable(record.status())) return record;
   DET_ASSIGN_OR_RETURN(const TaskOrder order, files.ReadOrder());
   DET_ASSIGN_OR_RETURN(const std::string boot_id, BootId());
   return ShimRecord{.shim = {.boot_id = boot_id}, .token = order.token};
@@ -76,10 +80,15 @@ absl::StatusOr<ShimRecord> Remembered(const TaskFiles& files) {
 
 // With the lock held and no exit record: the shim is dead and said nothing.
 absl::StatusOr<Found> ConcludeLost(const TaskFiles& files) {
-  DET_ASSIGN_OR_RETURN(const ShimRecord record, Remembered(files));
+  const absl::StatusOr<ShimRecord> read = Remembered(files);
+  if (!read.ok() && !IsUnreadable(read.status())) return read.status();
+  const ShimRecord record = read.value_or(ShimRecord());
   DET_ASSIGN_OR_RETURN(const std::string boot_id, BootId());
   Exit exit{.kind = ExitKind::kLost};
-  if (record.shim.boot_id != boot_id) {
+  if (!read.ok()) {
+    exit.text = StrCat(FromAbsl(read.status().message()),
+                       "; its supervisor has ended, and what it left behind can't be found");
+  } else if (record.shim.boot_id != boot_id) {
     exit.text = "the host went down while it ran";
   } else {
     DET_ASSIGN_OR_RETURN(const Leftovers leftovers, KillLeftovers(record, kKillPatience));
@@ -233,8 +242,8 @@ absl::StatusOr<Found> ProcessRuntime::Inspect(const std::string& directory) {
   const TaskFiles files(directory);
   DET_ASSIGN_OR_RETURN(const bool there, Exists(directory));
   if (!there) return Found{};
-  DET_ASSIGN_OR_RETURN(std::optional<Exit> exit, RecordedExit(files));
-  if (exit.has_value()) return Exited(*std::move(exit));
+  absl::StatusOr<ExitRecord> record = files.ReadExit();
+  if (record.ok()) return Exited(std::move(record->exit));
   DET_ASSIGN_OR_RETURN(const bool held, LockFile::IsHeld(files.lock()));
   if (held) return Running();
   DET_ASSIGN_OR_RETURN(const bool started, WasStarted(files));
@@ -243,14 +252,15 @@ absl::StatusOr<Found> ProcessRuntime::Inspect(const std::string& directory) {
   absl::StatusOr<LockFile> lock = LockFile::Acquire(files.lock(), "det-agent");
   if (ErrorReason(lock.status()) == "LOCK_HELD") return Running();
   if (!lock.ok()) return lock.status();
-  DET_ASSIGN_OR_RETURN(exit, RecordedExit(files));
+  DET_ASSIGN_OR_RETURN(std::optional<Exit> exit, RecordedExit(files));
   if (exit.has_value()) return Exited(*std::move(exit));
   return ConcludeLost(files);
 }
 
 absl::Status ProcessRuntime::Watch(const std::string& directory, OnExit on_exit) {
-  DET_ASSIGN_OR_RETURN(const Found found, Inspect(directory));
-  if (found.state == Found::State::kNothing) {
+  // What can't be told now is looked at again.
+  const absl::StatusOr<Found> found = Inspect(directory);
+  if (found.ok() && found->state == Found::State::kNothing) {
     return Error(absl::StatusCode::kNotFound,
                  "NOT_STARTED",
                  StrCat("cannot watch ", directory, ": its task was never started"));
@@ -314,6 +324,11 @@ absl::Status ProcessRuntime::Remove(const std::string& directory) {
   }
   watcher_.Forget(directory);
   return absl::OkStatus();
+}
+
+bool ProcessRuntime::IsDamaged(const std::string& directory) {
+  const TaskFiles files(directory);
+  return IsUnreadable(files.ReadExit().status()) || IsUnreadable(files.ReadShim().status());
 }
 
 }  // namespace det::agent

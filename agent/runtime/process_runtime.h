@@ -15,7 +15,8 @@ namespace det::agent {
 //
 // The lock of a directory is taken before its shim is started and handed to it, so it is held
 // without a gap until the shim ends. Free lock and no shim record: never started, and nothing is on
-// its way. Free lock and a shim record but no exit record: the shim was killed.
+// its way. Free lock and a shim record but no exit record: the shim was killed. While the lock is
+// held the task runs, whatever its records look like; records that can't be read make it lost then.
 class ProcessRuntime final : public Runtime {
  public:
   struct Options {
@@ -31,6 +32,9 @@ class ProcessRuntime final : public Runtime {
   absl::Status Terminate(const std::string& directory) override;
   absl::Status Kill(const std::string& directory) override;
   absl::Status Remove(const std::string& directory) override;
+
+  // Whether records of the task can't be read: somebody may want to look at them.
+  static bool IsDamaged(const std::string& directory);
 
  private:
   absl::Status StartLocked(const TaskSpec& spec, const TaskFiles& files, LockFile lock) const;

@@ -4,6 +4,7 @@
 
 #include "common/log/log.h"
 #include "common/net/grpc_status.h"
+#include "common/os/process.h"
 
 namespace det::agent {
 namespace {
@@ -17,11 +18,17 @@ struct ControlLink::Stream {
   grpc::ClientContext context;
   std::unique_ptr<v1::AgentControl::Stub> stub;
   std::unique_ptr<grpc::ClientReaderWriter<v1::AgentMessage, v1::MasterMessage>> call;
-  bool closed = false;  // under the link's mutex
+  // Under the link's mutex.
+  bool closed = false;
+  bool silent = false;  // no welcome came
 };
 
-ControlLink::ControlLink(MasterAddress address, Events events)
-    : address_(std::move(address)), events_(std::move(events)), thread_([this] { Loop(); }) {}
+ControlLink::ControlLink(MasterAddress address, Events events, absl::Duration welcome_timeout)
+    : address_(std::move(address)), events_(std::move(events)), welcome_timeout_(welcome_timeout) {}
+
+void ControlLink::Start() {
+  thread_ = std::thread([this] { Loop(); });
+}
 
 ControlLink::~ControlLink() {
   {
@@ -30,7 +37,7 @@ ControlLink::~ControlLink() {
     if (stream_ != nullptr) stream_->context.TryCancel();
   }
   wake_.NotifyAll();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 void ControlLink::Send(v1::Status status) {
@@ -65,20 +72,23 @@ void ControlLink::RunOnce(Backoff* backoff) {
   Stream stream;
   AddCredentials(address_, &stream.context);
   stream.stub = v1::AgentControl::NewStub(MakeChannel(address_, "control"));
-  stream.call = stream.stub->Connect(&stream.context);
   {
     MutexLock lock(mutex_);
     stream_ = &stream;
     if (stopping_) stream.context.TryCancel();
   }
+  // Waits for the connection.
+  stream.call = stream.stub->Connect(&stream.context);
   Converse(stream, backoff);
+  bool stopping = false;
   {
     MutexLock lock(mutex_);
     stream_ = nullptr;
+    stopping = stopping_;
   }
   const absl::Status status = net::FromGrpc(stream.call->Finish());
-  const std::string error(status.message());
-  if (!status.ok() && error != last_error_) {
+  const std::string error(stream.silent ? "it does not answer" : status.message());
+  if (!status.ok() && error != last_error_ && !stopping) {
     LogWarning("no connection to the master", {{"master", address_.target}, {"cause", error}});
   }
   last_error_ = error;
@@ -100,7 +110,7 @@ void ControlLink::Converse(Stream& stream, Backoff* backoff) {
     outbox_.clear();
     wake_.NotifyAll();
   }
-  stream.context.TryCancel();
+  // The call is over, so no write blocks. Cancelling it would hide why.
   writer.join();
   if (was_welcomed) events_.on_disconnected();
 }
@@ -111,6 +121,7 @@ void ControlLink::Dispatch(const v1::MasterMessage& message, Backoff* backoff) {
       {
         MutexLock lock(mutex_);
         welcomed_ = true;
+        wake_.NotifyAll();
       }
       backoff->Reset();
       last_error_.clear();
@@ -129,12 +140,19 @@ void ControlLink::Dispatch(const v1::MasterMessage& message, Backoff* backoff) {
 
 // Sends what waits, and a heartbeat whenever nothing was sent for a while.
 void ControlLink::WriteLoop(Stream& stream) {
+  const absl::Duration welcome_by = SteadyNow() + welcome_timeout_;
   while (true) {
     v1::AgentMessage message;
     {
       MutexLock lock(mutex_);
-      if (outbox_.empty() && !stream.closed) wake_.WaitFor(mutex_, kHeartbeat);
+      const absl::Duration patience = welcomed_ ? kHeartbeat : welcome_by - SteadyNow();
+      if (outbox_.empty() && !stream.closed) wake_.WaitFor(mutex_, patience);
       if (stream.closed) return;
+      if (!welcomed_ && SteadyNow() < welcome_by) continue;
+      if (!welcomed_) {
+        stream.silent = true;
+        return stream.context.TryCancel();
+      }
       if (!outbox_.empty()) {
         message = std::move(outbox_.front());
         outbox_.pop_front();

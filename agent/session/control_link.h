@@ -26,8 +26,16 @@ class ControlLink {
     std::function<int64_t()> generation;  // for heartbeats
   };
 
-  ControlLink(MasterAddress address, Events events);
+  // A master that takes a hello and then says nothing for so long is given up.
+  static constexpr absl::Duration kWelcomeTimeout = absl::Seconds(10);
+
+  ControlLink(MasterAddress address,
+              Events events,
+              absl::Duration welcome_timeout = kWelcomeTimeout);
   ~ControlLink();
+
+  // Once. No event comes before.
+  void Start();
 
   // Sent now, or not at all while there is no connection: statuses are sent again after a welcome.
   void Send(v1::Status status);
@@ -44,6 +52,7 @@ class ControlLink {
 
   const MasterAddress address_;
   const Events events_;
+  const absl::Duration welcome_timeout_;
   Mutex mutex_;
   CondVar wake_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;

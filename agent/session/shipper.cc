@@ -85,18 +85,35 @@ void Shipper::Loop() {
     if (!ok) {
       if (stream != nullptr) {
         Close(std::move(stream));
-        MutexLock lock(mutex_);
-        if (!stopping_) wake_.WaitFor(mutex_, backoff.Next());
+        PauseBeforeRetry(&backoff);
       }
       stream = Open();
-    } else if (sent) {
-      backoff.Reset();
     }
     MutexLock lock(mutex_);
     if (stopping_) break;
+    // What was sent may be refused yet: only an answer tells that all is well.
+    if (std::exchange(replied_, false)) {
+      backoff.Reset();
+      refusal_.clear();
+    }
     if (ok && !sent) wake_.WaitFor(mutex_, kLookEvery);
   }
   if (stream != nullptr) Close(std::move(stream));
+}
+
+// Whatever happens meanwhile, but an end.
+void Shipper::PauseBeforeRetry(Backoff* backoff) {
+  const absl::Duration until = SteadyNow() + backoff->Next();
+  MutexLock lock(mutex_);
+  while (!stopping_ && SteadyNow() < until) wake_.WaitFor(mutex_, until - SteadyNow());
+}
+
+std::optional<v1::ShipRequest> Shipper::NextOf(Run& run) {
+  absl::StatusOr<std::optional<v1::ShipRequest>> next = run.outbound.Next();
+  const std::string error(next.status().message());
+  if (!next.ok() && error != run.error) LogError("a spool can't be read", {{"cause", error}});
+  run.error = error;
+  return next.ok() ? *std::move(next) : std::nullopt;
 }
 
 // One message of each run, if there is one. False: a connection is needed, or the one there is
@@ -112,12 +129,7 @@ bool Shipper::SendRound(Stream* stream, bool* sent) {
     std::optional<v1::ShipRequest> request;
     {
       MutexLock lock(mutex_);
-      absl::StatusOr<std::optional<v1::ShipRequest>> next = run->outbound.Next();
-      if (!next.ok()) {
-        LogError("a spool can't be read", {{"cause", std::string(next.status().message())}});
-        continue;
-      }
-      request = *std::move(next);
+      request = NextOf(*run);
       // What was taken off the spool without a connection is read again with one.
       if (request.has_value() && stream == nullptr) run->outbound.Rewind();
     }
@@ -156,7 +168,6 @@ std::unique_ptr<Shipper::Stream> Shipper::Open() {
   auto stream = std::make_unique<Stream>();
   AddCredentials(address_, &stream->context);
   stream->stub = v1::AgentData::NewStub(MakeChannel(address_, "data"));
-  stream->call = stream->stub->Ship(&stream->context);
   {
     MutexLock lock(mutex_);
     stream_broken_ = false;
@@ -164,6 +175,8 @@ std::unique_ptr<Shipper::Stream> Shipper::Open() {
     if (stopping_) stream->context.TryCancel();
     for (const auto& [id, run] : runs_) run->outbound.Rewind();
   }
+  // Waits for the connection.
+  stream->call = stream->stub->Ship(&stream->context);
   Stream* raw = stream.get();
   stream->reader = std::thread([this, raw] { ReadReplies(*raw); });
   return stream;
@@ -173,14 +186,15 @@ void Shipper::Close(std::unique_ptr<Stream> stream) {
   {
     MutexLock lock(mutex_);
     stream_ = nullptr;
+    // Otherwise the call is over, and cancelling it would hide why.
+    if (stopping_) stream->context.TryCancel();
   }
-  stream->context.TryCancel();
   stream->reader.join();
   const absl::Status status = net::FromGrpc(stream->call->Finish());
-  if (status.code() == absl::StatusCode::kInvalidArgument ||
-      status.code() == absl::StatusCode::kUnauthenticated) {
-    LogWarning("the master refuses data", {{"cause", std::string(status.message())}});
-  }
+  const std::string cause(status.message());
+  const bool refused = absl::IsInvalidArgument(status) || absl::IsUnauthenticated(status);
+  if (refused && cause != refusal_) LogWarning("the master refuses data", {{"cause", cause}});
+  if (refused) refusal_ = cause;
 }
 
 void Shipper::ReadReplies(Stream& stream) {
@@ -189,6 +203,7 @@ void Shipper::ReadReplies(Stream& stream) {
     MutexLock lock(mutex_);
     const auto it = runs_.find(AllocationId(reply.allocation()));
     if (it != runs_.end()) it->second->outbound.OnReply(reply);
+    replied_ = true;
     wake_.NotifyAll();
   }
   MutexLock lock(mutex_);

@@ -39,6 +39,7 @@ class Shipper {
     Outbound outbound;
     bool final = false;
     bool told_drained = false;
+    std::string error;           // of reading its spool, as it was logged
     std::function<void()> gone;  // set: it is to go
     absl::Duration go_by;        // steady
   };
@@ -50,6 +51,8 @@ class Shipper {
   std::unique_ptr<Stream> Open();
   void Close(std::unique_ptr<Stream> stream);
   void ReadReplies(Stream& stream);
+  void PauseBeforeRetry(Backoff* backoff);
+  std::optional<v1::ShipRequest> NextOf(Run& run) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const MasterAddress address_;
   const OnDrained on_drained_;
@@ -58,6 +61,8 @@ class Shipper {
   std::map<AllocationId, std::shared_ptr<Run>> runs_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   bool stream_broken_ ABSL_GUARDED_BY(mutex_) = false;
+  bool replied_ ABSL_GUARDED_BY(mutex_) = false;  // the master, since that was last asked
+  std::string refusal_;                           // the last one that was logged
   Stream* stream_ ABSL_GUARDED_BY(mutex_) = nullptr;
   std::thread thread_;
 };

@@ -1,12 +1,22 @@
 #include "agent/shim/task_log.h"
 
+#include <algorithm>
+
+#include "agent/spool/headroom.h"
 #include "common/base/archive.h"
 #include "common/base/strings.h"
+#include "common/os/fs.h"
 #include "common/os/process.h"
 
 namespace det::agent {
 
 using spool::LogSource;
+
+namespace {
+
+constexpr int64_t kAskEvery = int64_t{64} << 10;
+
+}  // namespace
 
 TaskLog::TaskLog(const std::string& directory, int64_t bytes_max, const Clock* clock)
     : options_{.directory = directory, .bytes_max = bytes_max}, clock_(clock) {
@@ -53,12 +63,20 @@ void TaskLog::TellDropped() {
 bool TaskLog::Write(LogSource source, bool partial, std::string_view text) {
   const spool::LogRecord record{
       .at_ns = now_ns_, .source = source, .partial = partial, .text = std::string(text)};
-  if (!Open() || !writer_->Append(EncodeArchive(record)).ok()) {
+  if (!HasRoom(text.size()) || !Open() || !writer_->Append(EncodeArchive(record)).ok()) {
     retry_at_ = SteadyNow() + kFlushInterval;
     return false;
   }
   if (!waits_) waits_since_ = SteadyNow();
   waits_ = true;
+  return true;
+}
+
+bool TaskLog::HasRoom(size_t bytes) {
+  if (room_ <= 0)
+    room_ = std::min(spool::RoomAbove(ParentDirectory(options_.directory)), kAskEvery);
+  if (room_ <= 0) return false;
+  room_ -= static_cast<int64_t>(bytes);
   return true;
 }
 

@@ -48,6 +48,7 @@ class TaskLog {
   bool Write(spool::LogSource source, bool partial, std::string_view text);
   void TellDropped();
   bool Open();
+  bool HasRoom(size_t bytes);
 
   spool::SegmentLogOptions options_;
   const Clock* clock_;
@@ -57,6 +58,7 @@ class TaskLog {
   bool waits_ = false;
   absl::Duration waits_since_;
   int64_t dropped_ = 0;
+  int64_t room_ = 0;  // bytes that may be written before the disk is asked again
   absl::Duration retry_at_;
   int64_t flushed_through_ = 0;  // the last seq that is certainly on disk
 };
