@@ -92,7 +92,7 @@ void PrintWhole(RunSpool& spool, const std::string& line) {
 std::vector<int64_t> DerivedSteps(const Ledger& ledger) {
   std::vector<int64_t> steps;
   for (const v1::Report& report : ledger.Reports(kRun, kLogReportStream))
-    steps.push_back(report.metrics().steps_completed());
+    if (!report.has_unreadable()) steps.push_back(report.metrics().steps_completed());
   return steps;
 }
 
