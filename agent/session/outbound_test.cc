@@ -243,7 +243,7 @@ TEST(Outbound, ALineStaysWhileItsReportIsOnItsWay) {
 
 TEST(Outbound, WhatIsNoReportIsOnlyALine) {
   Line line;
-  line.spool().Print(R"({"det":{"validation":{"x":NaN}}})");
+  line.spool().Print(R"({"det":{"validation":1}})");
   line.spool().Print(ReportOf(1), false, spool::LogSource::kStderr);
   line.spool().Print(ReportOf(2), false, spool::LogSource::kAgent);
   line.spool().Print(ReportOf(3), true);  // cut
