@@ -86,7 +86,7 @@ class AgentServer::Body {
   void Tick();
 
   // On the loop's thread.
-  void Do(Actions actions);
+  void Do(const Actions& actions);
   void DoOne(const Action& action);
   void SaveHeld(const Held& held);
   void PrepareRun(AllocationId id);
@@ -347,7 +347,7 @@ void AgentServer::Body::Tick() {
   });
 }
 
-void AgentServer::Body::Do(Actions actions) {
+void AgentServer::Body::Do(const Actions& actions) {
   for (const Action& action : actions) {
     // What follows an action may depend on it, and it may have been given up.
     if (stopping_) return;
@@ -356,7 +356,7 @@ void AgentServer::Body::Do(Actions actions) {
 }
 
 void AgentServer::Body::DoOne(const Action& action) {
-  const auto stop = [&](AllocationId id, absl::Status status) {
+  const auto stop = [&](AllocationId id, const absl::Status& status) {
     if (!status.ok())
       LogError("a task can't be stopped",
                {{"allocation", id.ToString()}, {"cause", std::string(status.message())}});
