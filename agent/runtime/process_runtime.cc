@@ -215,16 +215,16 @@ absl::Status ProcessRuntime::AwaitShim(const TaskFiles& files,
                                        const UniqueFd& reader) const {
   const absl::StatusOr<ProcessId> shim = ReadProcessId(pid);
   const absl::StatusOr<std::string> text = ReadAnswer(reader, options_.start_timeout);
-  if (absl::IsDeadlineExceeded(text.status()) && shim.ok()) {
-    // The pipe is still open, so the shim lives and the pid was its own all the time. Once it is
-    // killed, nothing starts any more.
-    const absl::StatusOr<UniqueFd> process = OpenProcess(*shim);
-    (void)Signal(*shim, SIGKILL);
-    if (process.ok()) (void)WaitForEnd(*process, kShimDeathPatience).ok();
-  }
   ShimAnswer answer;
   const bool answered = text.ok() && DecodeArchive(*text, &answer);
   if (answered && (answer.started || answer.reason == "STARTED_BEFORE")) return absl::OkStatus();
+  if (shim.ok()) {
+    // Once it is gone, nothing starts any more, and its lock is free. While the pipe is open it
+    // lives, so the pid is its own.
+    const absl::StatusOr<UniqueFd> process = OpenProcess(*shim);
+    if (absl::IsDeadlineExceeded(text.status())) (void)Signal(*shim, SIGKILL);
+    if (process.ok()) (void)WaitForEnd(*process, kShimDeathPatience).ok();
+  }
   if (answered) {
     return Error(static_cast<absl::StatusCode>(answer.code), answer.reason, answer.message);
   }
