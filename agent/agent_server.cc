@@ -68,9 +68,7 @@ std::string ShimPath() {
 class AgentServer::Body {
  public:
   explicit Body(AgentConfig config)
-      : config_(std::move(config)),
-        workers_(std::make_unique<ThreadPool>(kWorkers, kQueueMax)),
-        loop_(1, kQueueMax) {}
+      : config_(std::move(config)), loop_(1, kQueueMax), workers_(kWorkers, kQueueMax) {}
   ~Body();
 
   absl::Status Start();
@@ -121,8 +119,8 @@ class AgentServer::Body {
   std::unique_ptr<ProcessRuntime> runtime_;
   std::unique_ptr<Shipper> shipper_;
   std::unique_ptr<ControlLink> link_;
-  std::unique_ptr<ThreadPool> workers_;
   ThreadPool loop_;
+  ThreadPool workers_;
 };
 
 // First nothing more is done on the loop's thread; then those go that others call, after their
@@ -133,8 +131,9 @@ AgentServer::Body::~Body() {
   if (loop_.Post([&] { idle.set_value(); })) idle.get_future().wait();
   relays_.clear();
   link_.reset();
+  workers_.Stop();
+  loop_.Stop();
   shipper_.reset();
-  workers_.reset();
   runtime_.reset();
 }
 
@@ -351,7 +350,11 @@ void AgentServer::Body::Tick() {
 }
 
 void AgentServer::Body::Do(Actions actions) {
-  for (const Action& action : actions) DoOne(action);
+  for (const Action& action : actions) {
+    // What follows an action may depend on it, and it may have been given up.
+    if (stopping_) return;
+    DoOne(action);
+  }
 }
 
 void AgentServer::Body::DoOne(const Action& action) {
@@ -398,7 +401,7 @@ void AgentServer::Body::SaveHeld(const Held& held) {
 void AgentServer::Body::PrepareRun(AllocationId id) {
   const auto held = core_->held().find(id);
   if (held == core_->held().end()) return;
-  workers_->Post([this, copy = held->second, cluster = cluster_id_] {
+  workers_.Post([this, copy = held->second, cluster = cluster_id_] {
     const absl::Status status = files_->Prepare(copy, cluster);
     std::optional<Exit> failure;
     if (!status.ok()) {
@@ -461,7 +464,7 @@ void AgentServer::Body::StartRun(AllocationId id) {
                 .env = std::move(command->env),
                 .workdir = files_->WorkDirectory(id),
                 .grace = config_.stop_grace};
-  workers_->Post([this, id, spec = std::move(spec)] {
+  workers_.Post([this, id, spec = std::move(spec)] {
     const absl::Status started = runtime_->Start(spec);
     Post([this, id, started] {
       Do(core_->OnStarted(id, started.ok() ? "" : std::string(started.message()), absl::Now()));
@@ -491,7 +494,7 @@ void AgentServer::Body::Ended(AllocationId id, const Exit& exit) {
 void AgentServer::Body::ForgetRun(AllocationId id) {
   relays_.erase(id);
   shipper_->Remove(id, [this, id] {
-    workers_->Post([this, id] {
+    workers_.Post([this, id] {
       const absl::Status status = RemoveFiles(id);
       if (!status.ok())
         LogWarning("a task's files can't be removed",

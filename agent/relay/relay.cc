@@ -195,6 +195,14 @@ absl::StatusOr<int64_t> Relay::Core::Take(const std::string& body) {
   trial::v1::ReportRequest request;
   DET_RETURN_IF_ERROR(FromJson(body, &request));
   DET_ASSIGN_OR_RETURN(v1::Report report, ToReport(request));
+  // Numbers print longer than they came ("1e9"): what is larger than a message to the master may be
+  // would be in the way of all reports behind it.
+  if (report.ByteSizeLong() > kReportBytesMax) {
+    return Error(absl::StatusCode::kInvalidArgument,
+                 "REPORT_TOO_LARGE",
+                 StrCat("the report is larger than ", kReportBytesMax >> 20, " MiB"),
+                 "report less at once");
+  }
   report.set_at_unix_nanos(absl::ToUnixNanos(absl::Now()));
   return Keep(request.seq(), report);
 }

@@ -10,6 +10,7 @@ namespace {
 constexpr std::string_view kPrefix = "{\"det\":";
 constexpr size_t kNameBytesMax = 512;
 constexpr size_t kMetricsMax = 100000;
+constexpr size_t kWhyBytesMax = 500;
 
 absl::Status Bad(std::string_view what) {
   return Error(absl::StatusCode::kInvalidArgument, "INVALID_REPORT", what);
@@ -96,33 +97,89 @@ absl::StatusOr<v1::Report> ToReport(const trial::v1::ReportRequest& request) {
   return Bad("a report needs one of metrics, checkpoint, progress, invalid_hparams");
 }
 
-std::vector<v1::Report> ReadReportLine(std::string_view line, int64_t number) {
-  std::vector<v1::Report> reports;
-  if (!line.starts_with(kPrefix)) return reports;
-  const absl::StatusOr<Value> value = ParseJson(line);
-  const Value* det = value.ok() ? value->Find("det") : nullptr;
-  if (det == nullptr || !det->is_object() || value->as_object().size() != 1) return reports;
+namespace {
+
+// Python's json.dumps, among others, writes bare NaN and Infinity, which are no JSON: strings of
+// that name mean the same.
+std::string QuoteNonFinite(std::string_view line) {
+  std::string out;
+  out.reserve(line.size() + 16);
+  bool in_string = false;
+  for (size_t i = 0; i < line.size();) {
+    const std::string_view rest = line.substr(i);
+    size_t taken = 1;
+    if (in_string) {
+      if (rest[0] == '\\' && rest.size() > 1) taken = 2;
+      in_string = rest[0] != '"';
+    } else if (rest[0] == '"') {
+      in_string = true;
+    } else {
+      for (const std::string_view word : {"NaN", "Infinity", "-Infinity"}) {
+        if (rest.starts_with(word)) taken = word.size();
+      }
+    }
+    const bool quote = taken > 2;
+    StrAppend(out, quote ? "\"" : "", rest.substr(0, taken), quote ? "\"" : "");
+    i += taken;
+  }
+  return out;
+}
+
+absl::StatusOr<v1::Report> MemberReport(const std::string& key, const Value& member) {
+  v1::Report report;
+  if (key == "progress") {
+    if (!member.is_number() || !(member.as_number() >= 0 && member.as_number() <= 1))
+      return Bad("progress must be a number from 0 to 1");
+    report.mutable_progress()->set_fraction(member.as_number());
+    return report;
+  }
+  DET_RETURN_IF_ERROR(CheckGroup(key));
+  DET_RETURN_IF_ERROR(CheckMetrics(member));
+  report.mutable_metrics()->set_group(key);
+  report.mutable_metrics()->set_metrics_json(member.ToJson());
+  return report;
+}
+
+absl::StatusOr<std::vector<v1::Report>> Parse(std::string_view line, int64_t number) {
+  DET_ASSIGN_OR_RETURN(const Value value, ParseJson(QuoteNonFinite(line)));
+  const Value* det = value.Find("det");
+  if (det == nullptr || !det->is_object() || value.as_object().size() != 1)
+    return Bad("a report is {\"det\": {...}} and nothing else");
   int64_t steps = number;
   if (const Value* given = det->Find("steps")) {
-    if (!given->is_int() || given->as_int() < 0) return reports;
+    if (!given->is_int() || given->as_int() < 0) return Bad("steps must be a whole number from 0");
     steps = given->as_int();
   }
+  std::vector<v1::Report> reports;
   for (const auto& [key, member] : det->as_object()) {
     if (key == "steps") continue;
-    v1::Report report;
-    if (key == "progress") {
-      if (!member.is_number() || !(member.as_number() >= 0 && member.as_number() <= 1)) return {};
-      report.mutable_progress()->set_fraction(member.as_number());
-    } else {
-      if (!CheckGroup(key).ok() || !CheckMetrics(member).ok()) return {};
-      report.mutable_metrics()->set_group(key);
-      report.mutable_metrics()->set_metrics_json(member.ToJson());
-      report.mutable_metrics()->set_steps_completed(steps);
-    }
-    reports.push_back(std::move(report));
     if (static_cast<int64_t>(reports.size()) == kReportsPerLineMax) break;
+    DET_ASSIGN_OR_RETURN(v1::Report report, MemberReport(key, member));
+    if (report.has_metrics()) report.mutable_metrics()->set_steps_completed(steps);
+    reports.push_back(std::move(report));
   }
   return reports;
+}
+
+// An error may quote the line, which may be any bytes; a string of a message may not.
+std::string Plain(const absl::Status& status) {
+  std::string text(FromAbsl(status.message()).substr(0, kWhyBytesMax));
+  for (char& c : text) {
+    if (c < ' ' || c > '~') c = '?';
+  }
+  return text;
+}
+
+}  // namespace
+
+std::vector<v1::Report> ReadReportLine(std::string_view line, int64_t number) {
+  if (!line.starts_with(kPrefix)) return {};
+  absl::StatusOr<std::vector<v1::Report>> reports = Parse(line, number);
+  if (reports.ok()) return *std::move(reports);
+  v1::Report unreadable;
+  unreadable.mutable_unreadable()->set_why(
+      StrCat("line ", number, " begins as a report but is none: ", Plain(reports.status())));
+  return {std::move(unreadable)};
 }
 
 }  // namespace det::agent

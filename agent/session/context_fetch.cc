@@ -73,6 +73,8 @@ absl::Status FetchContext(const MasterAddress& address,
                    "CONTEXT_DAMAGED",
                    StrCat("context ", sha256, " came damaged"));
   }
+  // After a power failure it must be whole or not there.
+  if (status.ok() && fsync(out.get()) != 0) status = OsError(errno, "sync", partial);
   if (status.ok() && rename(partial.c_str(), path.c_str()) != 0)
     status = OsError(errno, "rename", partial);
   if (!status.ok()) unlink(partial.c_str());

@@ -64,14 +64,14 @@ Exit Supervisor::Run() {
     Exit exit{.kind = ExitKind::kStartFailed, .text = std::string(FromAbsl(started.message()))};
     log_.Say(exit.text);
     if (const std::string hint = ErrorHint(started); !hint.empty()) log_.Say(hint);
-    log_.Flush();
+    log_.Finish();
     return exit;
   }
   Loop();
   ReadRest();
   Exit exit = Describe();
   if (!exit.text.empty()) log_.Say(exit.text);
-  log_.Flush();
+  log_.Finish();
   if (const int64_t untold = log_.untold(); untold > 0) {
     StrAppend(exit.text,
               exit.text.empty() ? "" : "; ",

@@ -85,6 +85,13 @@ void TaskLog::FlushIfDue() {
   if (waits_ && SteadyNow() - waits_since_ >= kFlushInterval) Flush();
 }
 
+void TaskLog::Finish() {
+  Flush();
+  retry_at_ = absl::ZeroDuration();
+  TellDropped();
+  Flush();
+}
+
 void TaskLog::Flush() {
   if (!waits_) return;
   if (writer_->Flush().ok()) {

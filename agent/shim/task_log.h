@@ -35,10 +35,12 @@ class TaskLog {
   // Call it often: flushes when the oldest record that waits is kFlushInterval old.
   void FlushIfDue();
   void Flush();
+  // The last call: tells what is missing, if there is room by now, and flushes.
+  void Finish();
   // Whether there is anything to flush or to tell.
   bool waiting() const { return waits_ || dropped_ > 0; }
 
-  // At most so many records are neither on disk nor told of there. After Flush().
+  // At most so many records are neither on disk nor told of there. After Finish().
   int64_t untold() const;
 
  private:

@@ -12,18 +12,44 @@ namespace {
 
 using Rows = std::vector<std::pair<std::string, std::string>>;
 
-std::string Aligned(const Rows& rows) {
-  int width = 0;
-  for (const auto& [left, right] : rows) width = std::max(width, DisplayWidth(left));
+// `text` broken at spaces so that it fits into the columns from `indent` to `width`. Its own line
+// feeds are kept. The first line begins where the caller has come to: at `indent`.
+std::string Wrapped(std::string_view text, int width, int indent) {
+  constexpr int kRoomMin = 20;
+  const int room = std::max(kRoomMin, width - indent);
   std::string out;
-  for (const auto& [left, right] : rows) {
-    StrAppend(out, "  ", PadRight(left, width), "  ", right, "\n");
+  int used = 0;
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = std::min(text.find_first_of(" \n", begin), text.size());
+    const std::string_view word = text.substr(begin, end - begin);
+    if (used > 0 && used + 1 + DisplayWidth(word) > room) {
+      StrAppend(out, "\n", std::string(static_cast<size_t>(indent), ' '));
+      used = 0;
+    }
+    if (used > 0) out.push_back(' ');
+    used += DisplayWidth(word) + (used > 0 ? 1 : 0);
+    out.append(word);
+    if (end < text.size() && text[end] == '\n') {
+      out.push_back('\n');
+      used = 0;
+    }
+    begin = end + 1;
   }
   return out;
 }
 
-std::string Titled(std::string_view title, const Rows& rows) {
-  return rows.empty() ? std::string() : StrCat("\n", title, ":\n", Aligned(rows));
+std::string Aligned(const Rows& rows, int width) {
+  int label = 0;
+  for (const auto& [left, right] : rows) label = std::max(label, DisplayWidth(left));
+  std::string out;
+  for (const auto& [left, right] : rows) {
+    StrAppend(out, "  ", PadRight(left, label), "  ", Wrapped(right, width, label + 4), "\n");
+  }
+  return out;
+}
+
+std::string Titled(std::string_view title, const Rows& rows, int width) {
+  return rows.empty() ? std::string() : StrCat("\n", title, ":\n", Aligned(rows, width));
 }
 
 // "-f, --follow", "    --tail N".
@@ -84,7 +110,7 @@ std::string ShortForms(const Command& command) {
 
 }  // namespace
 
-std::string TopHelp(const CommandSet& set, const std::vector<Param>& global) {
+std::string TopHelp(const CommandSet& set, const std::vector<Param>& global, int width) {
   Rows nouns;
   for (const Noun& noun : set.nouns) {
     std::string names = noun.name;
@@ -92,6 +118,7 @@ std::string TopHelp(const CommandSet& set, const std::vector<Param>& global) {
     nouns.emplace_back(names, noun.summary);
   }
   const Rows examples = {
+      {"det up", "start a cluster on this machine"},
       {"det experiment create mnist.yaml model/ -f", "start a search and watch it"},
       {"det e ls", "the experiments, newest first"},
       {"det why t17", "why trial 17 is in its state"},
@@ -99,15 +126,15 @@ std::string TopHelp(const CommandSet& set, const std::vector<Param>& global) {
   return StrCat(
       "det trains models on a cluster and searches their hyperparameters.\n",
       "\nUsage: det COMMAND [OPTIONS] [ARGUMENTS]\n",
-      Titled("Things", nouns),
-      Titled("Commands", VerbRows(set, "")),
-      Titled("Options of every command", OptionRows(global)),
-      Titled("Examples", examples),
+      Titled("Things", nouns, width),
+      Titled("Commands", VerbRows(set, ""), width),
+      Titled("Options of every command", OptionRows(global), width),
+      Titled("Examples", examples, width),
       "\nCommands and things may be shortened as long as they stay clear: det exp desc 7.\n",
       "det COMMAND --help says more.\n");
 }
 
-std::string NounHelp(const CommandSet& set, const Noun& noun) {
+std::string NounHelp(const CommandSet& set, const Noun& noun, int width) {
   Rows examples;
   for (const Command& command : set.commands) {
     if (command.noun != noun.name || command.examples.empty()) continue;
@@ -117,11 +144,11 @@ std::string NounHelp(const CommandSet& set, const Noun& noun) {
                 "\n\nUsage: det ",
                 noun.name,
                 " COMMAND [OPTIONS] [ARGUMENTS]\n",
-                Titled("Commands", VerbRows(set, noun.name)),
-                Titled("Examples", examples));
+                Titled("Commands", VerbRows(set, noun.name), width),
+                Titled("Examples", examples, width));
 }
 
-std::string CommandHelp(const Command& command, const std::vector<Param>& global) {
+std::string CommandHelp(const Command& command, const std::vector<Param>& global, int width) {
   Rows examples;
   for (const Example& example : command.examples) {
     examples.emplace_back(example.command, example.does);
@@ -129,18 +156,19 @@ std::string CommandHelp(const Command& command, const std::vector<Param>& global
   // The command's own options hide global ones of the same name.
   std::vector<Param> others = MergeParams(command.params, global);
   others.erase(others.begin(), others.begin() + static_cast<std::ptrdiff_t>(command.params.size()));
-  const std::string details = command.details.empty() ? "" : StrCat("\n", command.details, "\n");
-  return StrCat(command.summary,
+  const std::string details =
+      command.details.empty() ? "" : StrCat("\n", Wrapped(command.details, width, 0), "\n");
+  return StrCat(Wrapped(command.summary, width, 0),
                 "\n",
                 details,
                 "\nUsage: ",
                 Usage(command),
                 "\n",
                 ShortForms(command),
-                Titled("Arguments", ArgumentRows(command.params)),
-                Titled("Options", OptionRows(command.params)),
-                Titled("Options of every command", OptionRows(others)),
-                Titled("Examples", examples));
+                Titled("Arguments", ArgumentRows(command.params), width),
+                Titled("Options", OptionRows(command.params), width),
+                Titled("Options of every command", OptionRows(others), width),
+                Titled("Examples", examples, width));
 }
 
 }  // namespace det::cli

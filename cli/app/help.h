@@ -6,9 +6,9 @@
 
 namespace det::cli {
 
-// What --help prints, as lines of at most 100 columns.
-std::string TopHelp(const CommandSet& set, const std::vector<Param>& global);
-std::string NounHelp(const CommandSet& set, const Noun& noun);
-std::string CommandHelp(const Command& command, const std::vector<Param>& global);
+// What --help prints, broken into lines of `width` columns.
+std::string TopHelp(const CommandSet& set, const std::vector<Param>& global, int width);
+std::string NounHelp(const CommandSet& set, const Noun& noun, int width);
+std::string CommandHelp(const Command& command, const std::vector<Param>& global, int width);
 
 }  // namespace det::cli

@@ -16,6 +16,13 @@
 namespace det::cli {
 namespace {
 
+// Longer lines are hard to read, shorter ones hold nothing.
+int HelpWidth(const Output& output) {
+  constexpr int kMin = 60;
+  constexpr int kMax = 100;
+  return std::clamp(output.size().width, kMin, kMax);
+}
+
 class Runner {
  public:
   Runner(const CommandSet& set, const Environment& environment)
@@ -61,18 +68,19 @@ class Runner {
   absl::StatusOr<ExitCode> PrintHelp(const Resolved& resolved) {
     const std::vector<Param> global = GlobalParams(&words_);
     if (resolved.command != nullptr) {
-      environment_.out->Write(CommandHelp(*resolved.command, global));
+      environment_.out->Write(CommandHelp(*resolved.command, global, HelpWidth(*environment_.out)));
     } else if (resolved.noun != nullptr) {
-      environment_.out->Write(NounHelp(set_, *resolved.noun));
+      environment_.out->Write(NounHelp(set_, *resolved.noun, HelpWidth(*environment_.out)));
     } else {
-      environment_.out->Write(TopHelp(set_, global));
+      environment_.out->Write(TopHelp(set_, global, HelpWidth(*environment_.out)));
     }
     return ExitCode::kOk;
   }
 
   absl::StatusOr<ExitCode> NothingToDo(const Resolved& resolved) {
-    environment_.err->Write(resolved.noun == nullptr ? TopHelp(set_, GlobalParams(&words_))
-                                                     : NounHelp(set_, *resolved.noun));
+    const int width = HelpWidth(*environment_.err);
+    environment_.err->Write(resolved.noun == nullptr ? TopHelp(set_, GlobalParams(&words_), width)
+                                                     : NounHelp(set_, *resolved.noun, width));
     return ExitCode::kUsage;
   }
 

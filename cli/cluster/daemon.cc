@@ -43,14 +43,13 @@ pid_t PidInLock(const std::string& path) {
   return pid;
 }
 
-// Both by its program and by having the lock open; a pid alone may be anybody's by now.
+// Both by its name and by having the lock open; a pid alone may be anybody's by now. The name is the
+// one that it was started by: the file itself may have been replaced since.
 bool IsDaemon(const Daemon& daemon, pid_t pid) {
-  std::error_code error;
   const std::string process = StrCat("/proc/", pid);
-  std::string exe = fs::read_symlink(process + "/exe", error).filename().string();
-  // Of a program that was replaced while it runs.
-  if (const size_t at = exe.find(" (deleted)"); at != std::string::npos) exe.resize(at);
-  if (error || exe != daemon.program) return false;
+  const absl::StatusOr<std::string> name = det::ReadFile(process + "/comm", kLockBytesMax);
+  if (!name.ok() || *name != StrCat(daemon.program, "\n")) return false;
+  std::error_code error;
   fs::directory_iterator entries(process + "/fd", error);
   for (; !error && entries != fs::directory_iterator(); entries.increment(error)) {
     std::error_code closed_meanwhile;

@@ -1,6 +1,7 @@
 #include "cli/cluster/down.h"
 
 #include <charconv>
+#include <filesystem>
 
 #include <sys/stat.h>
 
@@ -94,13 +95,26 @@ class Stopper {
     pid_t pid = 0;
     std::from_chars(text->data(), text->data() + text->size(), pid);
     const absl::StatusOr<ProcessId> id = ReadProcessId(pid);
-    if (!id.ok()) return absl::OkStatus();
-    // Left by a crash, it may name anybody by now: it is only ours while the file stays.
+    // The file may be left by a crash and name anybody by now: ours works in its data directory.
+    std::error_code error;
+    const std::filesystem::path cwd =
+        std::filesystem::read_symlink(StrCat("/proc/", pid, "/cwd"), error);
+    const bool ours =
+        !error && std::filesystem::equivalent(cwd, ParentDirectory(layout_.postgres_pid()), error);
+    if (!id.ok() || !ours) return absl::OkStatus();
     const absl::StatusOr<UniqueFd> process = OpenProcess(*id);
-    if (!process.ok() || !result_.master) return absl::OkStatus();
+    if (!process.ok()) return absl::OkStatus();
     WaitLine line(context_, "waiting for PostgreSQL");
     line.Show();
-    return WaitForEnd(*process, kPostgresPatience).status();
+    DET_ASSIGN_OR_RETURN(const bool ended, WaitForEnd(*process, kPostgresPatience));
+    if (ended) return absl::OkStatus();
+    return Error(absl::StatusCode::kDeadlineExceeded,
+                 "DOES_NOT_END",
+                 StrCat("PostgreSQL (pid ",
+                        pid,
+                        ") did not end within ",
+                        absl::FormatDuration(kPostgresPatience)),
+                 StrCat("its log is in ", layout_.master_data(), "/postgres; try det down again"));
   }
 
   Context& context_;

@@ -75,7 +75,10 @@ class Ender {
     }
   }
 
+  // A task that ended by itself meanwhile has ended as it says.
   absl::Status NoteLost(const std::string& task) {
+    const absl::StatusOr<agent::ExitRecord> record = agent::TaskFiles(task).ReadExit();
+    if (record.ok() && !record->exit.on_order) return absl::OkStatus();
     return agent::TaskFiles(task).WriteExit(
         {.exit = {.kind = agent::ExitKind::kLost, .text = "the cluster was stopped by det down"},
          .ended = absl::Now()});

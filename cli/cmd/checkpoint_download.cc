@@ -109,7 +109,7 @@ Command CheckpointDownloadCommand() {
           .summary = "Copy a checkpoint to a directory of yours.",
           .details =
               "The copy appears under its name when it is complete. The checkpoint's "
-              "directory must be visible\nfrom this machine: on a shared file system, or on "
+              "directory must be visible from this machine: on a shared file system, or on "
               "the machine of the cluster itself.",
           .params = {Required("UUID", &options->uuid, "the checkpoint: see det c list"),
                      Option("-o,--output-dir",

@@ -52,7 +52,7 @@ Command DownCommand() {
   return {.verb = "down",
           .summary = "Stop the cluster on this machine.",
           .details =
-              "Ends its agent, the tasks that run, the master and its database. Nothing is lost:\n"
+              "Ends its agent, the tasks that run, the master and its database. Nothing is lost: "
               "after the next det up, searches go on, trials from their last checkpoints.",
           .params = {Option(
               "--data-dir", "DIR", data_dir.get(), "the cluster's; else that of the last det up")},

@@ -113,7 +113,7 @@ Command ExperimentCreateCommand() {
       .summary = "Create an experiment from a configuration and a model directory.",
       .details =
           "DIR is sent as it is, less what its .detignore leaves out (the syntax of .gitignore) "
-          "and, unless\nthat takes them back in with !, .git, __pycache__, *.pyc, .idea, .vscode "
+          "and, unless that takes them back in with !, .git, __pycache__, *.pyc, .idea, .vscode "
           "and .mypy_cache.\n\n"
           "With -f the exit code tells the end: 0 completed, 7 ended in an error, 1 canceled.",
       .params = Params(options.get()),

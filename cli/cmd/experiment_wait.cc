@@ -60,7 +60,7 @@ Command ExperimentWaitCommand() {
           .summary = "Wait until experiments have ended.",
           .details =
               "Exit codes: 0 when all completed, 7 when one ended in an error, 1 when one was "
-              "canceled,\n6 when --timeout ran out. A restart of the master is waited out.",
+              "canceled, 6 when --timeout ran out. A restart of the master is waited out.",
           .params = {Required("ID", ids.get(), "the experiments: 7 or e7")},
           .examples = {{"det e wait 7 && deploy.sh", "go on when it has completed"},
                        {"det e wait 7 8 --timeout 2h", "for two hours at most"}},

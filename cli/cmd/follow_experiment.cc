@@ -6,6 +6,7 @@
 #include "cli/format/quantity.h"
 #include "cli/view/experiment_view.h"
 #include "cli/view/history_view.h"
+#include "cli/view/hparams.h"
 #include "cli/view/proto_document.h"
 #include "cli/view/trial_view.h"
 #include "common/base/status.h"
@@ -61,7 +62,7 @@ Fields CheckpointFields(const api::Checkpoint& checkpoint) {
           {"trial", StrCat(checkpoint.trial(), " at ", checkpoint.steps_completed(), " batches")},
           {"metric", NumberCell(checkpoint.has_metric(), checkpoint.metric())},
           {"size", Bytes{checkpoint.bytes()}},
-          {"directory", checkpoint.directory()}};
+          {"where", TextCell(checkpoint.directory())}};
 }
 
 Report EndingReport(const Ending& ending, const Terminal& terminal) {
@@ -74,6 +75,10 @@ Report EndingReport(const Ending& ending, const Terminal& terminal) {
   report.table = leaders;
   report.sections.push_back({"", SummaryFields(ending.experiment)});
   if (!ending.leaders.empty()) report.sections.push_back({"Best trials", leaders});
+  if (!ending.leaders.empty() && ending.leaders[0].has_best_metric()) {
+    report.sections.push_back(
+        {"Best hyperparameters", FlattenHparams(ending.leaders[0].hparams_json())});
+  }
   if (ending.checkpoint.has_value()) {
     report.sections.push_back({"Best checkpoint", CheckpointFields(*ending.checkpoint)});
   }
@@ -95,8 +100,12 @@ absl::StatusOr<ExitCode> FollowExperiment(Context& context, Client* client, int6
   if (end.detached) return Detach(context, experiment);
   DET_ASSIGN_OR_RETURN(const Ending ending, FetchEnding(client, experiment));
   DET_RETURN_IF_ERROR(context.Show(EndingReport(ending, context.OutTerminal())));
+  if (!ending.leaders.empty()) {
+    context.Note(StrCat("the best trial: det t describe ", ending.leaders[0].id()));
+    context.Note(StrCat("all trials:     det t list ", experiment, " --best"));
+  }
   if (ending.checkpoint.has_value()) {
-    context.Note(StrCat("get it: det checkpoint download ", ending.checkpoint->uuid()));
+    context.Note(StrCat("the best model: det c download ", ending.checkpoint->uuid()));
   }
   return CodeOfEndState(ending.experiment.state());
 }

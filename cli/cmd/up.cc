@@ -65,8 +65,8 @@ Command UpCommand() {
   return {.verb = "up",
           .summary = "Start a cluster on this machine: a master, its database and an agent.",
           .details =
-              "What runs already is left as it is; only what is missing is started. Options hold\n"
-              "for later calls too. The configurations lie in the data directory; edit them, and\n"
+              "What runs already is left as it is; only what is missing is started. Options hold "
+              "for later calls too. The configurations lie in the data directory; edit them, and "
               "det up leaves them alone.",
           .params = {Option("--data-dir",
                             "DIR",

@@ -179,6 +179,23 @@ TEST_F(UpTest, EndsTasksAndTheTrialsGoOn) {
   EXPECT_THAT(runner_.Run("trial describe 1").out, HasSubstr("0 by its own faults"));
 }
 
+TEST_F(UpTest, LeavesNothingBehind) {
+  Up();
+  const auto ours = [this] {
+    std::vector<std::string> lines;
+    for (const ProcessStat& process : AllProcesses().value()) {
+      const auto line = det::ReadFile(StrCat("/proc/", process.id.pid, "/cmdline"), 1 << 20);
+      if (line.ok() && line->find(layout_.data()) != std::string::npos) lines.push_back(*line);
+    }
+    return lines;
+  };
+  EXPECT_THAT(ours(), ::testing::SizeIs(::testing::Ge(3)));  // PostgreSQL is the third
+  // However its master ends, PostgreSQL does too.
+  KillHard(Master());
+  EXPECT_THAT(Det("down").out, HasSubstr("Stopped det-agent."));
+  EXPECT_THAT(ours(), ::testing::IsEmpty());
+}
+
 TEST_F(UpTest, ChecksItsOptions) {
   EXPECT_EQ(Det("up --slots 0").code, ExitCode::kUsage);
   EXPECT_EQ(Det("up --grpc-port 70000").code, ExitCode::kUsage);

@@ -203,5 +203,26 @@ TEST(CellTest, OrderPutsNothingLast) {
   EXPECT_TRUE(CellLess(Fraction{0.1}, Fraction{0.2}));
 }
 
+TEST(TableTest, LeavesOutWhatMattersLeast) {
+  Table table{.columns = {{"id"},
+                          {.name = "owner", .rank = 1},
+                          {.name = "name", .shrinks = true},
+                          {.name = "pool", .rank = 2}},
+              .rows = {{7, "ann", "a search with quite a long name", "default"}},
+              .key = "id"};
+  const auto header = [&](int width) {
+    const Terminal terminal{.tty = true, .width = width};
+    const std::string text = TableText(table, true, terminal, absl::UnixEpoch());
+    return text.substr(0, text.find('\n'));
+  };
+  EXPECT_EQ(header(60).substr(0, 15), "ID  OWNER  NAME");
+  EXPECT_NE(header(60).find("POOL"), std::string::npos);
+  EXPECT_EQ(header(30), "ID  OWNER  NAME");
+  EXPECT_EQ(header(22), "ID  NAME");
+  ASSERT_TRUE(Arrange({.columns = {"id", "pool", "owner"}}, true, &table).ok());
+  EXPECT_EQ(header(60), "ID  POOL     OWNER");
+  EXPECT_EQ(header(14).substr(0, 8), "ID  POOL");
+}
+
 }  // namespace
 }  // namespace det::cli

@@ -109,6 +109,29 @@ Grid Layout(const Table& table, bool header, const Terminal& terminal, absl::Tim
   return grid;
 }
 
+// The width of the table when what may shrink has shrunk as far as it is still worth reading.
+int LeastWidth(const Table& table, const Grid& grid) {
+  constexpr int kReadable = 16;
+  int width = grid.Width();
+  for (size_t i = 0; i < table.columns.size(); ++i) {
+    if (table.columns[i].shrinks) width -= std::max(0, grid.widths[i] - kReadable);
+  }
+  return width;
+}
+
+// Leaves out the least important column, if there is one that may be left out.
+bool LeaveOut(Table* table) {
+  const auto at = std::max_element(
+      table->columns.begin(), table->columns.end(), [](const Column& a, const Column& b) {
+        return a.rank < b.rank;
+      });
+  if (at == table->columns.end() || at->rank == 0) return false;
+  const auto index = at - table->columns.begin();
+  table->columns.erase(at);
+  for (auto& row : table->rows) row.erase(row.begin() + index);
+  return true;
+}
+
 // Takes columns from the widest that may shrink until the table fits or none has more to give.
 void Shrink(const Table& table, int width_max, Grid* grid) {
   constexpr int kWidthMin = 8;
@@ -174,13 +197,21 @@ absl::Status Arrange(const TableOptions& options, bool for_people, Table* table)
     DET_ASSIGN_OR_RETURN(columns.emplace_back(), FindColumn(*table, name));
   }
   Keep(columns, table);
+  // Who names columns wants all of them.
+  for (Column& column : table->columns) column.rank = 0;
   return absl::OkStatus();
 }
 
 std::string TableText(const Table& table, bool header, const Terminal& terminal, absl::Time now) {
-  Grid grid = Layout(table, header, terminal, now);
-  if (terminal.tty) Shrink(table, terminal.width, &grid);
-  GridPrinter printer(table, grid, terminal);
+  Table shown = table;
+  Grid grid = Layout(shown, header, terminal, now);
+  if (terminal.tty) {
+    while (LeastWidth(shown, grid) > terminal.width && LeaveOut(&shown)) {
+      grid = Layout(shown, header, terminal, now);
+    }
+    Shrink(shown, terminal.width, &grid);
+  }
+  GridPrinter printer(shown, grid, terminal);
   std::string out = header ? printer.Header() : std::string();
   for (size_t row = 0; row < table.rows.size(); ++row) out.append(printer.Row(row));
   return out;

@@ -17,8 +17,9 @@ Table CheckpointTable(const std::vector<api::Checkpoint>& checkpoints) {
       {{"metric", Align::kRight},
        [](const C& c) { return NumberCell(c.has_metric(), c.metric()); }},
       {{"bytes", Align::kRight}, [](const C& c) -> Cell { return Bytes{c.bytes()}; }},
-      {{"state"}, [](const C& c) -> Cell { return StateName{c.state()}; }},
-      {{"reported"}, [](const C& c) { return TimeCell(c.reported_unix_nanos()); }},
+      {{.name = "state", .rank = 1}, [](const C& c) -> Cell { return StateName{c.state()}; }},
+      {{.name = "reported", .rank = 2},
+       [](const C& c) { return TimeCell(c.reported_unix_nanos()); }},
       {{"directory", Align::kLeft, Visible::kMachines},
        [](const C& c) { return TextCell(c.directory()); }},
   };

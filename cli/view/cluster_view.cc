@@ -5,6 +5,7 @@
 #include "cli/client/client.h"
 #include "cli/view/columns.h"
 #include "cli/view/history_view.h"
+#include "cli/view/hparams.h"
 #include "cli/view/proto_document.h"
 #include "common/base/strings.h"
 
@@ -58,7 +59,7 @@ Table PlannedTable(const api::PreviewSearchResponse& preview) {
 std::string SamplesText(const api::PreviewSearchResponse& preview) {
   std::string text;
   for (const std::string& sample : preview.samples_json()) {
-    StrAppend(text, ToCompactJson(JsonTextDocument(sample)), "\n");
+    StrAppend(text, CompactHparams(sample), "\n");
   }
   return text;
 }
@@ -110,8 +111,8 @@ Table AgentTable(const std::vector<api::Agent>& agents) {
       {{"pool"}, [](const A& a) { return TextCell(a.pool()); }},
       {{"slots", Align::kRight}, [](const A& a) -> Cell { return int64_t{a.slots_size()}; }},
       {{"slots_free", Align::kRight}, [](const A& a) -> Cell { return FreeSlots(a); }},
-      {{"address"}, [](const A& a) { return TextCell(a.address()); }},
-      {{"version"}, [](const A& a) { return TextCell(a.version()); }},
+      {{.name = "address", .rank = 1}, [](const A& a) { return TextCell(a.address()); }},
+      {{.name = "version", .rank = 2}, [](const A& a) { return TextCell(a.version()); }},
   };
   return MakeTable("id", *columns, agents);
 }
@@ -131,14 +132,16 @@ Table JobTable(const std::vector<api::Job>& jobs) {
   static const auto* const columns = new std::vector<ColumnOf<J>>{
       {{"experiment", Align::kRight}, [](const J& j) -> Cell { return int64_t{j.experiment()}; }},
       {{.name = "name", .shrinks = true}, [](const J& j) { return TextCell(j.name()); }},
-      {{"owner"}, [](const J& j) { return TextCell(j.owner()); }},
-      {{"pool"}, [](const J& j) { return TextCell(j.pool()); }},
-      {{"priority", Align::kRight}, [](const J& j) -> Cell { return int64_t{j.priority()}; }},
+      {{.name = "owner", .rank = 2}, [](const J& j) { return TextCell(j.owner()); }},
+      {{.name = "pool", .rank = 3}, [](const J& j) { return TextCell(j.pool()); }},
+      {{.name = "priority", .align = Align::kRight, .rank = 1},
+       [](const J& j) -> Cell { return int64_t{j.priority()}; }},
       {{"state"}, [](const J& j) -> Cell { return StateName{j.state()}; }},
       {{"slots_held", Align::kRight}, [](const J& j) -> Cell { return int64_t{j.slots_held()}; }},
       {{"slots_waiting", Align::kRight},
        [](const J& j) -> Cell { return int64_t{j.slots_waiting()}; }},
-      {{"submitted"}, [](const J& j) { return TimeCell(j.submitted_unix_nanos()); }},
+      {{.name = "submitted", .rank = 4},
+       [](const J& j) { return TimeCell(j.submitted_unix_nanos()); }},
   };
   return MakeTable("experiment", *columns, jobs);
 }

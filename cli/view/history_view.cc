@@ -7,15 +7,21 @@
 namespace det::cli {
 namespace {
 
+// "reached the last rung (STOPPED_BY_SEARCH, by searcher)".
+std::string WhyText(std::string text, std::string source, const std::string& actor) {
+  if (!actor.empty()) StrAppend(source, source.empty() ? "by " : ", by ", actor);
+  if (source.empty()) return text;
+  return text.empty() ? source : StrCat(text, " (", source, ")");
+}
+
 Table HistoryTable(const std::vector<api::Transition>& history) {
   using T = api::Transition;
   static const auto* const columns = new std::vector<ColumnOf<T>>{
       {{.name = "at"}, [](const T& t) { return TimeCell(t.at_unix_nanos()); }},
       {{.name = "what"}, [](const T& t) -> Cell { return StrCat(t.kind(), " ", t.subject()); }},
       {{.name = "state"}, [](const T& t) -> Cell { return StateName{t.to_state()}; }},
-      {{.name = "code"}, [](const T& t) { return TextCell(t.code()); }},
-      {{.name = "text", .shrinks = true}, [](const T& t) { return TextCell(t.text()); }},
-      {{.name = "actor"}, [](const T& t) { return TextCell(t.actor()); }},
+      {{.name = "why", .shrinks = true},
+       [](const T& t) { return TextCell(WhyText(t.text(), t.code(), t.actor())); }},
   };
   return MakeTable("at", *columns, history);
 }
@@ -28,11 +34,7 @@ std::vector<Section> HistorySections(const std::vector<api::Transition>& history
 }
 
 std::string ReasonText(const api::Reason& reason) {
-  std::string text = reason.text();
-  std::string source = reason.code();
-  if (!reason.actor().empty()) StrAppend(source, source.empty() ? "by " : ", by ", reason.actor());
-  if (source.empty()) return text;
-  return text.empty() ? source : StrCat(text, " (", source, ")");
+  return WhyText(reason.text(), reason.code(), reason.actor());
 }
 
 }  // namespace det::cli

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "cli/client/client.h"
+#include "cli/format/quantity.h"
 #include "cli/format/width.h"
 #include "cli/view/columns.h"
 #include "cli/view/history_view.h"
@@ -31,21 +32,22 @@ const std::vector<ColumnOf<T>>& Columns() {
        [](const T& t) -> Cell { return int64_t{t.experiment()}; }},
       {{"state"}, [](const T& t) -> Cell { return StateName{t.state()}; }},
       {{"best_metric", Align::kRight}, Best},
-      {{"latest_metric", Align::kRight}, Latest},
-      {{"latest_steps", Align::kRight},
+      {{.name = "latest_metric", .align = Align::kRight, .rank = 1}, Latest},
+      {{.name = "latest_steps", .align = Align::kRight, .rank = 3},
        [](const T& t) -> Cell { return int64_t{t.latest_steps()}; }},
       {{"progress", Align::kRight}, [](const T& t) -> Cell { return Fraction{t.progress()}; }},
-      {{"restarts", Align::kRight}, [](const T& t) -> Cell { return int64_t{t.restarts()}; }},
+      {{.name = "restarts", .align = Align::kRight, .rank = 2},
+       [](const T& t) -> Cell { return int64_t{t.restarts()}; }},
       {{"runs", Align::kRight, Visible::kMachines},
        [](const T& t) -> Cell { return int64_t{t.runs()}; }},
-      {{"agent"}, [](const T& t) { return TextCell(t.agent()); }},
+      {{.name = "agent", .rank = 4}, [](const T& t) { return TextCell(t.agent()); }},
       {{.name = "hparams", .shrinks = true},
        [](const T& t) { return TextCell(CompactHparams(t.hparams_json())); }},
       {{"latest_checkpoint", Align::kLeft, Visible::kMachines},
        [](const T& t) { return TextCell(t.latest_checkpoint()); }},
       {{"reason", Align::kLeft, Visible::kMachines},
        [](const T& t) { return TextCell(t.reason().text()); }},
-      {{"created"}, [](const T& t) { return TimeCell(t.created_unix_nanos()); }},
+      {{.name = "created", .rank = 5}, [](const T& t) { return TimeCell(t.created_unix_nanos()); }},
       {{"ended", Align::kLeft, Visible::kMachines},
        [](const T& t) { return TimeCell(t.ended_unix_nanos()); }},
   };
@@ -55,7 +57,7 @@ const std::vector<ColumnOf<T>>& Columns() {
 Fields TrialFields(const T& t) {
   const std::string steps = StrCat(" at ", t.latest_steps(), " batches");
   const std::string latest =
-      t.has_latest_metric() ? ExactText(t.latest_metric()) + steps : std::string();
+      t.has_latest_metric() ? MetricText(t.latest_metric()) + steps : std::string();
   const std::string training = t.latest_training_json().empty()
                                    ? std::string()
                                    : StrCat(CompactHparams(t.latest_training_json()),

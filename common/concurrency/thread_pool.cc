@@ -11,8 +11,23 @@ ThreadPool::~ThreadPool() {
     MutexLock lock(mutex_);
     stopping_ = true;
   }
+  Join();
+}
+
+void ThreadPool::Stop() {
+  std::deque<Work> dropped;
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+    dropped.swap(queue_);
+  }
+  Join();
+}
+
+void ThreadPool::Join() {
   wake_.NotifyAll();
   for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
 }
 
 bool ThreadPool::Post(Work work) {

@@ -17,14 +17,18 @@ class ThreadPool {
   using Work = absl::AnyInvocable<void()>;
 
   ThreadPool(int threads, size_t queue_max);
-  // Finishes what is queued.
+  // Finishes what is queued, unless it was stopped.
   ~ThreadPool();
+
+  // Drops what is queued, waits for what runs, and takes nothing any more. Not from its threads.
+  void Stop();
 
   // False when the queue is full: the caller sheds the load.
   bool Post(Work work);
 
  private:
   void Loop();
+  void Join();
 
   const size_t queue_max_;
   Mutex mutex_;

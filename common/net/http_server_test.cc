@@ -21,90 +21,12 @@
 
 #include "common/base/status.h"
 #include "common/base/strings.h"
+#include "common/testing/http_client.h"
 
 namespace det {
 namespace {
 
 constexpr auto kDeadline = std::chrono::seconds(20);
-
-// A connection that says just what it is told.
-class Client {
- public:
-  explicit Client(uint16_t port) : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    EXPECT_EQ(connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
-  }
-  explicit Client(const std::string& path) : fd_(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    path.copy(address.sun_path, sizeof(address.sun_path) - 1);
-    EXPECT_EQ(connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
-  }
-  ~Client() { Close(); }
-  Client(const Client&) = delete;
-  Client& operator=(const Client&) = delete;
-
-  void Close() {
-    if (fd_ >= 0) close(fd_);
-    fd_ = -1;
-  }
-  void Send(std::string_view text) {
-    while (!text.empty()) {
-      const ssize_t sent = send(fd_, text.data(), text.size(), MSG_NOSIGNAL);
-      if (sent <= 0) return;  // the server has cut the connection: what it said tells why
-      text.remove_prefix(static_cast<size_t>(sent));
-    }
-  }
-  // One response: its header and as much body as Content-Length says. "" when the connection ends.
-  std::string Receive() {
-    while (true) {
-      const size_t end = in_.find("\r\n\r\n");
-      if (end != std::string::npos) {
-        const size_t size = end + 4 + ContentLength(in_.substr(0, end));
-        if (in_.size() >= size) {
-          std::string response = in_.substr(0, size);
-          in_.erase(0, size);
-          return response;
-        }
-      }
-      if (!ReadMore()) return "";
-    }
-  }
-  // True when the server ends the connection in time.
-  bool Ends() {
-    while (ReadMore()) continue;
-    return ended_;
-  }
-  const std::string& unread() const { return in_; }
-  bool HasBytesAfter(std::chrono::milliseconds time) {
-    pollfd wait{.fd = fd_, .events = POLLIN, .revents = 0};
-    return poll(&wait, 1, static_cast<int>(time.count())) > 0;
-  }
-
- private:
-  static size_t ContentLength(const std::string& header) {
-    const size_t at = header.find("Content-Length: ");
-    return at == std::string::npos ? 0 : std::strtoul(header.c_str() + at + 16, nullptr, 10);
-  }
-  bool ReadMore() {
-    if (!HasBytesAfter(kDeadline)) return false;
-    char buffer[4096];
-    const ssize_t size = recv(fd_, buffer, sizeof(buffer), 0);
-    if (size <= 0) {
-      ended_ = true;
-      return false;
-    }
-    in_.append(buffer, static_cast<size_t>(size));
-    return true;
-  }
-
-  int fd_;
-  std::string in_;
-  bool ended_ = false;
-};
 
 // Requests whose answers a test gives when it likes.
 class Held {
@@ -170,7 +92,7 @@ bool Has(const std::string& text, std::string_view part) {
 
 TEST_F(HttpServerTest, KeepsTheConnection) {
   const auto server = Start();
-  Client client(server->port());
+  HttpClient client(server->port());
   client.Send(Get("/a?q=x%20y"));
   const std::string first = client.Receive();
   EXPECT_TRUE(first.starts_with("HTTP/1.1 200 OK\r\n")) << first;
@@ -188,7 +110,7 @@ TEST_F(HttpServerTest, KeepsTheConnection) {
 
 TEST_F(HttpServerTest, PipelinedRequestsAreAnsweredInOrder) {
   const auto server = Start();
-  Client client(server->port());
+  HttpClient client(server->port());
   client.Send(Get("/hold") + Get("/2") + Get("/3"));
   ASSERT_TRUE(held_.Wait(1));
   held_.AnswerAll("1");
@@ -199,7 +121,7 @@ TEST_F(HttpServerTest, PipelinedRequestsAreAnsweredInOrder) {
 
 TEST_F(HttpServerTest, RequestSentWhileAnotherIsHeld) {
   const auto server = Start();
-  Client client(server->port());
+  HttpClient client(server->port());
   client.Send(Get("/hold"));
   ASSERT_TRUE(held_.Wait(1));
   client.Send(Get("/next"));
@@ -210,7 +132,7 @@ TEST_F(HttpServerTest, RequestSentWhileAnotherIsHeld) {
 
 TEST_F(HttpServerTest, ChunkedBody) {
   const auto server = Start();
-  Client client(server->port());
+  HttpClient client(server->port());
   client.Send("POST /c HTTP/1.1\r\nHost: det\r\nTransfer-Encoding: chunked\r\n\r\n");
   client.Send("3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
   EXPECT_TRUE(client.Receive().ends_with("POST /c  abcde"));
@@ -218,7 +140,7 @@ TEST_F(HttpServerTest, ChunkedBody) {
 
 TEST_F(HttpServerTest, WaitingForContinue) {
   const auto server = Start();
-  Client client(server->port());
+  HttpClient client(server->port());
   client.Send("POST /c HTTP/1.1\r\nHost: det\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
   EXPECT_EQ(client.Receive(), "HTTP/1.1 100 Continue\r\n\r\n");
   client.Send("hi");
@@ -227,7 +149,7 @@ TEST_F(HttpServerTest, WaitingForContinue) {
 
 TEST_F(HttpServerTest, BodyOfExactlyTheLimitPasses) {
   const auto server = Start();
-  Client client(server->port());
+  HttpClient client(server->port());
   client.Send(
       StrCat("POST / HTTP/1.1\r\nHost: det\r\nContent-Length: ", kHttpBodyBytesMax, "\r\n\r\n"));
   client.Send(std::string(kHttpBodyBytesMax, 'x'));
@@ -237,7 +159,7 @@ TEST_F(HttpServerTest, BodyOfExactlyTheLimitPasses) {
 TEST_F(HttpServerTest, TooLargeBodyIsRefused) {
   const auto server = Start({.body_bytes_max = 1000});
   for (const char* header : {"Content-Length: 3000000", "Transfer-Encoding: chunked"}) {
-    Client client(server->port());
+    HttpClient client(server->port());
     client.Send(StrCat("POST / HTTP/1.1\r\nHost: det\r\n", header, "\r\n\r\n"));
     if (std::string_view(header).starts_with('T')) client.Send("2DC6C0\r\n");
     client.Send(std::string(3000000, 'x'));
@@ -252,7 +174,7 @@ TEST_F(HttpServerTest, TooLargeBodyIsRefused) {
 TEST_F(HttpServerTest, TooLargeHeaderIsRefused) {
   const auto server = Start();
   for (const size_t size : {kHttpHeaderBytesMax, size_t{500000}}) {
-    Client client(server->port());
+    HttpClient client(server->port());
     client.Send("GET / HTTP/1.1\r\nHost: det\r\nX: " + std::string(size, 'x') + "\r\n\r\n");
     EXPECT_TRUE(client.Receive().starts_with("HTTP/1.1 431 "));
   }
@@ -270,13 +192,13 @@ TEST_F(HttpServerTest, MalformedRequestsAreRefused) {
         "POST / HTTP/1.1\r\nHost: det\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
         "POST / HTTP/1.1\r\nHost: det\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
         "POST / HTTP/1.1\r\nHost: det\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"}) {
-    Client client(server->port());
+    HttpClient client(server->port());
     client.Send(bad);
     const std::string response = client.Receive();
     EXPECT_TRUE(response.starts_with("HTTP/1.1 400 ")) << bad << response;
     EXPECT_TRUE(client.Ends()) << bad;
   }
-  Client client(server->port());
+  HttpClient client(server->port());
   client.Send("POST / HTTP/1.1\r\nHost: det\r\nTransfer-Encoding: gzip\r\n\r\n");
   EXPECT_TRUE(client.Receive().starts_with("HTTP/1.1 501 "));
 }
@@ -287,7 +209,7 @@ TEST_F(HttpServerTest, SlowClientIsCutOff) {
                            "GET / HT",
                            "GET / HTTP/1.1\r\nHost: det\r\n",
                            "POST / HTTP/1.1\r\nHost: det\r\nContent-Length: 5\r\n\r\nab"}) {
-    Client client(server->port());
+    HttpClient client(server->port());
     client.Send(part);
     EXPECT_TRUE(client.Ends()) << part;
   }
@@ -295,7 +217,7 @@ TEST_F(HttpServerTest, SlowClientIsCutOff) {
 
 TEST_F(HttpServerTest, TricklingDoesNotHelp) {
   const auto server = Start({.request_timeout = absl::Milliseconds(200)});
-  Client client(server->port());
+  HttpClient client(server->port());
   client.Send("GET / HTTP/1.1\r\nHost: det\r\nX: ");
   const auto begin = std::chrono::steady_clock::now();
   // One byte at a time until the server ends it; each wait ends early when it does.
@@ -308,7 +230,7 @@ TEST_F(HttpServerTest, TricklingDoesNotHelp) {
 
 TEST_F(HttpServerTest, IdleConnectionIsClosed) {
   const auto server = Start({.idle_timeout = absl::Milliseconds(50)});
-  Client client(server->port());
+  HttpClient client(server->port());
   client.Send(Get("/a"));
   EXPECT_NE(client.Receive(), "");
   EXPECT_TRUE(client.Ends());
@@ -317,7 +239,7 @@ TEST_F(HttpServerTest, IdleConnectionIsClosed) {
 TEST_F(HttpServerTest, LongPollOutlivesTheTimeouts) {
   const auto server =
       Start({.request_timeout = absl::Milliseconds(50), .idle_timeout = absl::Milliseconds(50)});
-  Client client(server->port());
+  HttpClient client(server->port());
   client.Send(Get("/hold"));
   ASSERT_TRUE(held_.Wait(1));
   EXPECT_FALSE(client.HasBytesAfter(std::chrono::milliseconds(200)));
@@ -335,7 +257,7 @@ TEST_F(HttpServerTest, SecondAnswerIsIgnored) {
     held.Put(std::move(responder));
   });
   ASSERT_TRUE(server.ok());
-  Client client((*server)->port());
+  HttpClient client((*server)->port());
   for (int i = 0; i < 2; ++i) {
     client.Send(Get("/"));
     EXPECT_TRUE(client.Receive().ends_with("first"));
@@ -345,7 +267,7 @@ TEST_F(HttpServerTest, SecondAnswerIsIgnored) {
 
 TEST_F(HttpServerTest, DroppedResponderAnswersWithAnError) {
   const auto server = Start();
-  Client client(server->port());
+  HttpClient client(server->port());
   client.Send(Get("/hold"));
   ASSERT_TRUE(held_.Wait(1));
   held_.DropAll();
@@ -354,10 +276,10 @@ TEST_F(HttpServerTest, DroppedResponderAnswersWithAnError) {
 
 TEST_F(HttpServerTest, ClientThatLeavesFreesItsPlace) {
   const auto server = Start({.connections_max = 1});
-  Client first(server->port());
+  HttpClient first(server->port());
   first.Send(Get("/hold"));
   ASSERT_TRUE(held_.Wait(1));
-  Client second(server->port());
+  HttpClient second(server->port());
   second.Send(Get("/second"));
   EXPECT_FALSE(second.HasBytesAfter(std::chrono::milliseconds(50)));
   first.Close();
@@ -373,9 +295,9 @@ TEST_F(HttpServerTest, ManyHeldConnections) {
   files.rlim_cur = files.rlim_max;
   setrlimit(RLIMIT_NOFILE, &files);
   const auto server = Start();
-  std::vector<std::unique_ptr<Client>> clients;
+  std::vector<std::unique_ptr<HttpClient>> clients;
   for (int i = 0; i < 400; ++i) {
-    clients.push_back(std::make_unique<Client>(server->port()));
+    clients.push_back(std::make_unique<HttpClient>(server->port()));
     clients.back()->Send(Get("/hold"));
   }
   ASSERT_TRUE(held_.Wait(clients.size()));
@@ -385,7 +307,7 @@ TEST_F(HttpServerTest, ManyHeldConnections) {
 
 TEST_F(HttpServerTest, StopsWhileRequestsAreHeld) {
   auto server = Start();
-  Client client(server->port());
+  HttpClient client(server->port());
   client.Send(Get("/hold"));
   ASSERT_TRUE(held_.Wait(1));
   server->Stop();
@@ -397,7 +319,7 @@ TEST_F(HttpServerTest, StopsWhileRequestsAreHeld) {
 
 TEST_F(HttpServerTest, RespondersMayOutliveTheServer) {
   auto server = Start();
-  Client client(server->port());
+  HttpClient client(server->port());
   client.Send(Get("/hold"));
   ASSERT_TRUE(held_.Wait(1));
   server.reset();
@@ -431,7 +353,7 @@ TEST_F(UnixSocketTest, ServesItsOwnerOnly) {
   ASSERT_EQ(stat(path_.c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 07777, 0600U);
   EXPECT_EQ(server->port(), 0);
-  Client client(path_);
+  HttpClient client(path_);
   client.Send(Get("/u"));
   EXPECT_TRUE(client.Receive().ends_with("GET /u  "));
   server.reset();
@@ -446,7 +368,7 @@ TEST_F(UnixSocketTest, StaleSocketIsReplaced) {
   ASSERT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
   close(fd);
   const auto server = Start({.unix_path = path_});
-  Client client(path_);
+  HttpClient client(path_);
   client.Send(Get("/u"));
   EXPECT_NE(client.Receive(), "");
 }

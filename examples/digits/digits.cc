@@ -226,7 +226,7 @@ void Trainer::Load(const det::harness::Checkpoint& checkpoint) {
 void NoteReported(const std::string& path, const std::string& line) {
   if (path.empty()) return;
   std::ofstream file(path, std::ios::app);
-  file << line << std::endl;
+  file << line << "\n" << std::flush;
   if (!file) throw det::harness::Error("can't write " + path);
 }
 

@@ -1,3 +1,5 @@
+#include <map>
+
 #include "common/base/strings.h"
 #include "master/core/internal.h"
 #include "master/core/limits.h"
@@ -15,6 +17,26 @@ namespace {
 
 using enum TrialState;
 
+// What people know a signal by.
+std::string SignalName(int64_t signal) {
+  static const std::map<int64_t, std::string_view> names = {{1, "SIGHUP"},
+                                                            {2, "SIGINT"},
+                                                            {3, "SIGQUIT"},
+                                                            {4, "SIGILL"},
+                                                            {6, "SIGABRT"},
+                                                            {7, "SIGBUS"},
+                                                            {8, "SIGFPE"},
+                                                            {9, "SIGKILL"},
+                                                            {11, "SIGSEGV"},
+                                                            {13, "SIGPIPE"},
+                                                            {15, "SIGTERM"},
+                                                            {24, "SIGXCPU"},
+                                                            {25, "SIGXFSZ"}};
+  const auto name = names.find(signal);
+  if (name == names.end()) return StrCat("signal ", signal);
+  return StrCat("signal ", signal, " (", name->second, ")");
+}
+
 std::string Describe(const Exit& exit) {
   std::string text;
   switch (exit.kind) {
@@ -22,7 +44,7 @@ std::string Describe(const Exit& exit) {
       text = StrCat("exited with code ", exit.code);
       break;
     case ExitKind::kSignaled:
-      text = StrCat("was ended by signal ", exit.signal);
+      text = StrCat("was ended by ", SignalName(exit.signal));
       break;
     case ExitKind::kOutOfMemory:
       text = "ran out of memory and was killed by the kernel";

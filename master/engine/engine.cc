@@ -44,7 +44,7 @@ absl::StatusOr<int64_t> AcquireLease(journal::Journal& journal,
                                      const std::function<bool()>& stopped) {
   std::string said;
   while (!stopped()) {
-    const absl::StatusOr<int64_t> epoch = journal.Acquire();
+    absl::StatusOr<int64_t> epoch = journal.Acquire();
     if (epoch.ok() || epoch.status().code() != absl::StatusCode::kUnavailable) return epoch;
     if (const std::string reason = ErrorReason(epoch.status()); reason != said) {
       LogInfo("waiting for the lease", {{"cause", std::string(epoch.status().message())}});

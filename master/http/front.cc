@@ -8,6 +8,8 @@
 namespace det::http {
 namespace {
 
+constexpr size_t kBodyBytesMax = 4 << 10;  // nothing here needs one
+
 HttpResponse Refuse(int status, std::string_view reason, std::string_view message) {
   Value body;
   body["error"]["reason"] = reason;
@@ -27,6 +29,8 @@ absl::StatusOr<std::unique_ptr<Front>> Front::Start(Deps deps, const Options& op
   HttpServerOptions server;
   server.host = options.host;
   server.port = options.port;
+  server.request_timeout = options.request_timeout;
+  server.body_bytes_max = kBodyBytesMax;
   Front* self = front.get();
   DET_ASSIGN_OR_RETURN(
       front->server_,
@@ -42,19 +46,25 @@ Front::~Front() {
 }
 
 void Front::Handle(const HttpRequest& request, HttpServer::Responder respond) {
-  const bool reads = request.method == "GET" || request.method == "HEAD";
-  if (request.path == "/healthz") {
-    if (!reads) return respond(Refuse(405, "METHOD_NOT_ALLOWED", "use GET"));
-    return respond({.content_type = "text/plain", .body = "ok\n"});
-  }
-  const std::string_view token = Header(request, "authorization");
-  const bool known = deps_.tokens.Authenticate(token).ok();
-  if (!known && !(request.path == "/metrics" && deps_.scrapers.Authenticate(token).ok())) {
-    return respond(Refuse(401, "UNAUTHENTICATED", "a valid token is needed"));
-  }
-  if (request.path != "/metrics") return respond(Refuse(404, "NOT_FOUND", "there is nothing here"));
-  if (!reads) return respond(Refuse(405, "METHOD_NOT_ALLOWED", "use GET"));
+  HttpResponse refusal = Check(request);
+  if (refusal.status != 200) return respond(std::move(refusal));
+  if (request.path == "/healthz") return respond({.content_type = "text/plain", .body = "ok\n"});
   Scrape(std::move(respond));
+}
+
+// Why the request is refused; 200 when it is not.
+HttpResponse Front::Check(const HttpRequest& request) const {
+  if (request.path != "/healthz") {
+    const std::string_view token = Header(request, "authorization");
+    const bool scrapes = deps_.scrapers.Authenticate(token).ok();
+    const absl::StatusOr<core::Principal> person = deps_.tokens.Authenticate(token);
+    if (!scrapes && !person.ok()) return Refuse(401, "UNAUTHENTICATED", "a valid token is needed");
+    if (request.path != "/metrics") return Refuse(404, "NOT_FOUND", "there is nothing here");
+    if (!scrapes && person->role != core::Role::kAdmin)
+      return Refuse(403, "FORBIDDEN", "the scrape token is needed, or an administrator's");
+  }
+  const bool reads = request.method == "GET" || request.method == "HEAD";
+  return reads ? HttpResponse{} : Refuse(405, "METHOD_NOT_ALLOWED", "use GET");
 }
 
 void Front::Scrape(HttpServer::Responder respond) {
@@ -64,6 +74,7 @@ void Front::Scrape(HttpServer::Responder respond) {
                      .metric_rows = totals.metric_rows,
                      .log_rows = totals.log_rows,
                      .ingest_refused = totals.refused,
+                     .ingest_unreadable = totals.unreadable,
                      .ingest_retries = totals.retries});
   auto shared = std::make_shared<HttpServer::Responder>(std::move(respond));
   Metrics& metrics = deps_.metrics;

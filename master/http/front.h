@@ -13,8 +13,8 @@
 
 namespace det::http {
 
-// The HTTP door: GET /healthz for everybody (it says only "ok"), GET /metrics for whoever has the
-// scrape token or an administrator's.
+// The HTTP door: GET /healthz for everybody (it says only "ok"), GET /metrics (docs/metrics.md) for
+// whoever has the scrape token or an administrator's.
 class Front {
  public:
   struct Deps {
@@ -27,6 +27,7 @@ class Front {
   struct Options {
     std::string host = "127.0.0.1";
     uint16_t port = 0;
+    absl::Duration request_timeout = kHttpRequestTimeout;
   };
 
   // `deps` outlives the front.
@@ -38,6 +39,7 @@ class Front {
  private:
   explicit Front(Deps deps) : deps_(deps) {}
   void Handle(const HttpRequest& request, HttpServer::Responder respond);
+  HttpResponse Check(const HttpRequest& request) const;
   void Scrape(HttpServer::Responder respond);
 
   Deps deps_;

@@ -26,6 +26,12 @@ const Histogram::BucketBoundaries& Sizes() {
   return bounds;
 }
 
+// To a level that only grows.
+void Raise(prometheus::Counter& counter, int64_t level) {
+  const double more = static_cast<double>(level) - counter.Value();
+  if (more > 0) counter.Increment(more);
+}
+
 }  // namespace
 
 struct Metrics::Families {
@@ -59,13 +65,16 @@ struct Metrics::Families {
       NewGauge("det_commands_queued", "Commands and reads that wait for the core thread.");
   prometheus::Gauge& ingest_queued =
       NewGauge("det_ingest_queued_bytes", "Metrics and logs that wait to be written.");
-  prometheus::Gauge& metric_rows =
-      NewGauge("det_ingest_metric_rows_total", "Metric values written.");
-  prometheus::Gauge& log_rows = NewGauge("det_ingest_log_rows_total", "Log records written.");
-  prometheus::Gauge& refused =
-      NewGauge("det_ingest_refused_total", "Shipments refused because their run was over.");
-  prometheus::Gauge& retries =
-      NewGauge("det_ingest_retries_total", "Writes that failed and were repeated.");
+  prometheus::Counter& metric_rows =
+      NewCounter("det_ingest_metric_rows_total", "Metric values written.");
+  prometheus::Counter& log_rows = NewCounter("det_ingest_log_rows_total", "Log records written.");
+  prometheus::Counter& refused =
+      NewCounter("det_ingest_refused_total", "Shipments refused because their run was over.");
+  prometheus::Counter& unreadable =
+      NewCounter("det_ingest_unreadable_total",
+                 "Reports and log records that could not be stored, and left a line in their log.");
+  prometheus::Counter& retries =
+      NewCounter("det_ingest_retries_total", "Writes that failed and were repeated.");
 
   prometheus::Gauge& experiments =
       NewGauge("det_experiments_live", "Experiments that have not ended.");
@@ -102,10 +111,11 @@ void Metrics::OnTurn(int64_t commands, absl::Duration scheduling) {
 void Metrics::Set(const Levels& levels) {
   families_->queued.Set(static_cast<double>(levels.commands_queued));
   families_->ingest_queued.Set(static_cast<double>(levels.ingest_queued_bytes));
-  families_->metric_rows.Set(static_cast<double>(levels.metric_rows));
-  families_->log_rows.Set(static_cast<double>(levels.log_rows));
-  families_->refused.Set(static_cast<double>(levels.ingest_refused));
-  families_->retries.Set(static_cast<double>(levels.ingest_retries));
+  Raise(families_->metric_rows, levels.metric_rows);
+  Raise(families_->log_rows, levels.log_rows);
+  Raise(families_->refused, levels.ingest_refused);
+  Raise(families_->unreadable, levels.ingest_unreadable);
+  Raise(families_->retries, levels.ingest_retries);
 }
 
 void Metrics::Set(const core::State& state) {

@@ -9,7 +9,8 @@
 
 namespace det::http {
 
-// Prometheus metrics of the master. Any thread.
+// Prometheus metrics of the master, as docs/metrics.md lists them. Any thread, but one at a time
+// for Set.
 class Metrics : public engine::Probe {
  public:
   Metrics();
@@ -26,6 +27,7 @@ class Metrics : public engine::Probe {
     int64_t metric_rows = 0;
     int64_t log_rows = 0;
     int64_t ingest_refused = 0;
+    int64_t ingest_unreadable = 0;
     int64_t ingest_retries = 0;
   };
   void Set(const Levels& levels);

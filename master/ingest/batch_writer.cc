@@ -156,17 +156,20 @@ void Take(const Shipment& shipment, const Report& report, Accepted* accepted) {
 
 // Takes what is new and in order. A gap in the reports ends the shipment: the sender goes back.
 // Gaps in the log are what its records say was dropped.
-void Accept(const Shipment& shipment, int64_t& high, Accepted* accepted) {
+void Accept(const Shipment& shipment, int64_t& high, Accepted* accepted, Stored* result) {
   for (const Report& report : shipment.reports) {
     if (report.id.seq <= high) continue;
     // Reports read from the log are numbered by their line: they have gaps by nature.
     if (shipment.stream == kRelayStream && report.id.seq != high + 1) break;
     Take(shipment, report, accepted);
+    if (const auto* metrics = std::get_if<Metrics>(&report.body))
+      result->metric_rows += static_cast<int64_t>(metrics->values.as_object().size());
     high = report.id.seq;
   }
   for (const LogRecord& record : shipment.logs) {
     if (record.seq <= high) continue;
     accepted->logs.emplace_back(&shipment, &record);
+    ++result->log_rows;
     high = record.seq;
   }
 }
@@ -251,7 +254,8 @@ void StoreLive(pqxx::work& tx, const std::map<TrialId, Live>& all) {
   for (const auto& [trial, live] : all) {
     tx.exec_params(
         "INSERT INTO trial_live (trial_id, progress, training, training_steps) "
-        "VALUES ($1, coalesce($2::double precision, 0), $3::jsonb, $4) ON CONFLICT (trial_id) DO UPDATE SET "
+        "VALUES ($1, coalesce($2::double precision, 0), $3::jsonb, $4) ON CONFLICT (trial_id) DO "
+        "UPDATE SET "
         "progress = coalesce($2, trial_live.progress), "
         "training = coalesce($3::jsonb, trial_live.training), "
         "training_steps = CASE WHEN $3 IS NULL THEN trial_live.training_steps ELSE $4 END, "
@@ -326,7 +330,7 @@ absl::Status BatchWriter::Write(const std::vector<const Shipment*>& shipments,
     for (const Shipment* shipment : shipments) {
       Stored result{.ended = streams.Refuses(*shipment)};
       int64_t& high = streams.High(*shipment);
-      if (!result.ended) Accept(*shipment, high, &accepted);
+      if (!result.ended) Accept(*shipment, high, &accepted, &result);
       result.high = high;
       stored->push_back(result);
     }

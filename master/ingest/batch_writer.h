@@ -37,8 +37,10 @@ struct Shipment {
 
 // What became of a shipment.
 struct Stored {
-  int64_t high = 0;        // the stream is stored up to here
-  bool ended = false;      // the run is over, or another agent's: everything was refused
+  int64_t high = 0;         // the stream is stored up to here
+  bool ended = false;       // the run is over, or another agent's: everything was refused
+  int64_t metric_rows = 0;  // new ones
+  int64_t log_rows = 0;
   int64_t unreadable = 0;  // reports that left only a line in the trial's log
 };
 

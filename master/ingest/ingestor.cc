@@ -208,6 +208,8 @@ absl::Status Ingestor::StoreRecords(Writer& writer,
     if (!status.ok()) return status;
     stored->high = result[0].high;
     stored->ended = result[0].ended;
+    stored->metric_rows += result[0].metric_rows;
+    stored->log_rows += result[0].log_rows;
     stored->unreadable += result[0].unreadable;
   }
   return absl::OkStatus();
@@ -216,8 +218,8 @@ absl::Status Ingestor::StoreRecords(Writer& writer,
 // Posts what the core must hear. The stream is acknowledged record by record as the answers come,
 // which is in order: the core answers in the order of its commands.
 void Ingestor::Finish(Item item, const Stored& stored) {
-  totals_.metric_rows += RowsOf(item.shipment) - static_cast<int64_t>(item.shipment.logs.size());
-  totals_.log_rows += static_cast<int64_t>(item.shipment.logs.size());
+  totals_.metric_rows += stored.metric_rows;
+  totals_.log_rows += stored.log_rows;
   if (stored.ended) ++totals_.refused;
   totals_.unreadable += stored.unreadable;
   const auto ack = std::make_shared<Ack>(std::move(item.ack));

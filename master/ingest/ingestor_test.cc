@@ -182,6 +182,7 @@ TEST_F(IngestorTest, WhatIsSentAgainIsStoredAndDecidedOnOnce) {
   ASSERT_TRUE(again.Reaches(3));
   EXPECT_EQ(bench.MetricSteps(), (std::vector<int64_t>{1, 2, 3}));
   EXPECT_EQ(bench.Validations(), 3);
+  EXPECT_EQ(bench.ingestor().totals().metric_rows, 3);
   bench.Ship(bench.Logs({Line(1, "one"), Line(2, "two")}), acks);
   bench.Ship(bench.Logs({Line(2, "two"), Line(3, "three")}), acks);
   ASSERT_TRUE(acks.Reaches(3));

@@ -1,6 +1,7 @@
-#include <deque>
+#include <map>
 #include <memory>
 #include <optional>
+#include <tuple>
 
 #include "det/agent/v1/agent.grpc.pb.h"
 
@@ -14,6 +15,9 @@ namespace det::rpc {
 namespace {
 
 namespace pb = det::agent::v1;
+
+// Acknowledgements for more streams than this wait for an agent that does not read: it is cut off.
+constexpr size_t kUnsentMax = 100000;
 
 // The master's end of one agent's data stream. It reads the next message only when the last one was
 // taken: what the store can't keep up with waits at the agent.
@@ -72,14 +76,17 @@ class Receiver : public grpc::ServerBidiReactor<pb::ShipRequest, pb::ShipReply>,
     if (closed_) return;
     if (!seq.ok()) return CloseLocked(seq.status());
     reply.set_seq(*seq);
-    unsent_.push_back(std::move(reply));
+    // The newest says all that the older ones of its stream do.
+    unsent_[{reply.allocation(), reply.rank(), reply.stream()}] = std::move(reply);
+    if (unsent_.size() > kUnsentMax)
+      return CloseLocked(absl::ResourceExhaustedError("the agent does not read"));
     WriteNext();
   }
 
   void WriteNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (writing_ || closed_ || unsent_.empty()) return;
-    outgoing_ = std::move(unsent_.front());
-    unsent_.pop_front();
+    outgoing_ = std::move(unsent_.begin()->second);
+    unsent_.erase(unsent_.begin());
     writing_ = true;
     StartWrite(&outgoing_);
   }
@@ -102,7 +109,8 @@ class Receiver : public grpc::ServerBidiReactor<pb::ShipRequest, pb::ShipReply>,
   Mutex mutex_;
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
-  std::deque<pb::ShipReply> unsent_ ABSL_GUARDED_BY(mutex_);
+  // By allocation, rank and stream.
+  std::map<std::tuple<int64_t, int32_t, int32_t>, pb::ShipReply> unsent_ ABSL_GUARDED_BY(mutex_);
 };
 
 class RefusedReceiver : public grpc::ServerBidiReactor<pb::ShipRequest, pb::ShipReply> {

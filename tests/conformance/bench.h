@@ -168,7 +168,7 @@ class RealTask : public ::testing::Test {
   }
   static bool IsGone(pid_t pid) {
     const absl::StatusOr<ProcessStat> stat = ReadProcessStat(pid);
-    return !stat.ok() || stat->ended();
+    return stat.ok() ? stat->ended() : stat.status().code() == absl::StatusCode::kNotFound;
   }
 
   testing::TempDir dir_;

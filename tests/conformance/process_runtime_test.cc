@@ -168,7 +168,8 @@ TEST_F(Lifecycle, AKilledShimsUnmarkedProcessesAreFoundByTheirGroup) {
   EXPECT_TRUE(Signal(ShimId(), SIGKILL).ok());
   EXPECT_EQ(WaitForExit().kind, ExitKind::kLost);
   EXPECT_TRUE(IsGone(pid));
-  for (const std::string& group : TaskFiles(directory_).ReadShim()->cgroups) {
+  const std::vector<std::string> groups = TaskFiles(directory_).ReadShim()->cgroups;
+  for (const std::string& group : groups) {
     EXPECT_NE(::access(group.c_str(), F_OK), 0) << group << " is left";
   }
 }

@@ -95,6 +95,7 @@ clean_up() {
   touch "$scratch/stop"
   for pid in $(pgrep -f "$scratch/" || true); do kill -9 "$pid" 2>/dev/null || true; done
   wait 2>/dev/null || true
+  ! mountpoint -q "$scratch" || umount -l "$scratch"
   rm -rf "$scratch"
   exit "$status"
 }

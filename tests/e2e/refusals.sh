@@ -59,7 +59,6 @@ program "a line of 200 MB" COMPLETED 'after' 'head -c 200000000 /dev/zero | tr "
 program "NaN" COMPLETED 'NaN|nan' 'echo "{\"det\": {\"validation\": {\"loss\": NaN}, \"steps\": 1}}"; echo nan'
 halving='searcher={name: async_halving, metric: loss, max_trials: 2, max_time: 4, time_metric: batches, num_rungs: 1}'
 program "metric missing" ERROR 'loss' 'echo "{\"det\": {\"validation\": {\"other\": 1, \"batches\": 1}, \"steps\": 1}}"; sleep 20' "$halving"
-program "template of no hyperparameter" ERROR 'nosuch' 'echo ${hp.nosuch}' || true
 
 # Words on the command line.
 expect 2 'trial' det trail list
@@ -69,6 +68,8 @@ printf 'name: x\nentrypoint: [\n' >"$scratch/broken.yaml"
 expect 1 'broken.yaml:[0-9]+' det e create "$scratch/broken.yaml"
 printf 'name: x\nentrypont: y\nsearcher: {name: single, metric: loss}\n' >"$scratch/typo.yaml"
 expect 1 'entrypoint' det e create "$scratch/typo.yaml"
+printf 'name: x\nentrypoint: echo ${hp.lrr}\nhyperparameters: {lr: 0.1}\nsearcher: {name: single, metric: loss}\n' >"$scratch/template.yaml"
+expect 1 'lrr' det e create "$scratch/template.yaml"
 printf 'a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e]\ng: [*f,*f,*f,*f,*f,*f,*f,*f,*f]\n' >"$scratch/bomb.yaml"
 expect 1 'bomb.yaml' det e create "$scratch/bomb.yaml"
 mkdir "$scratch/model" && ln -s /etc/passwd "$scratch/model/link"

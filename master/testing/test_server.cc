@@ -1,0 +1,52 @@
+#include "master/testing/test_server.h"
+
+#include <chrono>
+
+#include "common/base/check.h"
+#include "common/base/strings.h"
+
+namespace det::test {
+
+TestServer::TestServer()
+    : journal_(database_.conninfo(), "a/1/1"),
+      engine_(journal_),
+      store_(database_.conninfo()),
+      contexts_(database_.conninfo(), engine_.engine().epoch()),
+      ingestor_({database_.conninfo(), engine_.engine(), [](const absl::Status&) {}}),
+      pool_(4, 1000) {
+  tokens_.Add(Secret(kAdminToken), {core::Role::kAdmin, "admin"});
+  tokens_.Add(Secret(kAnnToken), {core::Role::kUser, "ann"});
+  tokens_.Add(Secret(kBobToken), {core::Role::kUser, "bob"});
+  tokens_.Add(Secret(kAgentToken), {core::Role::kAgent, ""});
+  deps_ = std::make_unique<rpc::Deps>(rpc::Deps{.engine = engine_.engine(),
+                                                .ingestor = ingestor_,
+                                                .store = store_,
+                                                .contexts = contexts_,
+                                                .tokens = tokens_,
+                                                .pool = pool_,
+                                                .timer = timer_,
+                                                .clock = engine_.clock(),
+                                                .defaults = {.checkpoint_host_path = "/c"},
+                                                .cluster_id = kClusterId,
+                                                .version = "1.2.3",
+                                                .started = engine_.clock().Now()});
+  auto server = rpc::Server::Start(*deps_, {});
+  DET_CHECK(server.ok(), server.status().ToString());
+  server_ = *std::move(server);
+  channel_ = grpc::CreateChannel(StrCat("127.0.0.1:", server_->port()),
+                                 grpc::InsecureChannelCredentials());
+}
+
+TestServer::~TestServer() {
+  engine_.engine().Stop();
+  server_.reset();
+}
+
+std::unique_ptr<grpc::ClientContext> TestServer::As(const std::string& token) {
+  auto context = std::make_unique<grpc::ClientContext>();
+  if (!token.empty()) context->AddMetadata("authorization", StrCat("Bearer ", token));
+  context->set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
+  return context;
+}
+
+}  // namespace det::test

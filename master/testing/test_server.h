@@ -1,0 +1,56 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <grpcpp/grpcpp.h>
+
+#include "common/concurrency/thread_pool.h"
+#include "common/concurrency/timer.h"
+#include "master/auth/token_table.h"
+#include "master/ingest/ingestor.h"
+#include "master/journal/postgres_journal.h"
+#include "master/rpc/server.h"
+#include "master/store/context_store.h"
+#include "master/store/read_store.h"
+#include "master/testing/test_database.h"
+#include "master/testing/test_engine.h"
+
+namespace det::test {
+
+inline constexpr char kAdminToken[] = "admin-token-0123456789";
+inline constexpr char kAnnToken[] = "ann-token-0123456789";
+inline constexpr char kBobToken[] = "bob-token-0123456789";
+inline constexpr char kAgentToken[] = "agent-token-0123456789";
+inline constexpr char kClusterId[] = "cluster-1";
+
+// A master's gRPC door, on a port of its own, over a database of its own.
+class TestServer {
+ public:
+  TestServer();
+  ~TestServer();
+
+  std::shared_ptr<grpc::Channel> channel() const { return channel_; }
+  TestEngine& engine() { return engine_; }
+  store::ReadStore& store() { return store_; }
+  const TestDatabase& database() const { return database_; }
+
+  // Who calls. No more than some seconds for the call.
+  static std::unique_ptr<grpc::ClientContext> As(const std::string& token);
+
+ private:
+  TestDatabase database_;
+  journal::PostgresJournal journal_;
+  TestEngine engine_;
+  store::ReadStore store_;
+  store::ContextStore contexts_;
+  ingest::Ingestor ingestor_;
+  auth::TokenTable tokens_;
+  ThreadPool pool_;
+  Timer timer_;
+  std::unique_ptr<rpc::Deps> deps_;
+  std::unique_ptr<rpc::Server> server_;
+  std::shared_ptr<grpc::Channel> channel_;
+};
+
+}  // namespace det::test
