@@ -86,7 +86,7 @@ class AgentServer::Body {
   void Tick();
 
   // On the loop's thread.
-  void Do(Actions actions);
+  void Do(const Actions& actions);
   void DoOne(const Action& action);
   void SaveHeld(const Held& held);
   void PrepareRun(AllocationId id);
@@ -123,8 +123,8 @@ class AgentServer::Body {
   ThreadPool workers_;
 };
 
-// First nothing more is done on the loop's thread; then those go that others call, after their
-// callers.
+// First the loop comes to rest, as it uses all of these. The link asks it, so the link ends next.
+// What the others tell the loop once that has stopped is dropped.
 AgentServer::Body::~Body() {
   stopping_ = true;
   std::promise<void> idle;
@@ -349,7 +349,7 @@ void AgentServer::Body::Tick() {
   });
 }
 
-void AgentServer::Body::Do(Actions actions) {
+void AgentServer::Body::Do(const Actions& actions) {
   for (const Action& action : actions) {
     // What follows an action may depend on it, and it may have been given up.
     if (stopping_) return;
@@ -358,7 +358,7 @@ void AgentServer::Body::Do(Actions actions) {
 }
 
 void AgentServer::Body::DoOne(const Action& action) {
-  const auto stop = [&](AllocationId id, absl::Status status) {
+  const auto stop = [&](AllocationId id, const absl::Status& status) {
     if (!status.ok())
       LogError("a task can't be stopped",
                {{"allocation", id.ToString()}, {"cause", std::string(status.message())}});

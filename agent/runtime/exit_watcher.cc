@@ -10,6 +10,7 @@
 
 #include "common/base/check.h"
 #include "common/base/strings.h"
+#include "common/log/log.h"
 #include "common/os/process.h"
 
 namespace det::agent {
@@ -105,9 +106,22 @@ ExitWatcher::Waiting ExitWatcher::Collect() {
   return waiting;
 }
 
+// An error that stays is looked at again and again, and told when it changes.
+void ExitWatcher::SayOnce(const std::string& directory, const absl::Status& status) {
+  {
+    const MutexLock lock(mutex_);
+    const auto it = items_.find(directory);
+    if (it == items_.end() || it->second.said == status.message()) return;
+    it->second.said = std::string(FromAbsl(status.message()));
+  }
+  LogError("it can't be seen how a task stands; trying on",
+           {{"directory", directory}, {"cause", std::string(FromAbsl(status.message()))}});
+}
+
 void ExitWatcher::LookAt(const std::string& directory) {
   absl::StatusOr<Found> found = eyes_.look(directory);
   if (!found.ok()) {
+    SayOnce(directory, found.status());
     LookLater(directory, kErrorPause);
     return;
   }

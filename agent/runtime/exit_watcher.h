@@ -45,6 +45,7 @@ class ExitWatcher {
     OnExit on_exit;
     std::shared_ptr<const UniqueFd> process;  // none: look at `look_at`
     absl::Duration look_at;
+    std::string said;  // the last error of looking
   };
   struct Waiting;
 
@@ -52,6 +53,7 @@ class ExitWatcher {
   std::vector<std::string> WaitForSome();
   Waiting Collect();
   void LookAt(const std::string& directory);
+  void SayOnce(const std::string& directory, const absl::Status& status);
   void LookLater(const std::string& directory, absl::Duration pause);
   void Wake();
 

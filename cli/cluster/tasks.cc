@@ -30,6 +30,7 @@ class Ender {
     DET_RETURN_IF_ERROR(FindRunning(StrCat(agent_data, "/tasks")));
     EndedTasks result{.ended = static_cast<int>(running_.size())};
     const std::vector<std::string> all = running_;
+    ordered_ = absl::Now();
     for (const std::string& task : running_) DET_RETURN_IF_ERROR(runtime_.Terminate(task));
     DET_RETURN_IF_ERROR(Await(patience));
     result.killed = static_cast<int>(running_.size());
@@ -75,10 +76,10 @@ class Ender {
     }
   }
 
-  // A task that ended by itself meanwhile has ended as it says.
+  // A task that ended before it was told to has ended as it says.
   absl::Status NoteLost(const std::string& task) {
     const absl::StatusOr<agent::ExitRecord> record = agent::TaskFiles(task).ReadExit();
-    if (record.ok() && !record->exit.on_order) return absl::OkStatus();
+    if (record.ok() && record->ended < ordered_) return absl::OkStatus();
     return agent::TaskFiles(task).WriteExit(
         {.exit = {.kind = agent::ExitKind::kLost, .text = "the cluster was stopped by det down"},
          .ended = absl::Now()});
@@ -86,6 +87,7 @@ class Ender {
 
   agent::ProcessRuntime runtime_{agent::ProcessRuntime::Options{}};
   std::vector<std::string> running_;
+  absl::Time ordered_;
 };
 
 }  // namespace

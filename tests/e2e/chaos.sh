@@ -73,7 +73,7 @@ wait_for 180 "the disturbed run's end" is_over "${rough#*/}"
 say "disturbed: $(state_of "${rough#*/}")"
 [ "$(state_of "${rough#*/}")" = COMPLETED ] || fail "the disturbed run did not complete"
 
-trials_of "${rough#*/}" id,restarts | grep -v ',0$' && fail "trials were restarted"
+trials_of "${rough#*/}" id,restarts,runs | grep -v ',0,1$' && fail "trials were restarted or ran twice"
 diff <(trials_of "${calm#*/}" hparams | sort) <(trials_of "${rough#*/}" hparams | sort) >&2 ||
   fail "the disturbed run made other trials"
 say "$(trials_of "${rough#*/}" id | wc -l) trials, none restarted, those of the undisturbed run"

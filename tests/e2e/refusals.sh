@@ -36,7 +36,7 @@ ends_as() { [ "$(det e describe "$1" -o csv --no-headers --columns state)" = "$2
 # program NAME STATE PATTERN ENTRYPOINT [OVERRIDE...]: the experiment's end, and what is said about
 # it by `det why` of its trial and by its log.
 program() {
-  local name=$1 state=$2 pattern=$3 id trial
+  local name=$1 state=$2 pattern=$3 id
   shift 3
   id=$(run "$name" "$@")
   wait_for 60 "$name's end as $state" ends_as "$id" "$state"
@@ -55,8 +55,11 @@ program "killed" ERROR 'SIGKILL|signal 9' 'kill -9 $$'
 program "segfault" ERROR 'SIGSEGV|signal 11' 'kill -SEGV $$'
 program "silent" COMPLETED 'SEARCH_DONE|search is complete' 'true'
 program "binary output" COMPLETED 'after' 'head -c 300000 /dev/urandom; echo; echo after'
-program "a line of 200 MB" COMPLETED 'after' 'head -c 200000000 /dev/zero | tr "\\0" x; echo; echo after'
-program "NaN" COMPLETED 'NaN|nan' 'echo "{\"det\": {\"validation\": {\"loss\": NaN}, \"steps\": 1}}"; echo nan'
+program "a line of 1 GB" COMPLETED 'after' 'head -c 1000000000 /dev/zero | tr "\\0" x; echo; echo after'
+program "NaN" COMPLETED 'reported' 'echo "{\"det\": {\"validation\": {\"loss\": NaN}, \"steps\": 1}}"; echo reported'
+det t metrics "$trial" -o csv --no-headers --columns name,value | grep -qi '^loss,"*nan' ||
+  fail "a reported NaN is not stored: $(det t metrics "$trial" -o csv)"
+program "a report that is none" COMPLETED 'det: .*begins as a report' 'echo "{\"det\": {\"validation\": 1}}"'
 halving='searcher={name: async_halving, metric: loss, max_trials: 2, max_time: 4, time_metric: batches, num_rungs: 1}'
 program "metric missing" ERROR 'loss' 'echo "{\"det\": {\"validation\": {\"other\": 1, \"batches\": 1}, \"steps\": 1}}"; sleep 20' "$halving"
 
