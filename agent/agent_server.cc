@@ -123,14 +123,16 @@ class AgentServer::Body {
   ThreadPool workers_;
 };
 
-// The link asks the loop, so it ends first. What the others tell the loop once that has stopped is
-// dropped.
+// First the loop comes to rest, as it uses all of these. The link asks it, so the link ends next.
+// What the others tell the loop once that has stopped is dropped.
 AgentServer::Body::~Body() {
   stopping_ = true;
+  std::promise<void> idle;
+  if (loop_.Post([&] { idle.set_value(); })) idle.get_future().wait();
+  relays_.clear();
   link_.reset();
   workers_.Stop();
   loop_.Stop();
-  relays_.clear();
   shipper_.reset();
   runtime_.reset();
 }

@@ -11,9 +11,10 @@
 namespace det::agent {
 
 // The reports in a line of standard output (docs/trial-contract.md), at most kReportsPerLineMax;
-// none when it is only a line. One that begins as a report and can't be read gives one `unreadable`.
-// NaN, Infinity and -Infinity may stand bare, as Python prints them. `number` is the line's place in the log: it stands for the steps of
-// reports that don't give theirs, so that a line read twice says the same.
+// none when it is only a line. One that begins as a report and can't be read gives one
+// `unreadable`. NaN, Infinity and -Infinity may stand bare, as Python prints them. `number` is the
+// line's place in the log: it stands for the steps of reports that don't give theirs, so that a
+// line read twice says the same.
 inline constexpr int64_t kReportsPerLineMax = 64;
 std::vector<v1::Report> ReadReportLine(std::string_view line, int64_t number);
 

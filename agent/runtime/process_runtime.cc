@@ -244,6 +244,7 @@ absl::StatusOr<Found> ProcessRuntime::Inspect(const std::string& directory) {
   if (!there) return Found{};
   absl::StatusOr<ExitRecord> record = files.ReadExit();
   if (record.ok()) return Exited(std::move(record->exit));
+  if (!absl::IsNotFound(record.status()) && !IsUnreadable(record.status())) return record.status();
   DET_ASSIGN_OR_RETURN(const bool held, LockFile::IsHeld(files.lock()));
   if (held) return Running();
   DET_ASSIGN_OR_RETURN(const bool started, WasStarted(files));
