@@ -21,6 +21,9 @@ inline constexpr absl::Duration kInvalidHparamsGrace = absl::Seconds(10);
 inline constexpr int64_t kInfrastructureRestartsMax = 100;
 // Events that one command can cause, all told. Beyond it the program is wrong, not the input.
 inline constexpr int64_t kEventsPerStepMax = 20 * 1000 * 1000;
+// Events of one decision. A command that would lead to more is refused, so that every step is one
+// that the journal can take.
+inline constexpr int64_t kEventsPerDecisionMax = 100 * 1000;
 inline constexpr int64_t kReasonBytesMax = 1024;
 inline constexpr int64_t kCheckpointUuidBytesMax = 128;
 inline constexpr int64_t kCheckpointBytesMax = 1

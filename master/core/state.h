@@ -12,12 +12,12 @@
 
 #include "absl/time/time.h"
 
+#include "common/base/ids.h"
 #include "common/base/value.h"
 #include "master/core/lifecycle.h"
 #include "master/scheduler/view.h"
 #include "master/searcher/searcher.h"
 #include "master/spec/experiment_spec.h"
-#include "common/base/ids.h"
 
 // Everything that the master decides from. Changed by Apply alone, on the one core thread.
 //

@@ -1,0 +1,83 @@
+#include <gtest/gtest.h>
+
+#include "common/base/strings.h"
+#include "common/json/json.h"
+#include "master/core/decide.h"
+#include "master/core/invariants.h"
+#include "master/core/limits.h"
+#include "master/spec/limits.h"
+#include "master/spec/parse.h"
+
+namespace det::core {
+namespace {
+
+const absl::Time kNow = absl::FromUnixSeconds(1'000'000'000);
+
+std::shared_ptr<const spec::ExperimentSpec> Spec(const std::string& json) {
+  Problems problems;
+  auto spec = std::make_shared<const spec::ExperimentSpec>(spec::ParseExperiment(
+      *ParseJson(json), {.name = "test", .seed = 1, .checkpoint_host_path = "/c"}, &problems));
+  EXPECT_FALSE(HasErrors(problems));
+  return spec;
+}
+
+// What the engine does with a command.
+struct Core {
+  State state;
+  absl::Time now = kNow;
+
+  absl::Status Send(const Command& command) {
+    const absl::StatusOr<Events> events = Decide(state, command, now);
+    if (!events.ok()) return events.status();
+    Take(*events);
+    while (!state.dirty.empty()) {
+      const Key key = *state.dirty.begin();
+      state.dirty.erase(state.dirty.begin());
+      Take(Advance(state, key, now));
+    }
+    EXPECT_EQ(BrokenInvariants(state), std::vector<std::string>());
+    return absl::OkStatus();
+  }
+  void Take(const Events& events) {
+    for (const EventBody& body : events) Apply(state, {now, body});
+  }
+  absl::Status Submit(const std::string& json) {
+    return Send({{Role::kUser, "ann"}, CreateExperiment{.spec = Spec(json)}});
+  }
+  absl::Status Kill(int64_t id) {
+    return Send({{Role::kAdmin, "admin"}, KillExperiment{ExperimentId(id)}});
+  }
+};
+
+TEST(Core, AMillionTrialsAreASmallStep) {
+  Core core;
+  ASSERT_TRUE(core.Submit(R"({"entrypoint": "x", "hyperparameters": {}, "searcher":
+      {"name": "random", "metric": "loss", "max_trials": 1000000, "max_concurrent_trials": 0}})")
+                  .ok());
+  EXPECT_EQ(core.state.trials.size(), static_cast<size_t>(spec::kOpenTrialsMax));
+  EXPECT_LT(core.state.seq, 10 * spec::kOpenTrialsMax);
+  ASSERT_TRUE(core.Kill(1).ok());
+  EXPECT_TRUE(core.state.experiments.empty());
+  EXPECT_LT(core.state.seq, 20 * spec::kOpenTrialsMax);
+}
+
+TEST(Core, AStepBeyondTheBoundIsRefused) {
+  EXPECT_TRUE(CheckSize(kEventsPerDecisionMax).ok());
+  const absl::Status status = CheckSize(kEventsPerDecisionMax + 1);
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_NE(FromAbsl(status.message()).find("100001 events"), std::string_view::npos);
+}
+
+TEST(Core, AnExperimentOfEnormousPointsIsRefused) {
+  Core core;
+  const absl::Status status =
+      core.Submit(StrCat(R"({"entrypoint": "x", "searcher": {"name": "single", "metric": "loss"},
+                 "hyperparameters": {"x": ")",
+                         std::string(static_cast<size_t>(spec::kPointBytesMax), 'x'),
+                         R"("}})"));
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_TRUE(core.state.experiments.empty());
+}
+
+}  // namespace
+}  // namespace det::core
