@@ -116,6 +116,10 @@ void AppendDue(const State& state, const Key& key, absl::Time now, Events* event
     return;
   }
   const Task& task = *state.Find(std::get<TaskId>(key));
+  if (!task.allocation.has_value()) {
+    events->push_back(TaskReady{task.id});
+    return;
+  }
   const absl::Duration waited = now - task.allocation->level_reason.since;
   events->push_back(AllocationSignaled{
       .task = task.id,

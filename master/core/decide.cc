@@ -125,6 +125,8 @@ Key OwnerOf(const EventBody& body) {
                         [](const TaskCreated& e) -> Key { return e.id; },
                         [](const TaskQueued& e) -> Key { return e.id; },
                         [](const TaskDequeued& e) -> Key { return e.id; },
+                        [](const TaskDelayed& e) -> Key { return e.id; },
+                        [](const TaskReady& e) -> Key { return e.id; },
                         [](const AllocationPlaced& e) -> Key { return e.task; },
                         [](const AllocationMoved& e) -> Key { return e.task; },
                         [](const AllocationSignaled& e) -> Key { return e.task; },

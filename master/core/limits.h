@@ -19,6 +19,9 @@ inline constexpr absl::Duration kInvalidHparamsGrace = absl::Seconds(10);
 // Faults of the infrastructure don't count against max_restarts, but a trial that meets nothing
 // else is not run for ever.
 inline constexpr int64_t kInfrastructureRestartsMax = 100;
+// After such a fault a task asks for slots again after so long; it doubles with each in a row.
+inline constexpr absl::Duration kRetryAfter = absl::Seconds(1);
+inline constexpr absl::Duration kRetryAfterMax = absl::Seconds(60);
 // Events that one command can cause, all told. Beyond it the program is wrong, not the input.
 inline constexpr int64_t kEventsPerStepMax = 20 * 1000 * 1000;
 // Events of one decision. A command that would lead to more is refused, so that every step is one

@@ -105,6 +105,13 @@ struct Allocation {
   absl::Time placed_at;
 };
 
+// After a fault of the infrastructure a task waits before it asks for slots again.
+struct Delay {
+  int64_t faults = 0;                       // in a row: no run of the task got to kRunning since
+  absl::Time until = absl::InfinitePast();  // the infinite past: the wait is over
+  Reason reason;                            // "a failure to prepare on agent a: disk full"
+};
+
 // What holds slots: a trial's run is one kind of task.
 struct Task {
   TaskId id;
@@ -114,6 +121,9 @@ struct Task {
   absl::Time since;
   int64_t runs = 0;  // allocations so far
   std::optional<Allocation> allocation;
+  std::optional<Delay> delay;
+
+  bool Waits() const { return delay.has_value() && delay->until != absl::InfinitePast(); }
 };
 
 struct Slot {
@@ -234,13 +244,17 @@ void Fields(A& a, Allocation& x) {
 }
 template <class A>
 void FieldsOfRequest(A& a, scheduler::Request& x) {
-  a(x.task, x.pool, x.slots, x.priority, x.position);
+  a(x.task, x.pool, x.slots, x.priority, x.position, x.avoid);
+}
+template <class A>
+void Fields(A& a, Delay& x) {
+  a(x.faults, x.until, x.reason);
 }
 template <class A>
 void Fields(A& a, Task& x) {
   a(x.id, x.trial, x.state);
   FieldsOfRequest(a, x.request);
-  a(x.since, x.runs, x.allocation);
+  a(x.since, x.runs, x.allocation, x.delay);
 }
 template <class A>
 void Fields(A& a, Slot& x) {
