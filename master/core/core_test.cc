@@ -1,5 +1,8 @@
+#include <functional>
+
 #include <gtest/gtest.h>
 
+#include "common/base/archive.h"
 #include "common/base/strings.h"
 #include "common/json/json.h"
 #include "master/core/decide.h"
@@ -77,6 +80,64 @@ TEST(Core, AnExperimentOfEnormousPointsIsRefused) {
                          R"("}})"));
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_TRUE(core.state.experiments.empty());
+}
+
+ConnectAgent Agent() {
+  return {.id = AgentId("a"), .pool = "default", .instance = "i", .slots = {{0, "cpu", ""}}};
+}
+
+absl::Status Connect(Core& core, const ConnectAgent& agent) {
+  return core.Send({{Role::kAgent, agent.id.value()}, agent});
+}
+
+// What an agent says of itself is judged before anything is made of it.
+TEST(Core, AgentsThatSayNonsenseAreRefused) {
+  Core core;
+  ASSERT_TRUE(Connect(core, Agent()).ok());
+  ASSERT_TRUE(core.Submit(R"({"entrypoint": "x", "hyperparameters": {}, "searcher":
+      {"name": "single", "metric": "loss"}})")
+                  .ok());
+  bool more = false;
+  core.Take(*SchedulePool(core.state, "default", &more));
+  core.state.dirty.clear();
+  const std::string endless(static_cast<size_t>(kAgentTextBytesMax) + 1, 'x');
+  const std::function<void(ConnectAgent&)> faults[] = {
+      [](ConnectAgent& a) {
+        a.held = {{AllocationId(1), AllocationState::kRunning},
+                  {AllocationId(1), AllocationState::kRunning}};
+      },
+      [&](ConnectAgent& a) { a.instance = endless; },
+      [&](ConnectAgent& a) { a.boot_id = endless; },
+      [&](ConnectAgent& a) { a.version = endless; },
+      [&](ConnectAgent& a) { a.address = endless; },
+      [&](ConnectAgent& a) { a.pool = endless; },
+      [&](ConnectAgent& a) { a.slots[0].kind = endless; },
+      [&](ConnectAgent& a) { a.slots[0].name = endless; },
+      [](ConnectAgent& a) { a.slots.push_back(a.slots[0]); },
+      [](ConnectAgent& a) { a.slots.resize(static_cast<size_t>(kSlotsPerAgentMax) + 1); },
+      [](ConnectAgent& a) { a.held.resize(static_cast<size_t>(kHeldMax) + 1); }};
+  for (const auto& fault : faults) {
+    ConnectAgent agent = Agent();
+    fault(agent);
+    EXPECT_EQ(Connect(core, agent).code(), absl::StatusCode::kInvalidArgument);
+  }
+  ConnectAgent agent = Agent();
+  agent.held = {{AllocationId(1), AllocationState::kRunning}};
+  EXPECT_TRUE(Connect(core, agent).ok());
+  EXPECT_EQ(core.state.FindByAllocation(AllocationId(1))->allocation->state,
+            AllocationState::kRunning);
+}
+
+// Also what has not come to an end: saved forms keep the infinities.
+TEST(Core, ATaskSurvivesItsArchive) {
+  Task task{.id = TaskId(1), .delay = Delay{.faults = 2, .reason = {"C", "t", "master", kNow}}};
+  task.request.avoid = AgentId("a");
+  task.allocation = Allocation{.id = AllocationId(1), .agent = AgentId("a")};
+  Task copy;
+  ASSERT_TRUE(DecodeArchive(EncodeArchive(task), &copy));
+  EXPECT_FALSE(copy.Waits());
+  EXPECT_EQ(copy.allocation->kill_at, absl::InfiniteFuture());
+  EXPECT_EQ(copy.request.avoid, AgentId("a"));
 }
 
 }  // namespace

@@ -10,6 +10,8 @@ namespace det::core {
 inline constexpr int64_t kAgentsMax = 20000;
 inline constexpr int64_t kSlotsPerAgentMax = 1024;
 inline constexpr int64_t kAgentIdBytesMax = 128;
+inline constexpr int64_t kAgentTextBytesMax = 256;  // its pool, version, address, slots' names, ...
+inline constexpr int64_t kHeldMax = 100000;         // allocations that one agent says it holds
 inline constexpr int64_t kLiveExperimentsMax = 100000;
 
 // An agent that is away for so long is given up: what it ran is run elsewhere.
