@@ -82,6 +82,7 @@ class Applier {
   }
   void operator()(const SearchAdvanced& e) {
     Experiment& experiment = At<Experiment>(state_.experiments, e.id);
+    experiment.metric_reported = experiment.metric_reported || e.metric_reported;
     size_t created = 0;
     for (const searcher::Fact& fact : e.facts) {
       searcher::Apply(experiment.SearchConfig(), experiment.search, fact);

@@ -37,7 +37,8 @@ struct ExperimentMoved {
 struct SearchAdvanced {
   ExperimentId id;
   std::vector<searcher::Fact> facts;
-  std::vector<TrialId> trials;  // of the Requested facts, in order; TrialCreated follows for each
+  std::vector<TrialId> trials;   // of the Requested facts, in order; TrialCreated follows for each
+  bool metric_reported = false;  // the trial that exits reported the search's metric
 };
 // A validation of one of the experiment's trials is the best so far.
 struct BestFound {

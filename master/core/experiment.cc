@@ -157,7 +157,7 @@ absl::StatusOr<Events> DecideCreate(const State& state,
       .queue_position = experiment.queue_position});
   AppendSearch(state,
                experiment,
-               searcher::Start(experiment.SearchConfig(), experiment.search),
+               {searcher::Start(experiment.SearchConfig(), experiment.search)},
                now,
                &events);
   return events;

@@ -61,6 +61,7 @@ struct Experiment {
   uint64_t search_history = 0;  // a hash over every fact applied to `search`, in order
   std::map<searcher::RequestId, TrialId> open_trials;  // whose end the searcher was not told
   std::optional<BestTrial> best;
+  bool metric_reported = false;  // by one of the trials that are closed
   int64_t queue_position = 0;
   absl::Time ended_at = absl::InfinitePast();
 
@@ -288,6 +289,7 @@ void FieldsOfHead(A& a, Experiment& x) {
     x.search_history,
     x.open_trials,
     x.best,
+    x.metric_reported,
     x.queue_position,
     x.ended_at);
 }

@@ -195,7 +195,12 @@ void AppendExit(const State& state,
   events->push_back(AllocationEnded{.task = task.id, .id = task.allocation->id, .exit = exit});
   const Trial& trial = *state.Find(task.trial);
   const Experiment& experiment = *state.Find(trial.experiment);
-  Reason reason = MakeReason(Code(exit), Describe(exit), std::move(actor), now);
+  std::string text = Describe(exit);
+  if (exit.kind == ExitKind::kExited && exit.code == 0 && trial.validations == 0) {
+    const std::string metric = QuoteJson(experiment.spec->searcher.metric);
+    StrAppend(text, "; no validation of ", metric, " was reported");
+  }
+  Reason reason = MakeReason(Code(exit), std::move(text), std::move(actor), now);
   if (trial.state == kActive) {
     AppendConsequence(trial, exit, experiment.spec->max_restarts, std::move(reason), events);
     const auto* restarted = std::get_if<TrialRestarted>(&events->back());
@@ -220,8 +225,9 @@ Events AdvanceTrial(const State& state, const Trial& trial, absl::Time now) {
       AppendSearch(
           state,
           *experiment,
-          searcher::OnExit(
-              experiment->SearchConfig(), experiment->search, trial.request, SearcherExit(trial)),
+          {searcher::OnExit(
+               experiment->SearchConfig(), experiment->search, trial.request, SearcherExit(trial)),
+           trial.validations > 0},
           now,
           &events);
     }

@@ -80,6 +80,7 @@ class Encoder {
     m->set_id(e.id.value());
     for (const searcher::Fact& fact : e.facts) Put(fact, m->add_facts());
     for (const TrialId trial : e.trials) m->add_trials(trial.value());
+    m->set_metric_reported(e.metric_reported);
   }
   void operator()(const core::BestFound& e) {
     pb::BestFound* m = out_->mutable_best_found();
@@ -299,6 +300,7 @@ class Decoder {
     core::SearchAdvanced advanced{.id = ExperimentId(r.search_advanced().id())};
     for (const auto& fact : r.search_advanced().facts()) advanced.facts.push_back(Fact(fact));
     for (const int64_t trial : r.search_advanced().trials()) advanced.trials.emplace_back(trial);
+    advanced.metric_reported = r.search_advanced().metric_reported();
     return advanced;
   }
 
