@@ -289,6 +289,32 @@ TEST(AsyncHalving, ErrorsCountAsWorstAndInvalidLeavesNoTrace) {
   EXPECT_FALSE(search.stopped.contains({.index = 2}));
 }
 
+// docs/differences.md
+TEST(AsyncHalving, ATrialThatLeavesByItselfIsReplaced) {
+  Search search(
+      R"({"name": "async_halving", "metric": "loss", "num_rungs": 2, "max_trials": 5, "divisor": 3,
+          "max_concurrent_trials": 1, "time_metric": "batches", "max_time": 9})");
+  search.Validate({.index = 0}, 3, 0.5);
+  while (!search.running.empty()) search.Exit(search.running.front());
+  EXPECT_EQ(search.created.size(), 5U);
+  EXPECT_FALSE(search.shutdown->failed);
+  const auto& rungs = std::get<TournamentState>(search.state.method).brackets[0].rungs;
+  EXPECT_EQ(rungs[0].size(), 1);  // the others reached none
+}
+
+TEST(AsyncHalving, InvalidHparamsAreReplacedButNotForEver) {
+  Search search(
+      R"({"name": "async_halving", "metric": "loss", "num_rungs": 2, "max_trials": 5, "divisor": 3,
+          "max_concurrent_trials": 2, "time_metric": "batches", "max_time": 9})");
+  while (!search.running.empty()) search.Exit(search.running.front(), ExitKind::kInvalidHparams);
+  EXPECT_EQ(search.created.size(), 10U);
+  EXPECT_TRUE(search.shutdown->failed);
+  Search grid(R"({"name": "grid", "metric": "loss"})",
+              R"({"x": {"type": "int", "minval": 1, "maxval": 3, "count": 3}})");
+  while (!grid.running.empty()) grid.Exit(grid.running.front(), ExitKind::kInvalidHparams);
+  EXPECT_EQ(grid.created.size(), 3U);
+}
+
 TEST(Preview, FirstRequestsAreThoseOfTheStart) {
   const char* grid = R"({"x": {"type": "double", "minval": 0, "maxval": 1, "count": 1000000}})";
   for (const char* json :
