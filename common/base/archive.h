@@ -261,9 +261,13 @@ void IoScalar(A& a, T& x) {
       a.Uint(bits);
     }
   } else if constexpr (std::is_same_v<T, absl::Time>) {
-    int64_t nanos = absl::ToUnixNanos(x);
+    int64_t nanos = absl::ToUnixNanos(x);  // the infinities are the two ends
     Signed(a, nanos);
-    if constexpr (A::kReading) x = absl::FromUnixNanos(nanos);
+    if constexpr (A::kReading) {
+      x = nanos == INT64_MAX   ? absl::InfiniteFuture()
+          : nanos == INT64_MIN ? absl::InfinitePast()
+                               : absl::FromUnixNanos(nanos);
+    }
   } else {
     int64_t nanos = absl::ToInt64Nanoseconds(x);
     Signed(a, nanos);

@@ -23,33 +23,70 @@ absl::Status Refuse(absl::StatusCode code,
   return Error(code, reason, what, hint);
 }
 
-absl::Status CheckConnect(const State& state, const ConnectAgent& command) {
-  using Code = absl::StatusCode;
-  if (!IsPlainName(command.id.value(), kAgentIdBytesMax) || !IsPlainName(command.pool, 256)) {
-    return Refuse(Code::kInvalidArgument,
-                  "INVALID_AGENT",
-                  "an agent's id and pool must be letters, digits, '-', '_' and '.'");
+absl::Status Invalid(const std::string& what) {
+  return Refuse(absl::StatusCode::kInvalidArgument, "INVALID_AGENT", what);
+}
+
+absl::Status TooMany(const AgentId& agent, std::string_view what, size_t count, int64_t most) {
+  return Invalid(StrCat(
+      "agent ", agent.value(), " has ", count, " ", what, ", at most ", most, " are allowed"));
+}
+
+absl::Status CheckTexts(const ConnectAgent& command) {
+  const std::pair<std::string_view, const std::string*> texts[] = {{"instance", &command.instance},
+                                                                   {"boot_id", &command.boot_id},
+                                                                   {"version", &command.version},
+                                                                   {"address", &command.address}};
+  for (const auto& [name, text] : texts) {
+    if (static_cast<int64_t>(text->size()) > kAgentTextBytesMax) {
+      return TooMany(command.id, StrCat("bytes of ", name), text->size(), kAgentTextBytesMax);
+    }
   }
+  return absl::OkStatus();
+}
+
+absl::Status CheckSlots(const ConnectAgent& command) {
   if (static_cast<int64_t>(command.slots.size()) > kSlotsPerAgentMax) {
-    return Refuse(Code::kInvalidArgument,
-                  "INVALID_AGENT",
-                  StrCat("agent ",
-                         command.id.value(),
-                         " has ",
-                         command.slots.size(),
-                         " slots, at most ",
-                         kSlotsPerAgentMax,
-                         " are allowed"));
+    return TooMany(command.id, "slots", command.slots.size(), kSlotsPerAgentMax);
   }
   std::set<int> indexes;
   for (const Slot& slot : command.slots) {
     if (slot.index < 0 || !indexes.insert(slot.index).second) {
-      return Refuse(
-          Code::kInvalidArgument,
-          "INVALID_AGENT",
+      return Invalid(
           StrCat("agent ", command.id.value(), " names slot ", slot.index, " wrongly or twice"));
     }
+    const size_t longest = std::max(slot.kind.size(), slot.name.size());
+    if (static_cast<int64_t>(longest) > kAgentTextBytesMax) {
+      return TooMany(
+          command.id, StrCat("bytes of text at slot ", slot.index), longest, kAgentTextBytesMax);
+    }
   }
+  return absl::OkStatus();
+}
+
+absl::Status CheckHeld(const ConnectAgent& command) {
+  if (static_cast<int64_t>(command.held.size()) > kHeldMax) {
+    return TooMany(command.id, "allocations", command.held.size(), kHeldMax);
+  }
+  std::set<AllocationId> held;
+  for (const HeldAllocation& allocation : command.held) {
+    if (!held.insert(allocation.id).second) {
+      return Invalid(StrCat(
+          "agent ", command.id.value(), " names allocation ", allocation.id.value(), " twice"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckConnect(const State& state, const ConnectAgent& command) {
+  using Code = absl::StatusCode;
+  if (!IsPlainName(command.id.value(), kAgentIdBytesMax) ||
+      !IsPlainName(command.pool, kAgentTextBytesMax)) {
+    return Invalid("an agent's id and pool must be letters, digits, '-', '_' and '.'");
+  }
+  DET_RETURN_IF_ERROR(CheckTexts(command));
+  DET_RETURN_IF_ERROR(CheckSlots(command));
+  DET_RETURN_IF_ERROR(CheckHeld(command));
   const Agent* known = state.Find(command.id);
   if (known == nullptr && static_cast<int64_t>(state.agents.size()) >= kAgentsMax) {
     return Refuse(Code::kResourceExhausted,
@@ -116,6 +153,10 @@ void AppendDue(const State& state, const Key& key, absl::Time now, Events* event
     return;
   }
   const Task& task = *state.Find(std::get<TaskId>(key));
+  if (!task.allocation.has_value()) {
+    events->push_back(TaskReady{task.id});
+    return;
+  }
   const absl::Duration waited = now - task.allocation->level_reason.since;
   events->push_back(AllocationSignaled{
       .task = task.id,

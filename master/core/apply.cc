@@ -82,6 +82,7 @@ class Applier {
   }
   void operator()(const SearchAdvanced& e) {
     Experiment& experiment = At<Experiment>(state_.experiments, e.id);
+    experiment.metric_reported = experiment.metric_reported || e.metric_reported;
     size_t created = 0;
     for (const searcher::Fact& fact : e.facts) {
       searcher::Apply(experiment.SearchConfig(), experiment.search, fact);
@@ -152,6 +153,16 @@ class Applier {
   }
   void operator()(const TaskQueued& e) { Move(e.id, TaskState::kIdle, TaskState::kQueued); }
   void operator()(const TaskDequeued& e) { Move(e.id, TaskState::kQueued, TaskState::kIdle); }
+  void operator()(const TaskDelayed& e) {
+    Task& task = At<Task>(state_.tasks, e.id);
+    task.delay = Delay{.faults = e.faults, .until = e.until, .reason = e.reason};
+    task.request.avoid = e.avoid;
+  }
+  void operator()(const TaskReady& e) {
+    Task& task = At<Task>(state_.tasks, e.id);
+    DET_CHECK(task.Waits(), "a task that waits for nothing");
+    task.delay->until = absl::InfinitePast();
+  }
   void operator()(const AllocationPlaced& e) {
     Task& task = Move(e.task, TaskState::kQueued, TaskState::kAllocated);
     task.runs = e.run;
@@ -163,6 +174,7 @@ class Applier {
     Allocation& allocation = Current(e.task, e.id);
     DET_CHECK(e.to > allocation.state, "an allocation moves forward only");
     allocation.state = e.to;
+    if (e.to == AllocationState::kRunning) ForgetFaults(At<Task>(state_.tasks, e.task));
   }
   void operator()(const AllocationSignaled& e) {
     Allocation& allocation = Current(e.task, e.id);
@@ -173,7 +185,9 @@ class Applier {
   }
   void operator()(const AllocationEnded& e) {
     Current(e.task, e.id);
-    Move(e.task, TaskState::kAllocated, TaskState::kIdle).allocation.reset();
+    Task& task = Move(e.task, TaskState::kAllocated, TaskState::kIdle);
+    task.allocation.reset();
+    if (!IsInfrastructure(e.exit.kind)) ForgetFaults(task);
   }
 
   void operator()(const AgentConnected& e) {
@@ -209,6 +223,11 @@ class Applier {
     std::optional<Allocation>& allocation = At<Task>(state_.tasks, task).allocation;
     DET_CHECK(allocation.has_value() && allocation->id == id, "not the task's allocation");
     return *allocation;
+  }
+  // It was prepared: what was wrong is over.
+  static void ForgetFaults(Task& task) {
+    task.delay.reset();
+    task.request.avoid = AgentId();
   }
   Trial& Report(TrialId id, const ReportId& report) {
     Trial& trial = At<Trial>(state_.trials, id);

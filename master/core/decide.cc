@@ -5,6 +5,7 @@
 #include "common/base/strings.h"
 #include "master/core/authorize.h"
 #include "master/core/internal.h"
+#include "master/core/limits.h"
 #include "master/scheduler/scheduler.h"
 
 namespace det::core {
@@ -14,9 +15,7 @@ absl::Status AuthorizeAgent(const Command& command, const AgentId& agent) {
   return Authorize(command.principal, Verb::kRunTasks, {.agent = agent});
 }
 
-}  // namespace
-
-absl::StatusOr<Events> Decide(const State& state, const Command& command, absl::Time now) {
+absl::StatusOr<Events> DecideAny(const State& state, const Command& command, absl::Time now) {
   using Result = absl::StatusOr<Events>;
   const auto as_agent = [&](const AgentId& agent, auto decide) -> Result {
     DET_RETURN_IF_ERROR(AuthorizeAgent(command, agent));
@@ -60,6 +59,26 @@ absl::StatusOr<Events> Decide(const State& state, const Command& command, absl::
           },
       },
       command.body);
+}
+
+}  // namespace
+
+absl::Status CheckSize(int64_t events) {
+  if (events <= kEventsPerDecisionMax) return absl::OkStatus();
+  return Error(absl::StatusCode::kResourceExhausted,
+               "STEP_TOO_LARGE",
+               StrCat("this would be ",
+                      events,
+                      " events in one step, at most ",
+                      kEventsPerDecisionMax,
+                      " are allowed"),
+               "ask for less at a time: fewer trials, or what names fewer things");
+}
+
+absl::StatusOr<Events> Decide(const State& state, const Command& command, absl::Time now) {
+  absl::StatusOr<Events> events = DecideAny(state, command, now);
+  if (events.ok()) DET_RETURN_IF_ERROR(CheckSize(static_cast<int64_t>(events->size())));
+  return events;
 }
 
 Events Advance(const State& state, const Key& key, absl::Time now) {
@@ -106,6 +125,8 @@ Key OwnerOf(const EventBody& body) {
                         [](const TaskCreated& e) -> Key { return e.id; },
                         [](const TaskQueued& e) -> Key { return e.id; },
                         [](const TaskDequeued& e) -> Key { return e.id; },
+                        [](const TaskDelayed& e) -> Key { return e.id; },
+                        [](const TaskReady& e) -> Key { return e.id; },
                         [](const AllocationPlaced& e) -> Key { return e.task; },
                         [](const AllocationMoved& e) -> Key { return e.task; },
                         [](const AllocationSignaled& e) -> Key { return e.task; },

@@ -9,9 +9,10 @@
 // The master's decisions, as pure functions.
 namespace det::core {
 
-// What an untrusted command leads to: events that always apply, or an error that names the ids. An
-// empty list is a success that changes nothing (a report sent twice, a pause of what is paused).
-// `now` is not before state.now.
+// What an untrusted command leads to: events that always apply, or an error that names the ids. One
+// that leads to more than kEventsPerDecisionMax events is an error too. An empty list is a success
+// that changes nothing (a report sent twice, a pause of what is paused). `now` is not before
+// state.now.
 absl::StatusOr<Events> Decide(const State& state, const Command& command, absl::Time now);
 
 // What follows by itself from a change of one thing: an exit leads to the searcher, the searcher to
@@ -25,5 +26,8 @@ absl::StatusOr<Events> SchedulePool(const State& state, const std::string& pool,
 // Changes the state. Total: an event that Decide, Advance or SchedulePool made, or that the journal
 // holds, always applies; anything else is a programmer's error and stops the process.
 void Apply(State& state, const Event& event);
+
+// May one decision have so many events?
+absl::Status CheckSize(int64_t events);
 
 }  // namespace det::core

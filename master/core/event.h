@@ -37,7 +37,8 @@ struct ExperimentMoved {
 struct SearchAdvanced {
   ExperimentId id;
   std::vector<searcher::Fact> facts;
-  std::vector<TrialId> trials;  // of the Requested facts, in order; TrialCreated follows for each
+  std::vector<TrialId> trials;   // of the Requested facts, in order; TrialCreated follows for each
+  bool metric_reported = false;  // the trial that exits reported the search's metric
 };
 // A validation of one of the experiment's trials is the best so far.
 struct BestFound {
@@ -104,6 +105,19 @@ struct TaskQueued {
 struct TaskDequeued {
   TaskId id;
 };
+// A fault of the infrastructure ended its run: it asks for slots again at `until`, and for those of
+// another agent than `avoid`.
+struct TaskDelayed {
+  TaskId id;
+  int64_t faults = 1;  // in a row
+  absl::Time until;
+  AgentId avoid;  // "" is none
+  Reason reason;
+};
+// That wait is over.
+struct TaskReady {
+  TaskId id;
+};
 struct AllocationPlaced {
   TaskId task;
   AllocationId id;
@@ -132,6 +146,10 @@ enum class ExitKind : uint8_t {
   kPrepareFailed,  // the agent could not prepare it: the infrastructure's fault
   kLost,           // with its agent, or the agent has no trace of it
 };
+// Whose fault is not the trial's.
+constexpr bool IsInfrastructure(ExitKind kind) {
+  return kind == ExitKind::kPrepareFailed || kind == ExitKind::kLost;
+}
 struct Exit {
   ExitKind kind = ExitKind::kExited;
   int64_t code = 0;
@@ -178,6 +196,8 @@ using EventBody = std::variant<ExperimentCreated,
                                TaskCreated,
                                TaskQueued,
                                TaskDequeued,
+                               TaskDelayed,
+                               TaskReady,
                                AllocationPlaced,
                                AllocationMoved,
                                AllocationSignaled,

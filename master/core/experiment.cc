@@ -8,6 +8,8 @@
 #include "master/core/authorize.h"
 #include "master/core/internal.h"
 #include "master/core/limits.h"
+#include "master/searcher/hparams.h"
+#include "master/spec/limits.h"
 
 namespace det::core::internal {
 namespace {
@@ -28,6 +30,20 @@ absl::Status CheckPool(const State& state, const std::string& pool) {
              " does not exist; there is ",
              StrJoin(pools, ", ", [](const std::string& name) { return QuoteJson(name); })),
       nearest.empty() ? "" : StrCat("did you mean ", QuoteJson(nearest), "?"));
+}
+
+// All trials that are open at a time are in one step at the worst.
+absl::Status CheckPoint(const spec::ExperimentSpec& spec) {
+  const int64_t bytes = searcher::PointBytes(spec.hparams);
+  if (bytes <= spec::kPointBytesMax) return absl::OkStatus();
+  return Error(absl::StatusCode::kInvalidArgument,
+               "HPARAMS_TOO_LARGE",
+               StrCat("the hyperparameters of one trial are up to ",
+                      bytes,
+                      " bytes of JSON, at most ",
+                      spec::kPointBytesMax,
+                      " are allowed"),
+               "put large values into a file of the model directory and name it instead");
 }
 
 absl::Status NotLive(ExperimentId id) {
@@ -114,6 +130,7 @@ absl::StatusOr<Events> DecideCreate(const State& state,
                                     absl::Time now) {
   DET_RETURN_IF_ERROR(Authorize(principal, Verb::kCreate, {}));
   DET_RETURN_IF_ERROR(CheckPool(state, command.spec->resources.resource_pool));
+  DET_RETURN_IF_ERROR(CheckPoint(*command.spec));
   if (static_cast<int64_t>(state.experiments.size()) >= kLiveExperimentsMax) {
     return Error(absl::StatusCode::kResourceExhausted,
                  "TOO_MANY_EXPERIMENTS",
@@ -140,7 +157,7 @@ absl::StatusOr<Events> DecideCreate(const State& state,
       .queue_position = experiment.queue_position});
   AppendSearch(state,
                experiment,
-               searcher::Start(experiment.SearchConfig(), experiment.search),
+               {searcher::Start(experiment.SearchConfig(), experiment.search)},
                now,
                &events);
   return events;

@@ -57,6 +57,15 @@ std::string TrialDetail(const State& state, const Trial& trial, absl::Time now) 
   const Task& task = *state.Find(trial.task);
   if (task.allocation.has_value()) return AllocationDetail(state, *task.allocation, now);
   if (task.state == TaskState::kQueued) return scheduler::Explain(state.indexes.view, task.id).text;
+  if (task.Waits()) {
+    return StrCat("it waits ",
+                  Ago(task.delay->reason.since, task.delay->until),
+                  " after ",
+                  task.delay->reason.text,
+                  "; ",
+                  Ago(now, task.delay->until),
+                  " are left");
+  }
   return "it holds no slots and asks for none";
 }
 

@@ -4,7 +4,8 @@ namespace det::core {
 namespace {
 
 absl::Time Deadline(const Task& task) {
-  return task.allocation.has_value() ? task.allocation->kill_at : absl::InfiniteFuture();
+  if (task.allocation.has_value()) return task.allocation->kill_at;
+  return task.Waits() ? task.delay->until : absl::InfiniteFuture();
 }
 
 absl::Time Deadline(const Agent& agent) {

@@ -33,9 +33,13 @@ absl::StatusOr<Events> DecideControl(const State& state, const Command& command,
 Events AdvanceExperiment(const State& state, const Experiment& experiment, absl::Time now);
 
 // search.cc: events of what a searcher's step asks for.
+struct SearchNews {
+  searcher::Step step;
+  bool metric_reported = false;  // see SearchAdvanced
+};
 void AppendSearch(const State& state,
                   const Experiment& experiment,
-                  searcher::Step step,
+                  SearchNews news,
                   absl::Time now,
                   Events* events);
 

@@ -52,7 +52,8 @@ class Checker {
     Expect(!IsTerminal(t.state), name + " has ended but is in the state");
     Expect(t.restarts <= experiment->spec->max_restarts, name + " restarted too often");
     const bool wants = WantsToRun(state_, t);
-    Expect(!wants || task->state != TaskState::kIdle, name + " should run but asks for nothing");
+    Expect(!wants || task->state != TaskState::kIdle || task->Waits(),
+           name + " should run but asks for nothing");
     Expect(wants || task->state != TaskState::kQueued,
            name + " should not run but waits for slots");
     Expect(
@@ -66,6 +67,7 @@ class Checker {
     const std::string name = StrCat("task ", t.id.value());
     Expect((t.state == TaskState::kAllocated) == t.allocation.has_value(),
            name + " is allocated without an allocation, or the reverse");
+    Expect(!t.Waits() || t.state == TaskState::kIdle, name + " waits and asks for slots");
     if (!t.allocation.has_value()) return;
     const Allocation& a = *t.allocation;
     Expect(a.id.value() < state_.next.allocation, name + " has an allocation id not yet given");

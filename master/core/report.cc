@@ -109,8 +109,8 @@ void AppendValidation(const State& state,
   }
   AppendSearch(state,
                experiment,
-               searcher::OnValidation(
-                   experiment.SearchConfig(), experiment.search, {trial.request, *time, *metric}),
+               {searcher::OnValidation(
+                   experiment.SearchConfig(), experiment.search, {trial.request, *time, *metric})},
                now,
                events);
 }

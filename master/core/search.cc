@@ -15,14 +15,18 @@ class Expander {
   Expander(const State& state, const Experiment& experiment, absl::Time now, Events* events)
       : state_(state), experiment_(experiment), now_(now), ids_(state), events_(events) {}
 
+  bool metric_reported = false;
+
   // One event for all facts; the trials that they ask for get their ids here.
   void Record(std::vector<searcher::Fact> facts) {
     if (facts.empty()) return;
     for (const searcher::Fact& fact : facts) {
       if (std::holds_alternative<searcher::Requested>(fact)) trials_.push_back(ids_.Trial());
     }
-    events_->push_back(
-        SearchAdvanced{.id = experiment_.id, .facts = std::move(facts), .trials = trials_});
+    events_->push_back(SearchAdvanced{.id = experiment_.id,
+                                      .facts = std::move(facts),
+                                      .trials = trials_,
+                                      .metric_reported = metric_reported});
   }
 
   void operator()(const searcher::Create& create) {
@@ -67,11 +71,31 @@ class Expander {
     } else if (shutdown.canceled) {
       moved.to = ExperimentState::kStoppingCanceled;
       moved.reason = Why("ALL_TRIALS_CANCELED", "every trial was canceled");
+    } else if (!experiment_.metric_reported && !experiment_.best.has_value() && !metric_reported) {
+      WithoutMetric(&moved);
     }
     events_->push_back(std::move(moved));
   }
 
  private:
+  // A search that measured nothing found nothing. A single trial may have other uses.
+  void WithoutMetric(ExperimentMoved* moved) const {
+    const spec::SearcherSpec& searcher = experiment_.spec->searcher;
+    const std::string metric = QuoteJson(searcher.metric);
+    if (std::holds_alternative<spec::SingleSpec>(searcher.method)) {
+      StrAppend(moved->reason.text, "; no validation of ", metric, " was reported");
+      return;
+    }
+    moved->to = ExperimentState::kStoppingError;
+    moved->reason = Why("NO_METRIC",
+                        StrCat("no trial ever reported ",
+                               metric,
+                               ", which the search compares its trials by: report it as "
+                               "validation metric ",
+                               metric,
+                               ", see docs/trial-contract.md"));
+  }
+
   Reason Why(std::string_view code, std::string text) const {
     return MakeReason(code, std::move(text), "searcher", now_);
   }
@@ -89,9 +113,10 @@ class Expander {
 
 void AppendSearch(const State& state,
                   const Experiment& experiment,
-                  searcher::Step step,
+                  SearchNews news,
                   absl::Time now,
                   Events* events) {
+  searcher::Step& step = news.step;
   // An experiment that is ending asks for no more trials.
   if (!Accepts(experiment)) {
     std::erase_if(step.facts, [](const searcher::Fact& fact) {
@@ -102,6 +127,7 @@ void AppendSearch(const State& state,
     });
   }
   Expander expand(state, experiment, now, events);
+  expand.metric_reported = news.metric_reported;
   expand.Record(std::move(step.facts));
   for (const searcher::Operation& operation : step.operations) std::visit(expand, operation);
 }

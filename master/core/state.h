@@ -12,12 +12,12 @@
 
 #include "absl/time/time.h"
 
+#include "common/base/ids.h"
 #include "common/base/value.h"
 #include "master/core/lifecycle.h"
 #include "master/scheduler/view.h"
 #include "master/searcher/searcher.h"
 #include "master/spec/experiment_spec.h"
-#include "common/base/ids.h"
 
 // Everything that the master decides from. Changed by Apply alone, on the one core thread.
 //
@@ -61,6 +61,7 @@ struct Experiment {
   uint64_t search_history = 0;  // a hash over every fact applied to `search`, in order
   std::map<searcher::RequestId, TrialId> open_trials;  // whose end the searcher was not told
   std::optional<BestTrial> best;
+  bool metric_reported = false;  // by one of the trials that are closed
   int64_t queue_position = 0;
   absl::Time ended_at = absl::InfinitePast();
 
@@ -105,6 +106,13 @@ struct Allocation {
   absl::Time placed_at;
 };
 
+// After a fault of the infrastructure a task waits before it asks for slots again.
+struct Delay {
+  int64_t faults = 0;                       // in a row: no run of the task got to kRunning since
+  absl::Time until = absl::InfinitePast();  // the infinite past: the wait is over
+  Reason reason;                            // "a failure to prepare on agent a: disk full"
+};
+
 // What holds slots: a trial's run is one kind of task.
 struct Task {
   TaskId id;
@@ -114,6 +122,9 @@ struct Task {
   absl::Time since;
   int64_t runs = 0;  // allocations so far
   std::optional<Allocation> allocation;
+  std::optional<Delay> delay;
+
+  bool Waits() const { return delay.has_value() && delay->until != absl::InfinitePast(); }
 };
 
 struct Slot {
@@ -234,13 +245,17 @@ void Fields(A& a, Allocation& x) {
 }
 template <class A>
 void FieldsOfRequest(A& a, scheduler::Request& x) {
-  a(x.task, x.pool, x.slots, x.priority, x.position);
+  a(x.task, x.pool, x.slots, x.priority, x.position, x.avoid);
+}
+template <class A>
+void Fields(A& a, Delay& x) {
+  a(x.faults, x.until, x.reason);
 }
 template <class A>
 void Fields(A& a, Task& x) {
   a(x.id, x.trial, x.state);
   FieldsOfRequest(a, x.request);
-  a(x.since, x.runs, x.allocation);
+  a(x.since, x.runs, x.allocation, x.delay);
 }
 template <class A>
 void Fields(A& a, Slot& x) {
@@ -274,6 +289,7 @@ void FieldsOfHead(A& a, Experiment& x) {
     x.search_history,
     x.open_trials,
     x.best,
+    x.metric_reported,
     x.queue_position,
     x.ended_at);
 }

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <map>
 
 #include "common/base/strings.h"
@@ -80,12 +81,8 @@ std::string_view Code(const Exit& exit) {
   return "";
 }
 
-bool IsInfrastructure(const Exit& exit) {
-  return exit.kind == ExitKind::kPrepareFailed || exit.kind == ExitKind::kLost;
-}
-
 bool IsFailure(const Exit& exit) {
-  if (exit.on_order || IsInfrastructure(exit)) return false;
+  if (exit.on_order || IsInfrastructure(exit.kind)) return false;
   return exit.kind != ExitKind::kExited || exit.code != 0;
 }
 
@@ -104,7 +101,7 @@ TrialState Ended(const Trial& trial, bool failed) {
 // What the exit of an active trial's run means for the trial.
 void AppendConsequence(
     const Trial& trial, const Exit& exit, int64_t max_restarts, Reason reason, Events* events) {
-  if (IsInfrastructure(exit)) {
+  if (IsInfrastructure(exit.kind)) {
     if (trial.infrastructure_restarts < kInfrastructureRestartsMax) {
       events->push_back(TrialRestarted{.id = trial.id, .infrastructure = true, .reason = reason});
       return;
@@ -132,6 +129,23 @@ void AppendConsequence(
     reason.code = "MAX_RESTARTS";
   }
   events->push_back(TrialMoved{.id = trial.id, .to = kError, .reason = reason});
+}
+
+// The run ended by no fault of the trial: where the cause lasts, trying again at once would only
+// use up the trial's patience.
+TaskDelayed Delayed(const Task& task, const Exit& exit, absl::Time now) {
+  const int64_t faults = task.delay.has_value() ? task.delay->faults + 1 : 1;
+  absl::Duration wait = kRetryAfter;
+  for (int64_t i = 1; i < faults && wait < kRetryAfterMax; ++i) wait *= 2;
+  const AgentId& agent = task.allocation->agent;
+  const bool prepare = exit.kind == ExitKind::kPrepareFailed;
+  const std::string_view what = prepare ? "a failure to prepare on agent " : "a loss with agent ";
+  std::string text = StrCat(what, agent.value(), exit.text.empty() ? "" : ": ", exit.text);
+  return {.id = task.id,
+          .faults = faults,
+          .until = now + std::min(wait, kRetryAfterMax),
+          .avoid = prepare ? agent : AgentId(),
+          .reason = MakeReason(Code(exit), std::move(text), "master", now)};
 }
 
 StopLevel NeededLevel(const Trial& trial) {
@@ -181,9 +195,18 @@ void AppendExit(const State& state,
   events->push_back(AllocationEnded{.task = task.id, .id = task.allocation->id, .exit = exit});
   const Trial& trial = *state.Find(task.trial);
   const Experiment& experiment = *state.Find(trial.experiment);
-  Reason reason = MakeReason(Code(exit), Describe(exit), std::move(actor), now);
+  std::string text = Describe(exit);
+  if (exit.kind == ExitKind::kExited && exit.code == 0 && trial.validations == 0) {
+    const std::string metric = QuoteJson(experiment.spec->searcher.metric);
+    StrAppend(text, "; no validation of ", metric, " was reported");
+  }
+  Reason reason = MakeReason(Code(exit), std::move(text), std::move(actor), now);
   if (trial.state == kActive) {
     AppendConsequence(trial, exit, experiment.spec->max_restarts, std::move(reason), events);
+    const auto* restarted = std::get_if<TrialRestarted>(&events->back());
+    if (restarted != nullptr && restarted->infrastructure) {
+      events->push_back(Delayed(task, exit, now));
+    }
   } else {
     const bool failed = IsFailure(exit) && !trial.invalid_hparams;
     Reason why = failed ? std::move(reason) : trial.reason;
@@ -202,8 +225,9 @@ Events AdvanceTrial(const State& state, const Trial& trial, absl::Time now) {
       AppendSearch(
           state,
           *experiment,
-          searcher::OnExit(
-              experiment->SearchConfig(), experiment->search, trial.request, SearcherExit(trial)),
+          {searcher::OnExit(
+               experiment->SearchConfig(), experiment->search, trial.request, SearcherExit(trial)),
+           trial.validations > 0},
           now,
           &events);
     }
@@ -211,7 +235,7 @@ Events AdvanceTrial(const State& state, const Trial& trial, absl::Time now) {
   }
   const bool wants = WantsToRun(state, trial);
   if (wants && task->state == TaskState::kIdle) {
-    events.push_back(TaskQueued{task->id});
+    if (!task->Waits()) events.push_back(TaskQueued{task->id});
   } else if (!wants && task->state != TaskState::kIdle) {
     AppendStop(*task, trial, *experiment, now, &events);
   } else if (IsStopping(trial.state) && task->state == TaskState::kIdle) {

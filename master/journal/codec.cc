@@ -80,6 +80,7 @@ class Encoder {
     m->set_id(e.id.value());
     for (const searcher::Fact& fact : e.facts) Put(fact, m->add_facts());
     for (const TrialId trial : e.trials) m->add_trials(trial.value());
+    m->set_metric_reported(e.metric_reported);
   }
   void operator()(const core::BestFound& e) {
     pb::BestFound* m = out_->mutable_best_found();
@@ -141,6 +142,15 @@ class Encoder {
     m->set_priority(e.request.priority);
     m->set_position(e.request.position);
   }
+  void operator()(const core::TaskDelayed& e) {
+    pb::TaskDelayed* m = out_->mutable_task_delayed();
+    m->set_id(e.id.value());
+    m->set_faults(e.faults);
+    m->set_until_unix_nanos(absl::ToUnixNanos(e.until));
+    m->set_avoid(e.avoid.value());
+    Put(e.reason, m->mutable_reason());
+  }
+  void operator()(const core::TaskReady& e) { out_->mutable_task_ready()->set_id(e.id.value()); }
   void operator()(const core::TaskQueued& e) { out_->mutable_task_queued()->set_id(e.id.value()); }
   void operator()(const core::TaskDequeued& e) {
     out_->mutable_task_dequeued()->set_id(e.id.value());
@@ -290,6 +300,7 @@ class Decoder {
     core::SearchAdvanced advanced{.id = ExperimentId(r.search_advanced().id())};
     for (const auto& fact : r.search_advanced().facts()) advanced.facts.push_back(Fact(fact));
     for (const int64_t trial : r.search_advanced().trials()) advanced.trials.emplace_back(trial);
+    advanced.metric_reported = r.search_advanced().metric_reported();
     return advanced;
   }
 
@@ -340,9 +351,22 @@ class Decoder {
       const pb::TaskCreated& m = r.task_created();
       return core::TaskCreated{TaskId(m.id()),
                                TrialId(m.trial()),
-                               {TaskId(m.id()), m.pool(), m.slots(), m.priority(), m.position()}};
+                               {.task = TaskId(m.id()),
+                                .pool = m.pool(),
+                                .slots = m.slots(),
+                                .priority = m.priority(),
+                                .position = m.position()}};
     }
     if (r.has_task_queued()) return core::TaskQueued{TaskId(r.task_queued().id())};
+    if (r.has_task_ready()) return core::TaskReady{TaskId(r.task_ready().id())};
+    if (r.has_task_delayed()) {
+      const pb::TaskDelayed& m = r.task_delayed();
+      return core::TaskDelayed{TaskId(m.id()),
+                               m.faults(),
+                               absl::FromUnixNanos(m.until_unix_nanos()),
+                               AgentId(m.avoid()),
+                               Reason(m.reason())};
+    }
     return core::TaskDequeued{TaskId(r.task_dequeued().id())};
   }
 
@@ -433,7 +457,10 @@ absl::StatusOr<core::Event> DecodeEvent(std::string_view bytes) {
       event.body = decoder.Trial(record);
       break;
     case 3:
-      event.body = field <= 32 ? decoder.Task(record) : decoder.Allocation(record);
+      event.body = record.has_allocation_placed() || record.has_allocation_moved() ||
+                           record.has_allocation_signaled() || record.has_allocation_ended()
+                       ? decoder.Allocation(record)
+                       : decoder.Task(record);
       break;
     case 4:
       event.body = decoder.Agent(record);

@@ -175,12 +175,8 @@ absl::Status PreviewSearch(const Deps& deps,
     out->set_units(planned.units);
     out->set_time_metric(planned.time_metric);
   }
-  const searcher::Step start = searcher::Start(config, searcher::MakeState(config));
-  for (const searcher::Operation& operation : start.operations) {
-    if (response->samples_json_size() == kSamplesShown) break;
-    if (const auto* create = std::get_if<searcher::Create>(&operation)) {
-      response->add_samples_json(create->hparams.ToJson());
-    }
+  for (const searcher::RequestId first : searcher::FirstRequests(config, kSamplesShown)) {
+    response->add_samples_json(searcher::Point(config, first).ToJson());
   }
   return absl::OkStatus();
 }

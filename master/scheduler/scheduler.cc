@@ -16,9 +16,39 @@ class Draft {
 
   // Takes the slots from the best fitting agent; false when none fits.
   bool Place(const Request& request, Placement* placement) {
-    const AgentSlots* best = request.slots == 0 ? LeastAux() : BestFit(request.slots);
-    if (best == nullptr) return false;
-    AgentSlots& agent = Touch(*best);
+    const AgentId avoid = Avoided(request);
+    return Take(
+        request, request.slots == 0 ? LeastAux(avoid) : BestFit(request.slots, avoid), placement);
+  }
+
+  // The same from this one agent.
+  bool PlaceOn(const AgentId& id, const Request& request, Placement* placement) {
+    const AgentSlots* agent = Now(id);
+    const bool fits = request.slots == 0
+                          ? agent->aux_tasks < kAuxTasksPerAgentMax
+                          : static_cast<int64_t>(agent->free.size()) >= request.slots;
+    return Avoided(request) != id && Take(request, fits ? agent : nullptr, placement);
+  }
+
+  // The agent that the request shall not get; empty when it can run nowhere else.
+  AgentId Avoided(const Request& request) const {
+    const AgentSlots* agent = request.avoid.empty() ? nullptr : view_.FindAgent(request.avoid);
+    if (agent == nullptr || !pool_.by_free.contains({agent->free.size(), agent->agent})) return {};
+    auto other = pool_.capacities.lower_bound(request.slots);
+    const bool itself = static_cast<int64_t>(agent->slots.size()) >= request.slots;
+    if (itself && other != pool_.capacities.end()) ++other;
+    return other == pool_.capacities.end() ? AgentId() : request.avoid;
+  }
+
+  bool CouldEverRunOn(const AgentId& id, const Request& request) const {
+    return Avoided(request) != id &&
+           static_cast<int64_t>(view_.FindAgent(id)->slots.size()) >= request.slots;
+  }
+
+ private:
+  bool Take(const Request& request, const AgentSlots* from, Placement* placement) {
+    if (from == nullptr) return false;
+    AgentSlots& agent = Touch(*from);
     placement->task = request.task;
     placement->agent = agent.agent;
     by_free_.erase({agent.free.size(), agent.agent});
@@ -31,12 +61,20 @@ class Draft {
     return true;
   }
 
- private:
-  const AgentSlots* BestFit(int64_t slots) const {
+  const AgentSlots* Now(const AgentId& id) const {
+    const auto touched = touched_.find(id);
+    return touched == touched_.end() ? view_.FindAgent(id) : &touched->second;
+  }
+
+  const AgentSlots* BestFit(int64_t slots, const AgentId& avoid) const {
     const std::pair<int64_t, AgentId> from{slots, AgentId()};
     auto clean = pool_.by_free.lower_bound(from);
-    while (clean != pool_.by_free.end() && touched_.contains(clean->second)) ++clean;
-    const auto touched = by_free_.lower_bound(from);
+    while (clean != pool_.by_free.end() &&
+           (touched_.contains(clean->second) || clean->second == avoid)) {
+      ++clean;
+    }
+    auto touched = by_free_.lower_bound(from);
+    while (touched != by_free_.end() && touched->second == avoid) ++touched;
     const bool use_touched =
         touched != by_free_.end() && (clean == pool_.by_free.end() || *touched < *clean);
     if (use_touched) return &touched_.at(touched->second);
@@ -44,11 +82,11 @@ class Draft {
   }
 
   // Tasks without slots go where the fewest of them run. Agents are few beside such tasks.
-  const AgentSlots* LeastAux() const {
+  const AgentSlots* LeastAux(const AgentId& avoid) const {
     const AgentSlots* least = nullptr;
     for (const auto& [free, id] : pool_.by_free) {
-      const auto touched = touched_.find(id);
-      const AgentSlots* agent = touched == touched_.end() ? view_.FindAgent(id) : &touched->second;
+      if (id == avoid) continue;
+      const AgentSlots* agent = Now(id);
       if (least == nullptr || agent->aux_tasks < least->aux_tasks) least = agent;
     }
     return least == nullptr || least->aux_tasks >= kAuxTasksPerAgentMax ? nullptr : least;
@@ -76,14 +114,26 @@ Plan Schedule(const View& view, const std::string& pool_name) {
   const PoolView* pool = view.FindPool(pool_name);
   if (pool == nullptr) return plan;
   Draft draft(view, *pool);
+  // What the first request that must wait avoids: those behind it may have that, and nothing else.
+  AgentId only;
+  int64_t passed_over = 0;
   for (const auto& [key, request] : pool->ready) {
     if (static_cast<int64_t>(plan.placements.size()) == kPlacementsPerPassMax) {
       plan.complete = false;
       break;
     }
     Placement placement;
-    if (!draft.Place(request, &placement)) break;
-    plan.placements.push_back(std::move(placement));
+    if (only.empty() ? draft.Place(request, &placement)
+                     : draft.PlaceOn(only, request, &placement)) {
+      plan.placements.push_back(std::move(placement));
+      continue;
+    }
+    if (only.empty()) {
+      only = draft.Avoided(request);
+      if (only.empty()) break;
+    } else if (draft.CouldEverRunOn(only, request) || ++passed_over == kPassedOverMax) {
+      break;
+    }
   }
   return plan;
 }
@@ -151,6 +201,12 @@ Explanation Explain(const View& view, TaskId task) {
                               explanation.ahead == kAheadMax ? " or more" : "",
                               explanation.ahead == 1 ? " request is" : " requests are",
                               " ahead of it");
+    if (!request.avoid.empty()) {
+      StrAppend(explanation.text,
+                "; it keeps off agent ",
+                request.avoid.value(),
+                ", which failed to prepare it, where another could take it");
+    }
   }
   return explanation;
 }

@@ -12,6 +12,8 @@ namespace det::scheduler {
 // A pass places at most so many requests, so that no pass takes long; the pool stays dirty for the
 // next one.
 inline constexpr int64_t kPlacementsPerPassMax = 256;
+// Requests that a pass looks at in vain behind one that waits for another agent than a free one.
+inline constexpr int64_t kPassedOverMax = 256;
 
 struct Placement {
   TaskId task;
@@ -27,8 +29,8 @@ struct Plan {
 // Places the pool's requests strictly in queue order, each on the agent that fits it best (the
 // fewest free slots left over; ties by name). The first request that could run but does not fit now
 // holds those behind it back, so nobody starves; one that is larger than every agent is passed
-// over. Requests without slots wait for nothing but an agent. Cost: O(log n) a placement, whatever
-// waits. Pure.
+// over, and one that waits because it avoids an agent leaves that one to those behind it. Requests
+// without slots wait for nothing but an agent. Cost: O(log n) a placement, whatever waits. Pure.
 Plan Schedule(const View& view, const std::string& pool);
 
 // Judges a plan afresh, sharing no code with Schedule: every task waits in the pool, every agent is

@@ -88,6 +88,46 @@ TEST(Schedule, TasksWithoutSlotsSpread) {
   EXPECT_EQ(Text(Schedule(view, "p")), "1@b: 2@a: 3@b: ");
 }
 
+Request Avoiding(Request request, const char* agent) {
+  request.avoid = AgentId(agent);
+  return request;
+}
+
+TEST(Schedule, AnAvoidedAgentIsTakenOnlyWhereNoOtherCould) {
+  View view;
+  view.SetAgent(AgentId("a"), "p", Slots(1), true);
+  view.SetAgent(AgentId("b"), "p", Slots(2), true);
+  view.AddRequest(Avoiding(Ask(1, 1), "a"));
+  EXPECT_EQ(Text(Schedule(view, "p")), "1@b:0 ");
+  view.RemoveRequest(TaskId(1));
+  view.AddRequest(Avoiding(Ask(1, 2), "b"));  // a is too small
+  EXPECT_EQ(Text(Schedule(view, "p")), "1@b:01 ");
+  view.RemoveRequest(TaskId(1));
+  view.AddRequest(Avoiding(Ask(1, 0), "a"));
+  EXPECT_EQ(Text(Schedule(view, "p")), "1@b: ");
+  view.RemoveRequest(TaskId(1));
+  view.SetAgent(AgentId("b"), "p", Slots(2), false);  // away
+  view.AddRequest(Avoiding(Ask(1, 1), "a"));
+  EXPECT_EQ(Text(Schedule(view, "p")), "1@a:0 ");
+}
+
+TEST(Schedule, WhatOneRequestAvoidsOthersMayHave) {
+  View view;
+  view.SetAgent(AgentId("a"), "p", Slots(1), true);
+  view.SetAgent(AgentId("b"), "p", Slots(2), true);
+  view.Take(AgentId("b"), {0, 1});
+  view.AddRequest(Avoiding(Ask(1, 1), "a"));  // waits for b
+  view.AddRequest(Ask(2, 2));                 // never on a
+  view.AddRequest(Avoiding(Ask(3, 1), "a"));
+  view.AddRequest(Ask(4, 1));
+  view.AddRequest(Ask(5, 1));
+  EXPECT_EQ(Text(Schedule(view, "p")), "4@a:0 ");
+  EXPECT_TRUE(CheckPlan(view, "p", Schedule(view, "p")).ok());
+  EXPECT_NE(Explain(view, TaskId(1)).text.find("it keeps off agent a"), std::string::npos);
+  view.Release(AgentId("b"), {0, 1});
+  EXPECT_EQ(Text(Schedule(view, "p")), "1@b:0 ");  // 2 needs all of b, and all wait for it
+}
+
 TEST(Schedule, AgentsThatAreAwayTakeNothing) {
   View view;
   view.SetAgent(AgentId("a"), "p", Slots(2), true);

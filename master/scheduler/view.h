@@ -33,6 +33,9 @@ struct Request {
   int64_t slots = 1;
   int64_t priority = 42;
   int64_t position = 0;
+  // It can't run here for now, as it seems: taken only where no other agent of the pool has the
+  // slots, free or not. Empty is none.
+  AgentId avoid;
 };
 
 struct AgentSlots {

@@ -84,13 +84,16 @@ TournamentState MakeTournament(const Config& config) {
   const std::vector<int64_t> trials = BracketTrials(asha.max_trials, asha.divisor, rungs);
   const std::vector<int64_t> concurrency =
       BracketConcurrency(asha.max_concurrent_trials, asha.divisor, trials);
+  // Each bracket has its own share, so that none waits for another.
+  const int64_t open_max = spec::kOpenTrialsMax / static_cast<int64_t>(rungs.size());
   for (size_t i = 0; i < rungs.size(); ++i) {
     state.brackets.push_back(MakeBracket({.number = static_cast<int64_t>(i),
                                           .num_rungs = rungs[i],
                                           .max_trials = trials[i],
                                           .max_concurrent_trials = concurrency[i],
                                           .divisor = asha.divisor,
-                                          .max_time = asha.max_time}));
+                                          .max_time = asha.max_time,
+                                          .open_max = open_max}));
   }
   return state;
 }

@@ -7,7 +7,7 @@
 #include "common/base/overload.h"
 #include "common/base/strings.h"
 #include "common/math/math.h"
-#include "master/searcher/hparams.h"
+#include "master/searcher/places.h"
 
 namespace det::searcher {
 namespace {
@@ -20,12 +20,26 @@ double Signed(const Config& config, double metric) {
   return config.searcher.smaller_is_better ? metric : -metric;
 }
 
-void RequestIfRoom(const Config& config, const Bracket& bracket, int64_t invalid, Step* step) {
+// The trials that did not leave, after what is being decided.
+struct Remaining {
+  int64_t running = 0;
+  int64_t open = 0;
+  int64_t invalid = 0;
+};
+
+void Fill(const Config& config, const Bracket& bracket, const Remaining& remaining, Step* step) {
   // Refused points are replaced, but not for ever.
-  const int64_t replaced = std::min(invalid, bracket.max_trials);
-  if (bracket.requested - replaced >= bracket.max_trials) return;
-  const RequestId request{.bracket = bracket.number, .index = bracket.requested};
-  Request(config, request, Sample(config.space, config.seed, request), step);
+  const int64_t replaced = std::min(remaining.invalid, bracket.max_trials);
+  const int64_t free = FreePlaces({.width = bracket.first_trials,
+                                   .running = remaining.running,
+                                   .open_max = bracket.open_max,
+                                   .open = remaining.open,
+                                   .left = bracket.max_trials - (bracket.requested - replaced)});
+  Request(config, {.bracket = bracket.number, .index = bracket.requested}, free, step);
+}
+
+int64_t Running(const Bracket& bracket) {
+  return static_cast<int64_t>(bracket.live.size());
 }
 
 std::string WhyStopped(const Rung& rung, int64_t number, size_t rungs, bool top) {
@@ -57,18 +71,17 @@ Bracket MakeBracket(const BracketShape& shape) {
   }
   const double full = math::Pow(shape.divisor, static_cast<double>(shape.num_rungs - 1));
   const auto widest = static_cast<int64_t>(std::min(full, static_cast<double>(shape.max_trials)));
-  bracket.first_trials = shape.max_concurrent_trials > 0
-                             ? std::min(shape.max_concurrent_trials, shape.max_trials)
-                             : std::max<int64_t>(widest, 1);
+  bracket.open_max = shape.open_max;
+  const int64_t first = shape.max_concurrent_trials > 0
+                            ? std::min(shape.max_concurrent_trials, shape.max_trials)
+                            : std::max<int64_t>(widest, 1);
+  bracket.first_trials = std::min(first, shape.open_max);
   return bracket;
 }
 
 Step BracketStart(const Config& config, const Bracket& bracket) {
   Step step;
-  for (int64_t i = 0; i < bracket.first_trials; ++i) {
-    const RequestId request{.bracket = bracket.number, .index = i};
-    Request(config, request, Sample(config.space, config.seed, request), &step);
-  }
+  Request(config, {.bracket = bracket.number}, bracket.first_trials, &step);
   return step;
 }
 
@@ -89,7 +102,12 @@ Step BracketOnValidation(const Config& config,
     step.facts.emplace_back(Stopped{measurement.request});
     step.operations.emplace_back(
         Stop{measurement.request, WhyStopped(rung, number, bracket.rungs.size(), top)});
-    RequestIfRoom(config, bracket, bracket.invalid, &step);
+    Fill(config,
+         bracket,
+         {.running = Running(bracket) - 1,
+          .open = bracket.requested - bracket.closed,
+          .invalid = bracket.invalid},
+         &step);
     break;
   }
   return step;
@@ -98,15 +116,19 @@ Step BracketOnValidation(const Config& config,
 Step BracketOnExit(const Config& config, const Bracket& bracket, RequestId request, ExitKind kind) {
   Step step;
   const auto live = bracket.live.find(request.index);
-  if (live == bracket.live.end()) return step;  // stopped before: its place is taken already
-  int64_t invalid = bracket.invalid;
-  if (kind == ExitKind::kInvalidHparams) {
-    ++invalid;
-  } else if (kind != ExitKind::kCompleted) {
-    // A failed trial counts as the worst of its rung, so that others are measured against it.
-    step.facts.emplace_back(Measured{request, live->second.rung, kWorst});
+  Remaining remaining{.running = Running(bracket),
+                      .open = bracket.requested - bracket.closed - 1,
+                      .invalid = bracket.invalid};
+  if (live != bracket.live.end()) {  // otherwise it was stopped before, and its place was given up
+    --remaining.running;
+    if (kind == ExitKind::kInvalidHparams) {
+      ++remaining.invalid;
+    } else if (kind != ExitKind::kCompleted) {
+      // A failed trial counts as the worst of its rung, so that others are measured against it.
+      step.facts.emplace_back(Measured{request, live->second.rung, kWorst});
+    }
   }
-  RequestIfRoom(config, bracket, invalid, &step);
+  Fill(config, bracket, remaining, &step);
   return step;
 }
 

@@ -6,11 +6,12 @@
 
 #include "master/searcher/events.h"
 #include "master/searcher/rung.h"
+#include "master/spec/limits.h"
 
 // One bracket of asynchronous successive halving (ASHA; Li et al., MLSys 2020), in the stopping
 // form: a trial that reaches a rung goes on when it is among the best 1/divisor of those that
-// reached it so far, else it is stopped and its place goes to a new trial. Trials are never paused
-// and promoted.
+// reached it so far, else it is stopped and its place goes to a new trial, as that of a trial that
+// left by itself does. Trials are never paused and promoted.
 namespace det::searcher {
 
 struct Bracket {
@@ -22,7 +23,8 @@ struct Bracket {
 
   int64_t number = 0;
   int64_t max_trials = 1;
-  int64_t first_trials = 1;  // asked for at the start
+  int64_t first_trials = 1;  // asked for at the start, and kept running
+  int64_t open_max = 1;      // those told to stop counted too
   std::vector<Rung> rungs;
   std::map<int64_t, Live> live;  // by index
   int64_t requested = 0;
@@ -38,6 +40,7 @@ struct BracketShape {
   int64_t max_concurrent_trials = 0;  // 0: divisor^(rungs - 1)
   double divisor = 4;
   int64_t max_time = 1;
+  int64_t open_max = spec::kOpenTrialsMax;
 };
 
 Bracket MakeBracket(const BracketShape& shape);
@@ -56,7 +59,15 @@ void Fields(A& a, Bracket::Live& x) {
 }
 template <class A>
 void Fields(A& a, Bracket& x) {
-  a(x.number, x.max_trials, x.first_trials, x.rungs, x.live, x.requested, x.closed, x.invalid);
+  a(x.number,
+    x.max_trials,
+    x.first_trials,
+    x.open_max,
+    x.rungs,
+    x.live,
+    x.requested,
+    x.closed,
+    x.invalid);
 }
 
 }  // namespace det::searcher

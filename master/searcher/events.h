@@ -101,7 +101,10 @@ void Fields(A& a, Totals& x) {
   a(x.requested, x.closed, x.errored, x.canceled, x.invalid);
 }
 
-// Adds a trial with this point to a step.
-void Request(const Config& config, RequestId request, Value hparams, Step* step);
+// The point of a trial, a function of the configuration and the request alone.
+Value Point(const Config& config, RequestId request);
+
+// Adds `count` trials to a step, the first of them `next` and the others behind it in its bracket.
+void Request(const Config& config, RequestId next, int64_t count, Step* step);
 
 }  // namespace det::searcher

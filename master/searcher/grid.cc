@@ -1,32 +1,19 @@
 #include "master/searcher/grid.h"
 
-#include <algorithm>
-
 #include "master/searcher/hparams.h"
+#include "master/searcher/places.h"
 
 namespace det::searcher {
 namespace {
 
 int64_t Product(const std::vector<Axis>& axes) {
   int64_t product = 1;
-  for (const Axis& axis : axes) product *= static_cast<int64_t>(axis.values.size());
+  for (const Axis& axis : axes) product *= axis.size;
   return product;
 }
 
-Value Point(const std::vector<Axis>& axes, int64_t number) {
-  Value point(Value::Object{});
-  for (auto axis = axes.rbegin(); axis != axes.rend(); ++axis) {
-    const auto size = static_cast<int64_t>(axis->values.size());
-    Value* at = &point;
-    for (const std::string& part : axis->path) at = &(*at)[part];
-    *at = axis->values[static_cast<size_t>(number % size)];
-    number /= size;
-  }
-  return point;
-}
-
-void RequestNext(const Config& config, const std::vector<Axis>& axes, int64_t index, Step* step) {
-  Request(config, {.index = index}, Point(axes, Product(axes) - 1 - index), step);
+int64_t Width(const Config& config) {
+  return WidthOf(std::get<spec::GridSpec>(config.searcher.method).max_concurrent_trials);
 }
 
 }  // namespace
@@ -35,19 +22,37 @@ int64_t GridTrials(const Config& config) {
   return Product(GridAxes(config.space));
 }
 
-Step GridStart(const Config& config) {
+int64_t GridFirst(const Config& config) {
+  return FreePlaces({.width = Width(config), .left = GridTrials(config)});
+}
+
+Value GridPoint(const Config& config, int64_t index) {
   const std::vector<Axis> axes = GridAxes(config.space);
-  const int64_t limit = std::get<spec::GridSpec>(config.searcher.method).max_concurrent_trials;
-  const int64_t count = limit == 0 ? Product(axes) : std::min(limit, Product(axes));
+  int64_t number = Product(axes) - 1 - index;
+  Value point(Value::Object{});
+  for (auto axis = axes.rbegin(); axis != axes.rend(); ++axis) {
+    Value* at = &point;
+    for (const std::string& part : axis->path) at = &(*at)[part];
+    *at = AxisValue(*axis, number % axis->size);
+    number /= axis->size;
+  }
+  return point;
+}
+
+Step GridStart(const Config& config) {
   Step step;
-  for (int64_t i = 0; i < count; ++i) RequestNext(config, axes, i, &step);
+  Request(config, {}, GridFirst(config), &step);
   return step;
 }
 
 Step GridOnExit(const Config& config, const Totals& totals) {
-  const std::vector<Axis> axes = GridAxes(config.space);
+  const int64_t open = totals.requested - totals.closed - 1;
+  const int64_t free = FreePlaces({.width = Width(config),
+                                   .running = open,
+                                   .open = open,
+                                   .left = GridTrials(config) - totals.requested});
   Step step;
-  if (totals.requested < Product(axes)) RequestNext(config, axes, totals.requested, &step);
+  Request(config, {.index = totals.requested}, free, &step);
   return step;
 }
 

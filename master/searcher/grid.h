@@ -11,6 +11,8 @@ template <class A>
 void Fields(A& /*a*/, GridState& /*x*/) {}
 
 Step GridStart(const Config& config);
+int64_t GridFirst(const Config& config);               // how many trials it starts with
+Value GridPoint(const Config& config, int64_t index);  // O(axes)
 Step GridOnExit(const Config& config, const Totals& totals);
 int64_t GridTrials(const Config& config);
 

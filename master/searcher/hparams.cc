@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 
 #include "common/base/check.h"
 #include "common/base/overload.h"
@@ -96,45 +95,42 @@ bool Holds(const spec::Condition& condition, const Value& point) {
                                  condition.values.end();
 }
 
-// n evenly spaced values as Determined's grid has them; a single one is the middle.
-std::vector<Value> Spaced(int64_t n, const std::function<Value(double fraction)>& at) {
-  std::vector<Value> values;
-  for (int64_t i = 0; i < n; ++i) {
-    values.push_back(at(n == 1 ? 0.5 : static_cast<double>(i) / static_cast<double>(n - 1)));
-  }
-  return values;
+// Where the i-th of n evenly spaced values lies, as Determined's grid has them; a single one is the
+// middle.
+double Fraction(int64_t i, int64_t n) {
+  return n == 1 ? 0.5 : static_cast<double>(i) / static_cast<double>(n - 1);
 }
 
-std::vector<Value> WholeAxis(const spec::IntParam& param) {
-  const int64_t cells = (param.max - param.min) / param.step.value_or(1) + 1;
-  const int64_t n = std::min(param.count.value_or(1), cells);
+Value WholeAt(const spec::IntParam& param, int64_t i, int64_t n) {
   if (param.scale != Scale::kLinear || param.step.has_value()) {
-    return Spaced(n, [&](double u) { return Value(WholeFromUnit(param, u)); });
+    return Value(WholeFromUnit(param, Fraction(i, n)));
   }
-  std::vector<Value> values;
   const auto range = static_cast<double>(param.max - param.min);
-  for (int64_t i = 0; i < n; ++i) {
-    const double offset =
-        n == 1 ? range / 2 : static_cast<double>(i) * range / static_cast<double>(n - 1);
-    values.emplace_back(static_cast<int64_t>(math::Round(static_cast<double>(param.min) + offset)));
-  }
-  return values;
+  const double offset =
+      n == 1 ? range / 2 : static_cast<double>(i) * range / static_cast<double>(n - 1);
+  return Value(static_cast<int64_t>(math::Round(static_cast<double>(param.min) + offset)));
 }
 
-std::vector<Value> AxisValues(const spec::Hparam& hparam) {
-  if (const auto* whole = std::get_if<spec::IntParam>(&hparam.kind)) return WholeAxis(*whole);
-  if (const auto* real = std::get_if<spec::DoubleParam>(&hparam.kind)) {
-    return Spaced(real->count.value_or(1), [&](double u) { return Value(RealFromUnit(*real, u)); });
-  }
-  if (const auto* log = std::get_if<spec::LogParam>(&hparam.kind)) {
-    return Spaced(log->count.value_or(1), [&](double u) { return FromUnit(hparam, u); });
-  }
-  if (const auto* categorical = std::get_if<spec::CategoricalParam>(&hparam.kind)) {
-    return categorical->values;
-  }
-  if (const auto* discrete = std::get_if<spec::DiscreteParam>(&hparam.kind))
-    return discrete->values;
-  return {FromUnit(hparam, 0)};
+int64_t AxisSize(const spec::Hparam& hparam) {
+  return std::visit(
+      overloaded{
+          [](const spec::IntParam& param) {
+            const int64_t cells = (param.max - param.min) / param.step.value_or(1) + 1;
+            return std::min(param.count.value_or(1), cells);
+          },
+          [](const spec::DoubleParam& param) { return param.count.value_or(1); },
+          [](const spec::LogParam& param) { return param.count.value_or(1); },
+          [](const spec::CategoricalParam& p) { return static_cast<int64_t>(p.values.size()); },
+          [](const spec::DiscreteParam& p) { return static_cast<int64_t>(p.values.size()); },
+          [](const auto&) { return int64_t{1}; },
+      },
+      hparam.kind);
+}
+
+int64_t LongestJson(const std::vector<Value>& values) {
+  size_t longest = 0;
+  for (const Value& value : values) longest = std::max(longest, value.ToJson().size());
+  return static_cast<int64_t>(longest);
 }
 
 }  // namespace
@@ -187,9 +183,40 @@ std::vector<Axis> GridAxes(const spec::HparamMap& space) {
   std::vector<Axis> axes;
   std::vector<std::string> path;
   VisitLeaves(space, path, [&](const auto& at, const spec::Hparam& hparam) {
-    axes.push_back({.path = at, .values = AxisValues(hparam)});
+    axes.push_back({.path = at, .hparam = &hparam, .size = AxisSize(hparam)});
   });
   return axes;
+}
+
+Value AxisValue(const Axis& axis, int64_t i) {
+  const spec::Hparam& hparam = *axis.hparam;
+  const double u = Fraction(i, axis.size);
+  return std::visit(
+      overloaded{
+          [&](const spec::IntParam& param) { return WholeAt(param, i, axis.size); },
+          [&](const spec::DoubleParam& param) { return Value(RealFromUnit(param, u)); },
+          [&](const spec::LogParam&) { return FromUnit(hparam, u); },
+          [&](const spec::CategoricalParam& p) { return p.values[static_cast<size_t>(i)]; },
+          [&](const spec::DiscreteParam& p) { return p.values[static_cast<size_t>(i)]; },
+          [&](const auto&) { return FromUnit(hparam, 0); },
+      },
+      hparam.kind);
+}
+
+int64_t PointBytes(const spec::HparamMap& space) {
+  constexpr int64_t kNumberBytes = 32;
+  int64_t bytes = 2;
+  std::vector<std::string> path;
+  VisitLeaves(space, path, [&](const auto& at, const spec::Hparam& hparam) {
+    for (const std::string& part : at) bytes += static_cast<int64_t>(part.size()) + 4;
+    bytes += std::visit(overloaded{
+                            [](const spec::ConstParam& p) { return LongestJson({p.value}); },
+                            [](const spec::CategoricalParam& p) { return LongestJson(p.values); },
+                            [](const auto&) { return kNumberBytes; },
+                        },
+                        hparam.kind);
+  });
+  return bytes;
 }
 
 }  // namespace det::searcher

@@ -24,8 +24,14 @@ Value FromUnit(const spec::Hparam& hparam, double u);
 // varying fastest.
 struct Axis {
   std::vector<std::string> path;
-  std::vector<Value> values;
+  const spec::Hparam* hparam = nullptr;  // of the space
+  int64_t size = 1;
 };
 std::vector<Axis> GridAxes(const spec::HparamMap& space);
+// The i-th value of an axis, computed alone.
+Value AxisValue(const Axis& axis, int64_t i);
+
+// The most that a point of the space is as JSON, about.
+int64_t PointBytes(const spec::HparamMap& space);
 
 }  // namespace det::searcher

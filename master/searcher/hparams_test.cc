@@ -101,17 +101,20 @@ TEST(Hparams, ConditionsDecideWhatATrialHas) {
 }
 
 TEST(Hparams, GridAxesAsDeterminedHasThem) {
-  const std::vector<Axis> axes = GridAxes(Space(R"({
+  const spec::HparamMap space = Space(R"({
       "b": {"type": "int", "minval": 0, "maxval": 10, "count": 3},
       "a": {"c": {"type": "double", "minval": 0, "maxval": 1, "count": 2},
             "d": {"type": "log", "minval": -3, "maxval": -1, "base": 10, "count": 3}, "e": {}},
       "z": {"type": "int", "minval": 0, "maxval": 2, "count": 9},
       "one": {"type": "int", "minval": 0, "maxval": 5, "count": 1},
-      "list": [1, 2]})"));
+      "list": [1, 2]})");
+  const std::vector<Axis> axes = GridAxes(space);
   std::string text;
   for (const Axis& axis : axes) {
     for (const std::string& part : axis.path) text += "/" + part;
-    text += "=" + Value(Value::Array(axis.values)).ToJson() + " ";
+    Value::Array values;
+    for (int64_t i = 0; i < axis.size; ++i) values.push_back(AxisValue(axis, i));
+    text += "=" + Value(std::move(values)).ToJson() + " ";
   }
   EXPECT_EQ(text,
             "/a/c=[0.0,1.0] /a/d=[0.001,0.01,0.1] /a/e=[{}] /b=[0,5,10] /list=[[1,2]] /one=[3] "

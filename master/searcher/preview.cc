@@ -45,4 +45,21 @@ std::vector<PlannedTrials> Preview(const Config& config) {
   return planned;
 }
 
+std::vector<RequestId> FirstRequests(const Config& config, int64_t most) {
+  std::vector<RequestId> requests;
+  const auto add = [&](int64_t bracket, int64_t count) {
+    for (int64_t i = 0; i < count && static_cast<int64_t>(requests.size()) < most; ++i) {
+      requests.push_back({.bracket = bracket, .index = i});
+    }
+  };
+  const State state = MakeState(config);
+  if (const auto* tournament = std::get_if<TournamentState>(&state.method)) {
+    for (const Bracket& bracket : tournament->brackets) add(bracket.number, bracket.first_trials);
+  } else {
+    const bool grid = std::holds_alternative<GridState>(state.method);
+    add(0, grid ? GridFirst(config) : RandomFirst(config));
+  }
+  return requests;
+}
+
 }  // namespace det::searcher

@@ -19,4 +19,7 @@ struct PlannedTrials {
 // on.
 std::vector<PlannedTrials> Preview(const Config& config);
 
+// The trials that a search starts with, the first `most` of them.
+std::vector<RequestId> FirstRequests(const Config& config, int64_t most);
+
 }  // namespace det::searcher

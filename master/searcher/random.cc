@@ -2,20 +2,14 @@
 
 #include <algorithm>
 
-#include "master/searcher/hparams.h"
+#include "master/searcher/places.h"
 
 namespace det::searcher {
 namespace {
 
-void RequestNext(const Config& config, int64_t index, Step* step) {
-  const RequestId request{.index = index};
-  Request(config, request, Sample(config.space, config.seed, request), step);
-}
-
-int64_t Concurrent(const Config& config) {
+int64_t Width(const Config& config) {
   const auto* random = std::get_if<spec::RandomSpec>(&config.searcher.method);
-  if (random == nullptr || random->max_concurrent_trials == 0) return RandomTrials(config);
-  return std::min(random->max_concurrent_trials, random->max_trials);
+  return random == nullptr ? 1 : WidthOf(random->max_concurrent_trials);
 }
 
 }  // namespace
@@ -25,19 +19,26 @@ int64_t RandomTrials(const Config& config) {
   return random == nullptr ? 1 : random->max_trials;
 }
 
+int64_t RandomFirst(const Config& config) {
+  return FreePlaces({.width = Width(config), .left = RandomTrials(config)});
+}
+
 Step RandomStart(const Config& config) {
   Step step;
-  for (int64_t i = 0; i < Concurrent(config); ++i) RequestNext(config, i, &step);
+  Request(config, {}, RandomFirst(config), &step);
   return step;
 }
 
 Step RandomOnExit(const Config& config, const Totals& totals, ExitKind kind) {
-  Step step;
   const int64_t invalid = totals.invalid + (kind == ExitKind::kInvalidHparams ? 1 : 0);
   const int64_t replaced = std::min(invalid, RandomTrials(config));
-  if (totals.requested - replaced < RandomTrials(config)) {
-    RequestNext(config, totals.requested, &step);
-  }
+  const int64_t open = totals.requested - totals.closed - 1;
+  const int64_t free = FreePlaces({.width = Width(config),
+                                   .running = open,
+                                   .open = open,
+                                   .left = RandomTrials(config) - (totals.requested - replaced)});
+  Step step;
+  Request(config, {.index = totals.requested}, free, &step);
   return step;
 }
 

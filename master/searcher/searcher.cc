@@ -48,10 +48,21 @@ void ApplyTotals(Totals& totals, const Fact& fact) {
 
 }  // namespace
 
-void Request(const Config& config, RequestId request, Value hparams, Step* step) {
-  step->facts.emplace_back(Requested{request});
-  step->operations.emplace_back(Create{
-      .request = request, .hparams = std::move(hparams), .seed = TrialSeed(config.seed, request)});
+Value Point(const Config& config, RequestId request) {
+  if (std::holds_alternative<spec::GridSpec>(config.searcher.method)) {
+    return GridPoint(config, request.index);
+  }
+  return Sample(config.space, config.seed, request);
+}
+
+void Request(const Config& config, RequestId next, int64_t count, Step* step) {
+  for (int64_t i = 0; i < count; ++i) {
+    const RequestId request{.bracket = next.bracket, .index = next.index + i};
+    step->facts.emplace_back(Requested{request});
+    step->operations.emplace_back(Create{.request = request,
+                                         .hparams = Point(config, request),
+                                         .seed = TrialSeed(config.seed, request)});
+  }
 }
 
 State MakeState(const Config& config) {

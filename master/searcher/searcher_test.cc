@@ -12,6 +12,7 @@
 #include "common/json/json.h"
 #include "common/rng/counter_rng.h"
 #include "master/searcher/preview.h"
+#include "master/spec/limits.h"
 #include "master/spec/parse.h"
 
 namespace det::searcher {
@@ -88,7 +89,73 @@ TEST(Random, KeepsConcurrencyUntilMaxTrials) {
   EXPECT_EQ(Progress(search.config(), search.state, 0), 1);
 }
 
-TEST(Random, ZeroConcurrencyIsNoLimit) {
+// Whatever is asked for, the trials that are open at a time are bounded: one event never leads to
+// more than the first step does.
+TEST(Searcher, OpenTrialsAreBounded) {
+  constexpr auto kMost = static_cast<size_t>(spec::kOpenTrialsMax);
+  const char* grid = R"({"x": {"type": "double", "minval": 0, "maxval": 1, "count": 1000000}})";
+  const char* plain = R"({"x": {"type": "double", "minval": 0, "maxval": 1}})";
+  const std::pair<const char*, const char*> cases[] = {
+      {R"({"name": "random", "metric": "loss", "max_trials": 1000000, "max_concurrent_trials": 0})",
+       plain},
+      {R"({"name": "random", "metric": "loss", "max_trials": 1000000,
+           "max_concurrent_trials": 100000})",
+       plain},
+      {R"({"name": "grid", "metric": "loss", "max_concurrent_trials": 0})", grid},
+      {R"({"name": "async_halving", "metric": "loss", "num_rungs": 20, "max_trials": 1000000,
+           "divisor": 4, "max_concurrent_trials": 0, "time_metric": "batches", "max_time": 100})",
+       plain},
+      {R"({"name": "adaptive_asha", "metric": "loss", "mode": "conservative", "max_rungs": 50,
+           "max_trials": 1000000, "divisor": 2, "max_concurrent_trials": 0,
+           "time_metric": "batches", "max_time": 1000000})",
+       plain}};
+  for (const auto& [json, space] : cases) {
+    SCOPED_TRACE(json);
+    Search search(json, space);
+    EXPECT_LE(search.running.size(), kMost);
+    EXPECT_GE(search.running.size(), 10U);
+    for (int i = 0; i < 50; ++i) search.Exit(search.running[static_cast<size_t>(i) % 7]);
+    // Stopped trials that don't leave hold their place.
+    const auto open = search.running;
+    for (const RequestId request : open) {
+      for (int t : {1, 2}) search.Validate(request, t, static_cast<double>(request.index));
+    }
+    EXPECT_LE(search.running.size(), kMost);
+    EXPECT_FALSE(search.shutdown.has_value());
+  }
+}
+
+TEST(Searcher, ASearchWiderThanItsBoundMakesAllItsTrials) {
+  for (const char* json :
+       {R"({"name": "random", "metric": "loss", "max_trials": 1500, "max_concurrent_trials": 0})",
+        R"({"name": "async_halving", "metric": "loss", "num_rungs": 10, "max_trials": 1500,
+            "divisor": 4, "max_concurrent_trials": 0, "time_metric": "batches", "max_time": 9})"}) {
+    Search search(json);
+    EXPECT_EQ(search.running.size(), static_cast<size_t>(spec::kOpenTrialsMax));
+    while (!search.running.empty()) {
+      const RequestId request = search.running.front();
+      search.Validate(request, 1, static_cast<double>(request.index));
+      search.Exit(request);
+    }
+    EXPECT_EQ(search.created.size(), 1500U);
+    EXPECT_TRUE(search.shutdown.has_value());
+  }
+}
+
+// As many as may be open: the places of stopped trials are taken when they leave.
+TEST(AsyncHalving, TakesThePlacesOfStoppedTrialsWhenTheyLeave) {
+  Search search(
+      R"({"name": "async_halving", "metric": "loss", "num_rungs": 10, "max_trials": 1500,
+          "divisor": 4, "max_concurrent_trials": 0, "time_metric": "batches", "max_time": 9})");
+  search.Validate({.index = 0}, 1, 0.1);
+  search.Validate({.index = 1}, 1, 0.9);
+  ASSERT_TRUE(search.stopped.contains({.index = 1}));
+  EXPECT_EQ(search.created.size(), 1000U);
+  search.Exit({.index = 1});
+  EXPECT_EQ(search.created.size(), 1001U);
+}
+
+TEST(Random, ZeroConcurrencyIsAsWideAsMayBe) {
   Search search(
       R"({"name": "random", "metric": "loss", "max_trials": 40, "max_concurrent_trials": 0})");
   EXPECT_EQ(search.running.size(), 40U);
@@ -220,6 +287,50 @@ TEST(AsyncHalving, ErrorsCountAsWorstAndInvalidLeavesNoTrace) {
   EXPECT_EQ(bracket.rungs[0].size(), 1);
   search.Validate({.index = 2}, 1, 1e9);  // better than a failure
   EXPECT_FALSE(search.stopped.contains({.index = 2}));
+}
+
+// docs/differences.md
+TEST(AsyncHalving, ATrialThatLeavesByItselfIsReplaced) {
+  Search search(
+      R"({"name": "async_halving", "metric": "loss", "num_rungs": 2, "max_trials": 5, "divisor": 3,
+          "max_concurrent_trials": 1, "time_metric": "batches", "max_time": 9})");
+  search.Validate({.index = 0}, 3, 0.5);
+  while (!search.running.empty()) search.Exit(search.running.front());
+  EXPECT_EQ(search.created.size(), 5U);
+  EXPECT_FALSE(search.shutdown->failed);
+  const auto& rungs = std::get<TournamentState>(search.state.method).brackets[0].rungs;
+  EXPECT_EQ(rungs[0].size(), 1);  // the others reached none
+}
+
+TEST(AsyncHalving, InvalidHparamsAreReplacedButNotForEver) {
+  Search search(
+      R"({"name": "async_halving", "metric": "loss", "num_rungs": 2, "max_trials": 5, "divisor": 3,
+          "max_concurrent_trials": 2, "time_metric": "batches", "max_time": 9})");
+  while (!search.running.empty()) search.Exit(search.running.front(), ExitKind::kInvalidHparams);
+  EXPECT_EQ(search.created.size(), 10U);
+  EXPECT_TRUE(search.shutdown->failed);
+  Search grid(R"({"name": "grid", "metric": "loss"})",
+              R"({"x": {"type": "int", "minval": 1, "maxval": 3, "count": 3}})");
+  while (!grid.running.empty()) grid.Exit(grid.running.front(), ExitKind::kInvalidHparams);
+  EXPECT_EQ(grid.created.size(), 3U);
+}
+
+TEST(Preview, FirstRequestsAreThoseOfTheStart) {
+  const char* grid = R"({"x": {"type": "double", "minval": 0, "maxval": 1, "count": 1000000}})";
+  for (const char* json :
+       {R"({"name": "random", "metric": "loss", "max_trials": 3})",
+        R"({"name": "grid", "metric": "loss", "max_concurrent_trials": 0})",
+        R"({"name": "adaptive_asha", "metric": "loss", "max_trials": 10, "mode": "conservative",
+            "divisor": 3, "max_concurrent_trials": 5, "time_metric": "batches",
+            "max_time": 1000})"}) {
+    Search search(json, grid);
+    const auto first = FirstRequests(search.config(), 4);
+    ASSERT_EQ(first.size(), std::min<size_t>(4, search.created.size()));
+    for (size_t i = 0; i < first.size(); ++i) {
+      EXPECT_EQ(first[i], search.running[i]);
+      EXPECT_EQ(Point(search.config(), first[i]), search.created.at(first[i]));
+    }
+  }
 }
 
 TEST(Preview, CountsTrialsByRung) {

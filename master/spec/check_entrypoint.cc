@@ -59,6 +59,103 @@ std::vector<std::string> NamesIn(std::string_view text) {
   return names;
 }
 
+struct Quoted {
+  std::string name;
+  char quote = '"';
+  size_t at = 0;  // bytes before it
+};
+
+// Follows a shell command as far as quotes go, to find the templates inside them.
+class QuoteReader {
+ public:
+  explicit QuoteReader(std::string_view text) : text_(text) {}
+
+  std::vector<Quoted> Run() {
+    while (at_ < text_.size() && found_.size() < kNamesToldMax) {
+      if (!TakeTemplate() && !TakeOther()) break;
+    }
+    return std::move(found_);
+  }
+
+ private:
+  char Top() const { return open_.empty() ? ' ' : open_.back(); }
+  bool Quotes() const { return Top() == '\'' || Top() == '"'; }
+
+  bool TakeTemplate() {
+    if (!text_.substr(at_).starts_with(kOpen)) return false;
+    const size_t close = text_.find('}', at_);
+    if (close == std::string_view::npos) return false;
+    const size_t name = at_ + kOpen.size();
+    if (Quotes()) {
+      found_.push_back({std::string(text_.substr(name, close - name)), Top(), at_});
+    }
+    at_ = close + 1;
+    return true;
+  }
+
+  // False where a here-document may begin: what quotes mean there is another matter.
+  bool TakeOther() {
+    const char c = text_[at_];
+    const std::string_view rest = text_.substr(at_++);
+    if (Top() == '\'') {
+      if (c == '\'') open_.pop_back();
+    } else if (c == '\\') {
+      ++at_;
+    } else if (rest.starts_with("$(")) {
+      open_.push_back('(');
+      ++at_;
+    } else if (c == '"' || c == '`') {
+      Toggle(c);
+    } else if (Top() != '"') {
+      return TakeBare(rest);
+    }
+    return true;
+  }
+
+  bool TakeBare(std::string_view rest) {
+    const bool begins_word =
+        at_ < 2 || std::string_view(" \t\n;&|(").find(text_[at_ - 2]) != std::string_view::npos;
+    if (rest[0] == '\'' || rest[0] == '(') {
+      open_.push_back(rest[0]);
+    } else if (rest[0] == ')' && Top() == '(') {
+      open_.pop_back();
+    } else if (rest[0] == '#' && begins_word) {
+      at_ = std::min(text_.find('\n', at_), text_.size());
+    }
+    return !rest.starts_with("<<");
+  }
+
+  void Toggle(char quote) {
+    if (Top() == quote) {
+      open_.pop_back();
+    } else {
+      open_.push_back(quote);
+    }
+  }
+
+  std::string_view text_;
+  size_t at_ = 0;
+  std::string open_;  // what is open, the innermost last: ' " ` (
+  std::vector<Quoted> found_;
+};
+
+// The agent puts each value in quotes of its own: others around it would come between, and the
+// program would see them.
+void CheckQuotes(const std::string& command, Problems* problems) {
+  for (const Quoted& quoted : QuoteReader(command).Run()) {
+    problems->push_back(
+        {.path = "entrypoint",
+         .message = StrCat("has ${hp.",
+                           CutUtf8(quoted.name, static_cast<size_t>(kHparamNameBytesMax)),
+                           "} inside ",
+                           quoted.quote == '"' ? "double" : "single",
+                           " quotes, ",
+                           quoted.at,
+                           " bytes from its beginning"),
+         .hint = "leave out the quotes: values are quoted for the shell"});
+  }
+}
+
 std::string Hint(const std::string& name, const HparamMap& hparams) {
   std::vector<std::string> paths;
   AddPaths(hparams, "", &paths);
@@ -70,6 +167,8 @@ std::string Hint(const std::string& name, const HparamMap& hparams) {
 }  // namespace
 
 void CheckEntrypoint(const ExperimentSpec& spec, Problems* problems) {
+  if (spec.entrypoint_is_shell && !spec.entrypoint.empty())
+    CheckQuotes(spec.entrypoint[0], problems);
   std::set<std::string> told;
   for (size_t i = 0; i < spec.entrypoint.size(); ++i) {
     for (const std::string& name : NamesIn(spec.entrypoint[i])) {

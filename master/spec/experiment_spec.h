@@ -28,7 +28,7 @@ struct SingleSpec {
 
 struct RandomSpec {
   int64_t max_trials = 1;
-  int64_t max_concurrent_trials = 16;  // 0: no limit
+  int64_t max_concurrent_trials = 16;  // 0: as many as may be open, kOpenTrialsMax
   bool operator==(const RandomSpec&) const = default;
 };
 

@@ -20,6 +20,10 @@ inline constexpr int64_t kHparamNameBytesMax = 256;
 inline constexpr int64_t kCategoriesMax = 10000;         // values of one categorical
 inline constexpr int64_t kTrialsMax = 1000000;           // trials of one experiment
 inline constexpr int64_t kConcurrentTrialsMax = 100000;  // of one experiment
+// Trials of one experiment that are open at a time, whatever it asks for: the others are made as
+// these close. It bounds what one step of the core does.
+inline constexpr int64_t kOpenTrialsMax = 1000;
+inline constexpr int64_t kPointBytesMax = 100000;  // of one trial's hyperparameters, as JSON
 inline constexpr int64_t kRungsMax = 50;
 inline constexpr double kDivisorMax = 1000000;
 inline constexpr int64_t kSlotsPerTrialMax = 100000;

@@ -52,6 +52,11 @@ std::optional<Length> ReadLength(MapReader& reader, std::string_view key, Proble
 
 void ReadConcurrency(MapReader& reader, int64_t* out) {
   reader.Int("max_concurrent_trials", 0, kConcurrentTrialsMax, out);
+  if (*out > kOpenTrialsMax) {
+    reader.Warn(
+        "max_concurrent_trials",
+        StrCat("is ", *out, "; an experiment has at most ", kOpenTrialsMax, " trials open"));
+  }
 }
 
 // time_metric and max_time, or what an older file's max_length says of them.

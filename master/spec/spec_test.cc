@@ -108,6 +108,38 @@ std::string WithEntrypoint(const std::string& entrypoint) {
       "late": {"type": "int", "minval": 1, "maxval": 2, "when": {"lr": [1]}}}})";
 }
 
+TEST(Spec, TemplatesAreNotInQuotes) {
+  const auto problems = [](const std::string& command) {
+    return CheckNames(WithEntrypoint(Value(command).ToJson()));
+  };
+  const std::string hint = " (leave out the quotes: values are quoted for the shell)\n";
+  EXPECT_EQ(problems(R"(x --lr "${hp.lr}")"),
+            "entrypoint: has ${hp.lr} inside double quotes, 8 bytes from its beginning" + hint);
+  EXPECT_EQ(problems(R"(x --lr='a ${hp.lr}')"),
+            "entrypoint: has ${hp.lr} inside single quotes, 10 bytes from its beginning" + hint);
+  for (const char* good : {R"("x y" ${hp.lr} 'z' ${hp.lr})",
+                           R"(x \" ${hp.lr} \')",
+                           R"(x "\"" ${hp.lr})",
+                           R"(x '"' ${hp.lr} "'")",
+                           R"t(x "$(y ${hp.lr} "z")" ${hp.lr})t",
+                           R"(x `y ${hp.lr}`)",
+                           "x # don't\ny ${hp.lr}",
+                           "x a#'b' ${hp.lr}",
+                           "x <<EOF\ndon't ${hp.lr}'\nEOF",
+                           R"(x "${HOME}" "${hp.open)"}) {
+    EXPECT_EQ(problems(good), "") << good;
+  }
+  for (const char* bad : {R"t(x "$(y "${hp.lr}")")t",
+                          R"t(x "$(y)${hp.lr}")t",
+                          R"(x "\"${hp.lr}")",
+                          R"(x "'${hp.lr}'")",
+                          R"(x (y) '${hp.lr}')",
+                          R"(x '\' '${hp.lr}')"}) {
+    EXPECT_NE(problems(bad).find("quotes, "), std::string::npos) << bad;
+  }
+  EXPECT_EQ(CheckNames(WithEntrypoint(R"(["sh", "-c", "x \"${hp.lr}\""])")), "");
+}
+
 TEST(Spec, AnEntrypointNamesOnlyHyperparametersThatExist) {
   EXPECT_EQ(
       Check(WithEntrypoint(

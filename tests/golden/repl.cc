@@ -70,6 +70,18 @@ struct Describer {
   std::string operator()(const core::TaskDequeued& e) const {
     return StrCat("task ", e.id.value(), " leaves the queue");
   }
+  std::string operator()(const core::TaskDelayed& e) const {
+    return StrCat("task ",
+                  e.id.value(),
+                  " waits until ",
+                  absl::ToUnixSeconds(e.until) - absl::ToUnixSeconds(kStart),
+                  "s after ",
+                  e.reason.text,
+                  e.avoid.empty() ? "" : StrCat(", avoids ", e.avoid.value()));
+  }
+  std::string operator()(const core::TaskReady& e) const {
+    return StrCat("task ", e.id.value(), " has waited");
+  }
   std::string operator()(const core::AllocationPlaced& e) const {
     return StrCat("allocation ",
                   e.id.value(),
@@ -284,6 +296,9 @@ std::string Repl::Exit(const std::vector<std::string>& words) {
   const AgentId agent = task == nullptr ? AgentId("?") : task->allocation->agent;
   core::Exit exit{.code = Number(words, 2), .on_order = words.size() > 3};
   if (words[2] == "lost") exit.kind = core::ExitKind::kLost;
+  if (words[2] == "unprepared") {
+    exit = {.kind = core::ExitKind::kPrepareFailed, .text = "no space left on /data"};
+  }
   return Send(AsAgent(agent, core::ReportStatus{agent, id, AllocationState::kTerminated, exit}));
 }
 
