@@ -12,6 +12,9 @@ namespace det::agent {
 namespace {
 
 constexpr absl::Duration kBetweenRounds = absl::Milliseconds(2);
+// One look at /proc can miss a process that forks its successor meanwhile: this many must find
+// none.
+constexpr int kEmptyLooks = 4;
 
 absl::StatusOr<std::vector<ProcessId>> Find(const ShimRecord& record, const Cgroup& cgroup) {
   DET_ASSIGN_OR_RETURN(std::vector<ProcessId> found,
@@ -30,14 +33,15 @@ absl::StatusOr<Leftovers> KillLeftovers(const ShimRecord& record, absl::Duration
   const Cgroup cgroup(record.cgroups);
   const absl::Duration deadline = SteadyNow() + patience;
   Leftovers leftovers;
-  for (;;) {
+  for (int empty_looks = 0;;) {
     cgroup.Kill();
     DET_ASSIGN_OR_RETURN(const KillCount count, StopAndKill([&] { return Find(record, cgroup); }));
-    leftovers.gone = count.alive == 0;
+    empty_looks = count.alive == 0 ? empty_looks + 1 : 0;
+    leftovers.gone = empty_looks == kEmptyLooks;
     if (leftovers.gone) cgroup.Remove();
     if (leftovers.gone || SteadyNow() >= deadline) return leftovers;
     leftovers.killed = std::max(leftovers.killed, count.alive - count.refused);
-    PauseFor(kBetweenRounds);
+    if (count.alive > 0) PauseFor(kBetweenRounds);
   }
 }
 
