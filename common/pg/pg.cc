@@ -1,5 +1,7 @@
 #include "common/pg/pg.h"
 
+#include <algorithm>
+
 #include "common/base/status.h"
 #include "common/base/strings.h"
 
@@ -23,6 +25,8 @@ absl::Status FromSqlState(std::string_view state, std::string_view what) {
   }
   // 40: serialization and deadlock; the server undid everything.
   if (family == "40") return Error(Code::kUnavailable, "STORE_CONFLICT", what);
+  // statement_timeout: the server undid it.
+  if (state == "57014") return Error(Code::kUnavailable, "STORE_SLOW", what);
   // 57: the server ends or starts; 08: the connection. The statement may have been done.
   if (family == "57" || family == "08") return Error(Code::kUnknown, "STORE_GONE", what);
   return Error(Code::kInternal, "STORE_ERROR", StrCat("[", state, "] ", what));
@@ -31,6 +35,26 @@ absl::Status FromSqlState(std::string_view state, std::string_view what) {
 std::string Trim(std::string_view text) {
   const size_t end = text.find_last_not_of(" \n\t");
   return std::string(text.substr(0, end + 1));
+}
+
+// libpqxx hides what the server said last when the connection is gone ("Could not obtain client
+// encoding: not connected."). The language lets an explicit instantiation name a private member.
+using ErrorText = const char* (pqxx::connection_base::*)() const noexcept;
+ErrorText LastErrorMember();
+template <ErrorText kMember>
+struct LastError {
+  friend ErrorText LastErrorMember() { return kMember; }
+};
+template struct LastError<&pqxx::connection_base::err_msg>;
+
+// The status with what libpq knows of the connection's end.
+absl::Status WithCause(const absl::Status& status, const pqxx::connection& connection) {
+  const char* text = (connection.*LastErrorMember())();
+  std::string cause = Trim(text == nullptr ? "" : text);
+  std::replace(cause.begin(), cause.end(), '\n', ' ');
+  if (cause.empty() || FromAbsl(status.message()).find(cause) != std::string_view::npos)
+    return status;
+  return Error(status.code(), ErrorReason(status), cause, ErrorHint(status));
 }
 
 }  // namespace
@@ -83,19 +107,22 @@ absl::Status Connection::Connect() {
 
 absl::Status Connection::Run(const std::function<void(pqxx::connection&)>& fn) {
   DET_RETURN_IF_ERROR(Connect());
-  const absl::Status status = Guard([&] { fn(*connection_); });
-  if (status.code() == Code::kUnknown) Drop();
-  return status;
+  return Finished(Guard([&] { fn(*connection_); }));
 }
 
 absl::Status Connection::Transact(const std::function<void(pqxx::work&)>& fn) {
   DET_RETURN_IF_ERROR(Connect());
-  const absl::Status status = Guard([&] {
+  return Finished(Guard([&] {
     pqxx::work transaction(*connection_);
     fn(transaction);
     transaction.commit();
-  });
-  if (status.code() == Code::kUnknown) Drop();
+  }));
+}
+
+absl::Status Connection::Finished(absl::Status status) {
+  if (status.code() != Code::kUnknown) return status;
+  status = WithCause(status, *connection_);
+  Drop();
   return status;
 }
 

@@ -71,7 +71,10 @@ class Engine {
   int64_t durable_seq() const { return durable_.load(std::memory_order_relaxed); }
 
  private:
-  using Job = absl::AnyInvocable<void()>;  // on the core thread
+  struct Job {
+    absl::AnyInvocable<void()> run;  // on the core thread
+    int64_t bytes = 0;               // of its command
+  };
   using Output = std::pair<int64_t, OutputGate::Output>;
 
   absl::Status Enqueue(Job job);
@@ -90,6 +93,7 @@ class Engine {
   void JournalLoop();
   std::optional<journal::Batch> NextBatch();
   absl::Status Commit(const journal::Batch& batch);
+  void OnCommitted(const journal::Batch& batch, absl::Time begun);
   bool Pause(absl::Duration duration);
   void Fatal(const absl::Status& status);
 

@@ -213,6 +213,45 @@ TEST(EngineTest, AJournalThatContradictsUsEndsTheEngineAndAnswersEverybody) {
   EXPECT_EQ(std::get<core::ExperimentCreated>(events.front()).id, ExperimentId(2));
 }
 
+TEST(EngineTest, ACommitThatTheStoreBreaksOffEachTimeEndsTheEngineInsteadOfGoingOnForEver) {
+  GatedJournal journal;
+  TestEngine engine(journal);
+  engine.Must(test::Submit());
+  journal.Open(absl::UnknownError("it is too much"));
+  Outcome lost;
+  engine.engine().Post(test::Submit(), lost.Reply());
+  ASSERT_TRUE(Eventually([&] {
+    // A pause ends early when its time has come by the clock and something wakes it.
+    engine.clock().Advance(absl::Seconds(10));
+    engine.engine().Read([](const core::State&) { return [] {}; });
+    return engine.fatal().has_value();
+  }));
+  EXPECT_EQ(ErrorReason(*engine.fatal()), "COMMIT_REFUSED");
+  EXPECT_NE(engine.fatal()->message().find("it is too much"), std::string::npos);
+  EXPECT_EQ(lost.status().code(), absl::StatusCode::kUnavailable);
+}
+
+TEST(EngineTest, LargeCommandsShareNoCommit) {
+  GatedJournal journal;
+  TestEngine engine(journal);
+  engine.Must(test::Connect(AgentId("a"), 1));
+  journal.Close();
+  std::vector<Outcome> outcomes(20);
+  engine.engine().Post(test::Submit(), outcomes[0].Reply());
+  ASSERT_TRUE(Eventually([&] { return journal.Holds(); }));
+  const int before = journal.appends();
+  for (size_t i = 1; i < outcomes.size(); ++i) {
+    core::Command large = test::Submit();
+    std::get<core::CreateExperiment>(large.body).config_text.assign(4 << 20, '#');
+    engine.engine().Post(std::move(large), outcomes[i].Reply());
+  }
+  journal.Open();
+  for (Outcome& outcome : outcomes)
+    ASSERT_TRUE(Eventually([&] { return outcome.IsThere() && outcome.status().ok(); }));
+  // Two a turn, and no more than four a commit.
+  EXPECT_GE(journal.appends() - before, 5);
+}
+
 TEST(EngineTest, AnEngineThatEndsAnswersWhatTheStoreDoesNotTake) {
   GatedJournal journal;
   TestEngine engine(journal);

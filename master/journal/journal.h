@@ -38,6 +38,9 @@ struct Batch {
 // Appends `more`, which must follow directly, to `batch`: later rows and snapshots replace earlier.
 void Merge(Batch& batch, Batch more);
 
+// About so many bytes of rows and snapshots, which is where a large batch is large.
+int64_t ApproximateBytes(const Batch& batch);
+
 struct Loaded {
   std::vector<SnapshotPart> snapshots;
   int64_t floor = 1;        // read events from here
@@ -62,6 +65,7 @@ using Visit = std::function<absl::Status(const Recorded&)>;
 //   kUnavailable       nothing was written; the same batch may be tried again
 //   kUnknown           it may or may not have been written (the connection broke): ask IsDurable
 //   kAborted           another master holds the lease: stop, write nothing more
+//   kOutOfRange        the batch is larger than the store can take; no other try will do
 //   kDataLoss          the journal contradicts this writer: stop, write nothing more
 class Journal {
  public:

@@ -111,6 +111,30 @@ Parameters ParametersOf(const Batch& batch) {
   return p;
 }
 
+// Of the parameters as they are sent: a byte of a bytea is two digits.
+int64_t EncodedBytes(const Parameters& p, const std::array<std::string, kTables>& rows) {
+  size_t bytes = 0;
+  for (const std::string& record : p.records) bytes += 2 * record.size();
+  for (const std::string& saved : p.saved_bytes) bytes += 2 * saved.size();
+  for (const std::string& array : rows) bytes += array.size();
+  return static_cast<int64_t>(bytes);
+}
+
+absl::Status CheckSize(const Batch& batch, int64_t bytes) {
+  if (bytes <= kCommitBytesMax) return absl::OkStatus();
+  return Error(absl::StatusCode::kOutOfRange,
+               "COMMIT_TOO_LARGE",
+               StrCat("a commit of ",
+                      batch.events.size(),
+                      " events and ",
+                      batch.snapshots.size(),
+                      " snapshots is ",
+                      bytes,
+                      " bytes, and the database takes at most ",
+                      kCommitBytesMax),
+               "nothing of it was written; this is a fault of det-master: report it");
+}
+
 // Reading again does no harm: an answer that was lost is no more than one that did not come.
 absl::Status OfRead(const absl::Status& status) {
   if (status.code() != absl::StatusCode::kUnknown) return status;
@@ -199,6 +223,7 @@ absl::Status PostgresJournal::Release() {
 absl::Status PostgresJournal::Append(const Batch& batch) {
   const Parameters p = ParametersOf(batch);
   const std::array<std::string, kTables> rows = RowsByTable(batch.rows);
+  DET_RETURN_IF_ERROR(CheckSize(batch, EncodedBytes(p, rows)));
   const absl::Status status = connection_->Run([&](pqxx::connection& c) {
     pqxx::nontransaction tx(c);
     tx.exec_prepared(kAppend,

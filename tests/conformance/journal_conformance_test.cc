@@ -191,6 +191,32 @@ TEST(PostgresJournal, ALiveHolderIsWaitedForAndADeadOneIsNot) {
   EXPECT_TRUE(third->Acquire().ok());
 }
 
+TEST(PostgresJournal, ACommitThatIsTooLargeIsRefusedForGoodAndNamesItsSize) {
+  PostgresBackend backend;
+  auto journal = backend.Open("a/1/1");
+  ASSERT_TRUE(journal->Acquire().ok());
+  Batch batch = MakeBatch(1, 2);
+  batch.snapshots = {{"trial/1", 2, std::string(kCommitBytesMax / 2, 'x')}};
+  const absl::Status refused = journal->Append(batch);
+  EXPECT_EQ(refused.code(), absl::StatusCode::kOutOfRange) << refused;
+  EXPECT_NE(refused.message().find(std::to_string(kCommitBytesMax)), std::string::npos);
+  EXPECT_FALSE(*journal->IsDurable(batch));
+  batch.snapshots[0].bytes->resize(1 << 20);
+  EXPECT_TRUE(journal->Append(batch).ok());
+}
+
+TEST(PostgresJournal, ABrokenConnectionSaysWhatTheServerSaid) {
+  test::TestDatabase database;
+  PostgresJournal journal(database.conninfo(), "a/1/1");
+  ASSERT_TRUE(journal.Acquire().ok());
+  database.Exec(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+      "WHERE datname = current_database() AND pid <> pg_backend_pid()");
+  const absl::Status broken = journal.Append(MakeBatch(1, 1));
+  EXPECT_EQ(broken.code(), absl::StatusCode::kUnknown) << broken;
+  EXPECT_NE(broken.message().find("terminating connection"), std::string::npos) << broken;
+}
+
 TEST(PostgresJournal, ALostServerLeavesTheBatchWholeOrAbsent) {
   TmpDir dir;
   auto server = pg::PrivateServer::Start({.directory = dir / "pg"});
