@@ -39,6 +39,27 @@ class OnceReply {
   Engine::Reply reply_;
 };
 
+absl::Status Behind(int64_t bound, std::string_view what) {
+  return Error(absl::StatusCode::kResourceExhausted,
+               "STORE_BEHIND",
+               StrCat(bound, " ", what, " wait for the master's database"),
+               "try again once it answers; the master's log says what is wrong with it");
+}
+
+// Counts itself for as long as it lives.
+class Counted {
+ public:
+  explicit Counted(std::atomic<int64_t>& count) : count_(&count) { ++count; }
+  Counted(Counted&& other) noexcept : count_(std::exchange(other.count_, nullptr)) {}
+  Counted& operator=(Counted&&) = delete;
+  ~Counted() {
+    if (count_ != nullptr) --*count_;
+  }
+
+ private:
+  std::atomic<int64_t>* count_;
+};
+
 // What a command brings that may be large.
 int64_t BytesOf(const core::Command& command) {
   const size_t bytes =
@@ -125,16 +146,22 @@ void Engine::Stop() {
   dropped = gate_.Abandon();
 }
 
-absl::Status Engine::Enqueue(Job job) {
+absl::Status Engine::CheckRoom() const {
+  if (static_cast<int64_t>(jobs_.size()) >= kCommandsQueuedMax) {
+    return Error(absl::StatusCode::kResourceExhausted,
+                 "MASTER_BUSY",
+                 StrCat(kCommandsQueuedMax, " commands wait for the master"),
+                 "try again in a moment");
+  }
+  if (gate_.size() >= kOutputsHeldMax) return Behind(kOutputsHeldMax, "answers");
+  return absl::OkStatus();
+}
+
+absl::Status Engine::Enqueue(Job job, Room room) {
   {
     MutexLock lock(mutex_);
     if (stopping_) return Stopped();
-    if (static_cast<int64_t>(jobs_.size()) >= kCommandsQueuedMax) {
-      return Error(absl::StatusCode::kResourceExhausted,
-                   "MASTER_BUSY",
-                   StrCat(kCommandsQueuedMax, " commands wait for the master"),
-                   "try again in a moment");
-    }
+    if (room == Room::kBounded) DET_RETURN_IF_ERROR(CheckRoom());
     jobs_.push_back(std::move(job));
     queued_.store(static_cast<int64_t>(jobs_.size()), std::memory_order_relaxed);
   }
@@ -153,12 +180,14 @@ void Engine::Connect(core::Command connect, AgentReconciler::Send send, Reply re
 void Engine::Submit(core::Command command, std::optional<AgentReconciler::Send> send, Reply reply) {
   auto once = std::make_shared<OnceReply>(std::move(reply));
   const int64_t bytes = BytesOf(command);
+  const Room room =
+      std::holds_alternative<core::DisconnectAgent>(command.body) ? Room::kAlways : Room::kBounded;
   auto run = [this, command = std::move(command), send = std::move(send), once]() mutable {
     RunCommand(command, std::move(send), [once](absl::StatusOr<core::Events> result) {
       (*once)(std::move(result));
     });
   };
-  const absl::Status queued = Enqueue({std::move(run), bytes});
+  const absl::Status queued = Enqueue({std::move(run), bytes}, room);
   if (!queued.ok()) (*once)(queued);
 }
 
@@ -169,9 +198,16 @@ void Engine::Heartbeat(const AgentId& agent, int64_t session, int64_t generation
   }}).IgnoreError();
 }
 
-bool Engine::Read(Query query) {
-  return Enqueue({[this, query = std::move(query)]() mutable { Emit(query(stepper_.state())); }})
-      .ok();
+absl::Status Engine::Read(Query query) {
+  if (reads_.load(std::memory_order_relaxed) >= kReadsHeldMax)
+    return Behind(kReadsHeldMax, "reads");
+  return Enqueue({[this, query = std::move(query), counted = Counted(reads_)]() mutable {
+    Emit([output = query(stepper_.state()), counted = std::move(counted)]() mutable { output(); });
+  }});
+}
+
+absl::Status Engine::Follow(OutputGate::Output then) {
+  return Enqueue({[this, then = std::move(then)]() mutable { Emit(std::move(then)); }});
 }
 
 void Engine::RunCommand(const core::Command& command,

@@ -8,8 +8,12 @@
 namespace det::engine {
 
 inline constexpr int64_t kCommandsQueuedMax = 10000;  // beyond it callers are told to come back
-inline constexpr int64_t kCommandsPerTurnMax = 128;   // drained before one scheduling pass
-inline constexpr int64_t kEventsPerCommitMax = 128;   // a larger step is a commit of its own
+// While the store is away: answers that wait for a commit, and among them live reads, each of which
+// may hold a large answer. Beyond them callers are told to come back.
+inline constexpr int64_t kOutputsHeldMax = 100000;
+inline constexpr int64_t kReadsHeldMax = 1000;
+inline constexpr int64_t kCommandsPerTurnMax = 128;  // drained before one scheduling pass
+inline constexpr int64_t kEventsPerCommitMax = 128;  // a larger step is a commit of its own
 // What waits is merged into commits of about so much (journal::ApproximateBytes); what is larger by
 // itself goes alone. Far below what the database takes at once.
 inline constexpr int64_t kBytesPerCommitMax = 16 << 20;

@@ -245,9 +245,8 @@ void Ingestor::Finish(Item item, const Stored& stored) {
       (*ack)(last);
     } else {
       // Behind the commands before it.
-      const bool queued = deps_.engine.Read(
-          [ack, last](const core::State&) { return [ack, last] { (*ack)(last); }; });
-      if (!queued) (*ack)(absl::UnavailableError("the master is busy"));
+      const absl::Status queued = deps_.engine.Follow([ack, last] { (*ack)(last); });
+      if (!queued.ok()) (*ack)(queued);
     }
   }
   MakeRoom(item.bytes);

@@ -92,15 +92,15 @@ void RunCommand(
 void ReadState(const Deps& deps,
                const std::shared_ptr<Ending>& ending,
                absl::AnyInvocable<Tell(const core::State&)> look) {
-  const bool queued =
+  const absl::Status queued =
       deps.engine.Read([&deps, ending, look = std::move(look)](
                            const core::State& state) mutable -> engine::OutputGate::Output {
         return [&deps, unanswered = Unanswered(ending), tell = look(state)]() mutable {
           FinishWith(deps, unanswered.ending(), std::move(tell));
         };
       });
-  if (queued) return FinishLate(deps, ending, NotReadInTime());
-  ending->Finish(TooManyCalls());
+  if (queued.ok()) return FinishLate(deps, ending, NotReadInTime());
+  ending->Finish(queued);
 }
 
 }  // namespace det::rpc
