@@ -57,6 +57,26 @@ absl::Status WithCause(const absl::Status& status, const pqxx::connection& conne
   return Error(status.code(), ErrorReason(status), cause, ErrorHint(status));
 }
 
+// A database that can't be reached any more must not hold a caller for ever. Of no effect on unix
+// sockets but for the first; what the connection string says itself stands.
+constexpr std::pair<std::string_view, std::string_view> kNetworkDefaults[] = {
+    {"connect_timeout", "10"},      // seconds
+    {"tcp_user_timeout", "20000"},  // milliseconds without an acknowledgement of what was sent
+    {"keepalives_idle", "10"},      // seconds,
+    {"keepalives_interval", "5"},   // so a silent peer is given up
+    {"keepalives_count", "3"}};     // after half a minute
+constexpr absl::Duration kReadLife = absl::Seconds(60);  // of a reader's statement
+
+std::string WithNetworkDefaults(std::string conninfo) {
+  const bool url = conninfo.starts_with("postgresql://") || conninfo.starts_with("postgres://");
+  for (const auto& [name, value] : kNetworkDefaults) {
+    if (conninfo.find(StrCat(name, "=")) != std::string::npos) continue;
+    const bool first = conninfo.find('?') == std::string::npos;
+    StrAppend(conninfo, url ? (first ? "?" : "&") : " ", name, "=", value);
+  }
+  return conninfo;
+}
+
 }  // namespace
 
 absl::Status Guard(const std::function<void()>& fn) {
@@ -74,7 +94,8 @@ absl::Status Guard(const std::function<void()>& fn) {
   }
 }
 
-Connection::Connection(std::string conninfo) : conninfo_(std::move(conninfo)) {}
+Connection::Connection(std::string conninfo)
+    : conninfo_(WithNetworkDefaults(std::move(conninfo))) {}
 Connection::~Connection() {
   Drop();
 }
@@ -134,7 +155,11 @@ std::unique_ptr<Connection> Pool::Borrow() {
   while (idle_.empty() && made_ >= connections_max_) returned_.Wait(mutex_);
   if (idle_.empty()) {
     ++made_;
-    return std::make_unique<Connection>(conninfo_);
+    auto connection = std::make_unique<Connection>(conninfo_);
+    connection->OnConnect([](pqxx::connection& c) {
+      c.set_variable("statement_timeout", std::to_string(absl::ToInt64Milliseconds(kReadLife)));
+    });
+    return connection;
   }
   std::unique_ptr<Connection> connection = std::move(idle_.back());
   idle_.pop_back();
