@@ -323,13 +323,15 @@ TEST(EngineTest, AFailedOrLostAnswerOfTheStoreLosesAndDoublesNothing) {
   std::atomic<bool> begun = false;
   journal::FaultyJournal journal(std::make_unique<journal::MemoryJournal>(store), [&] {
     if (!begun) return StoreFault::kNone;
-    switch (++call % 5) {
+    switch (++call % 7) {
       case 1:
         return StoreFault::kFail;
       case 2:
         return StoreFault::kExecuteAndTimeout;
       case 3:
         return StoreFault::kTimeout;
+      case 4:
+        return StoreFault::kExecuteLate;
       default:
         return StoreFault::kNone;
     }

@@ -80,8 +80,10 @@ class Journal {
 
   virtual absl::Status Append(const Batch& batch) = 0;
 
-  // After kUnknown: is the batch there? Same errors as Append. Also makes sure that it can't appear
-  // later.
+  // After kUnknown: is the batch there? Same errors as Append. It waits for a statement that runs,
+  // but one that was sent and not begun may still run later: when "no" is answered the batch must
+  // be appended again or nothing else. Whichever comes second then fails, since its events' numbers
+  // are taken, and its writer asks again.
   virtual absl::StatusOr<bool> IsDurable(const Batch& batch) = 0;
 
   // kUnavailable: try again. kDataLoss: what is there can't be read.

@@ -25,7 +25,8 @@ inline constexpr int64_t kCommitBytesMax = 256 << 20;
 // events, the projections and the snapshots.
 class PostgresJournal : public Journal {
  public:
-  // The name of this process as a holder: "boot id/process id/start time".
+  // The name of this process as a holder: "boot id/process id/start time/pid
+  // namespace".
   static absl::StatusOr<std::string> ThisProcess();
 
   PostgresJournal(const std::string& conninfo, std::string holder);
