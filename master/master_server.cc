@@ -36,6 +36,7 @@ constexpr int kPoolThreads = 16;
 constexpr size_t kPoolQueueMax = 4096;
 constexpr char kDataFormat[] = "1\n";
 constexpr absl::Duration kPartitionsEvery = absl::Hours(6);
+constexpr absl::Duration kPartitionsAgain = absl::Minutes(1);  // when no thread took it
 
 // A data directory belongs to one master at a time, and to one layout of its files.
 absl::StatusOr<LockFile> OpenDataDirectory(const std::string& directory) {
@@ -112,7 +113,7 @@ struct MasterServer::Parts {
   absl::Status StartEngine();
   absl::Status StartDoors();
   absl::Status Announce() const;
-  void KeepPartitions();
+  void KeepPartitions(Timer& on, absl::Duration delay);
   std::string ReadyFile() const { return StrCat(config.data_dir, "/master.json"); }
 };
 
@@ -120,10 +121,12 @@ absl::Status MasterServer::Parts::OpenStore() {
   conninfo = config.db_url;
   if (conninfo.empty()) {
     DET_ASSIGN_OR_RETURN(
-        postgres, pg::PrivateServer::Start({.directory = StrCat(config.data_dir, "/postgres")}));
+        postgres,
+        pg::PrivateServer::Start(
+            {.directory = StrCat(config.data_dir, "/postgres"), .stopped = hooks.stopped}));
     conninfo = postgres->conninfo();
   }
-  return Annotate(store::Migrate(conninfo), "the database can't be prepared");
+  return Annotate(store::MakeSchema(conninfo), "the database can't be prepared");
 }
 
 absl::Status MasterServer::Parts::LoadTokens() {
@@ -146,6 +149,9 @@ absl::Status MasterServer::Parts::StartEngine() {
   DET_ASSIGN_OR_RETURN(const std::string holder, journal::PostgresJournal::ThisProcess());
   journal = std::make_unique<journal::PostgresJournal>(conninfo, holder);
   DET_ASSIGN_OR_RETURN(const int64_t epoch, engine::AcquireLease(*journal, hooks.stopped));
+  // Only now: until the lease was ours another master may have written in the older schema.
+  DET_RETURN_IF_ERROR(
+      Annotate(store::Migrate(conninfo, epoch), "the database can't be brought up to date"));
   const absl::Time begun = clock.Now();
   DET_ASSIGN_OR_RETURN(engine::Recovered recovered,
                        engine::RecoverPatiently(*journal,
@@ -167,19 +173,21 @@ absl::Status MasterServer::Parts::StartEngine() {
       std::make_unique<ingest::Ingestor>(ingest::Ingestor::Deps{conninfo, *engine, hooks.fatal});
   timer = std::make_unique<Timer>();
   pool = std::make_unique<ThreadPool>(kPoolThreads, kPoolQueueMax);
-  KeepPartitions();
+  KeepPartitions(*timer, kPartitionsEvery);
   return absl::OkStatus();
 }
 
 // Metrics and logs go to weekly partitions, which must be there before their week.
-void MasterServer::Parts::KeepPartitions() {
-  timer->After(kPartitionsEvery, [this] {
-    pool->Post([this] {
+// The chain is the timer's own and goes on whatever becomes of one run; the timer may be about to
+// go, so it is not looked up again.
+void MasterServer::Parts::KeepPartitions(Timer& on, absl::Duration delay) {
+  on.After(delay, [this, &on] {
+    const bool queued = pool->Post([this] {
       const absl::Status status = store::EnsurePartitions(conninfo, engine->epoch());
       if (!status.ok())
         LogWarning("partitions can't be made", {{"cause", std::string(status.message())}});
-      KeepPartitions();
     });
+    KeepPartitions(on, queued ? kPartitionsEvery : kPartitionsAgain);
   });
 }
 

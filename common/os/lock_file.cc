@@ -61,7 +61,7 @@ absl::StatusOr<LockFile> LockFile::Acquire(const std::string& path, std::string_
   for (int i = 0; i < kTries; ++i) {
     if (i > 0) PauseFor(kBetweenTries);
     constexpr mode_t kMode = 0600;
-    DET_ASSIGN_OR_RETURN(UniqueFd fd, OpenFile(path, O_RDWR | O_CREAT, kMode));
+    DET_ASSIGN_OR_RETURN(UniqueFd fd, OpenFile(path, O_RDWR | O_CREAT | O_NOFOLLOW, kMode));
     DET_ASSIGN_OR_RETURN(const bool locked, TryLock(fd.get(), LOCK_EX, path));
     if (!locked) continue;
     DET_ASSIGN_OR_RETURN(const bool still, IsStill(fd.get(), path));

@@ -1,5 +1,7 @@
 #include "common/pg/pg.h"
 
+#include <algorithm>
+
 #include "common/base/status.h"
 #include "common/base/strings.h"
 
@@ -23,6 +25,8 @@ absl::Status FromSqlState(std::string_view state, std::string_view what) {
   }
   // 40: serialization and deadlock; the server undid everything.
   if (family == "40") return Error(Code::kUnavailable, "STORE_CONFLICT", what);
+  // statement_timeout: the server undid it.
+  if (state == "57014") return Error(Code::kUnavailable, "STORE_SLOW", what);
   // 57: the server ends or starts; 08: the connection. The statement may have been done.
   if (family == "57" || family == "08") return Error(Code::kUnknown, "STORE_GONE", what);
   return Error(Code::kInternal, "STORE_ERROR", StrCat("[", state, "] ", what));
@@ -31,6 +35,46 @@ absl::Status FromSqlState(std::string_view state, std::string_view what) {
 std::string Trim(std::string_view text) {
   const size_t end = text.find_last_not_of(" \n\t");
   return std::string(text.substr(0, end + 1));
+}
+
+// libpqxx hides what the server said last when the connection is gone ("Could not obtain client
+// encoding: not connected."). The language lets an explicit instantiation name a private member.
+using ErrorText = const char* (pqxx::connection_base::*)() const noexcept;
+ErrorText LastErrorMember();
+template <ErrorText kMember>
+struct LastError {
+  friend ErrorText LastErrorMember() { return kMember; }
+};
+template struct LastError<&pqxx::connection_base::err_msg>;
+
+// The status with what libpq knows of the connection's end.
+absl::Status WithCause(const absl::Status& status, const pqxx::connection& connection) {
+  const char* text = (connection.*LastErrorMember())();
+  std::string cause = Trim(text == nullptr ? "" : text);
+  std::replace(cause.begin(), cause.end(), '\n', ' ');
+  if (cause.empty() || FromAbsl(status.message()).find(cause) != std::string_view::npos)
+    return status;
+  return Error(status.code(), ErrorReason(status), cause, ErrorHint(status));
+}
+
+// A database that can't be reached any more must not hold a caller for ever. Of no effect on unix
+// sockets but for the first; what the connection string says itself stands.
+constexpr std::pair<std::string_view, std::string_view> kNetworkDefaults[] = {
+    {"connect_timeout", "10"},      // seconds
+    {"tcp_user_timeout", "20000"},  // milliseconds without an acknowledgement of what was sent
+    {"keepalives_idle", "10"},      // seconds,
+    {"keepalives_interval", "5"},   // so a silent peer is given up
+    {"keepalives_count", "3"}};     // after half a minute
+constexpr absl::Duration kReadLife = absl::Seconds(60);  // of a reader's statement
+
+std::string WithNetworkDefaults(std::string conninfo) {
+  const bool url = conninfo.starts_with("postgresql://") || conninfo.starts_with("postgres://");
+  for (const auto& [name, value] : kNetworkDefaults) {
+    if (conninfo.find(StrCat(name, "=")) != std::string::npos) continue;
+    const bool first = conninfo.find('?') == std::string::npos;
+    StrAppend(conninfo, url ? (first ? "?" : "&") : " ", name, "=", value);
+  }
+  return conninfo;
 }
 
 }  // namespace
@@ -50,7 +94,8 @@ absl::Status Guard(const std::function<void()>& fn) {
   }
 }
 
-Connection::Connection(std::string conninfo) : conninfo_(std::move(conninfo)) {}
+Connection::Connection(std::string conninfo)
+    : conninfo_(WithNetworkDefaults(std::move(conninfo))) {}
 Connection::~Connection() {
   Drop();
 }
@@ -83,19 +128,22 @@ absl::Status Connection::Connect() {
 
 absl::Status Connection::Run(const std::function<void(pqxx::connection&)>& fn) {
   DET_RETURN_IF_ERROR(Connect());
-  const absl::Status status = Guard([&] { fn(*connection_); });
-  if (status.code() == Code::kUnknown) Drop();
-  return status;
+  return Finished(Guard([&] { fn(*connection_); }));
 }
 
 absl::Status Connection::Transact(const std::function<void(pqxx::work&)>& fn) {
   DET_RETURN_IF_ERROR(Connect());
-  const absl::Status status = Guard([&] {
+  return Finished(Guard([&] {
     pqxx::work transaction(*connection_);
     fn(transaction);
     transaction.commit();
-  });
-  if (status.code() == Code::kUnknown) Drop();
+  }));
+}
+
+absl::Status Connection::Finished(absl::Status status) {
+  if (status.code() != Code::kUnknown) return status;
+  status = WithCause(status, *connection_);
+  Drop();
   return status;
 }
 
@@ -107,7 +155,11 @@ std::unique_ptr<Connection> Pool::Borrow() {
   while (idle_.empty() && made_ >= connections_max_) returned_.Wait(mutex_);
   if (idle_.empty()) {
     ++made_;
-    return std::make_unique<Connection>(conninfo_);
+    auto connection = std::make_unique<Connection>(conninfo_);
+    connection->OnConnect([](pqxx::connection& c) {
+      c.set_variable("statement_timeout", std::to_string(absl::ToInt64Milliseconds(kReadLife)));
+    });
+    return connection;
   }
   std::unique_ptr<Connection> connection = std::move(idle_.back());
   idle_.pop_back();

@@ -48,6 +48,7 @@ class Connection {
 
  private:
   absl::Status Connect();
+  absl::Status Finished(absl::Status status);
 
   std::string conninfo_;
   std::unique_ptr<pqxx::connection> connection_;

@@ -66,12 +66,23 @@ std::optional<RunAs> UserFor(uid_t me) {
   return std::nullopt;
 }
 
+// Makes it ours, or the server's user's, if it is one's of these two already. A link is not
+// followed, and what is changed is what was looked at: others may write where it lies.
 absl::Status OwnDirectory(const std::string& path, const std::optional<RunAs>& user) {
-  DET_RETURN_IF_ERROR(MakeDirs(path, 0700));
-  if (user.has_value() && chown(path.c_str(), user->uid, user->gid) != 0) {
+  if (const fs::path parent = fs::path(path).parent_path(); !parent.empty())
+    DET_RETURN_IF_ERROR(MakeDirs(parent.string(), 0711));
+  if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return OsError(errno, "make", path);
+  DET_ASSIGN_OR_RETURN(const UniqueFd directory,
+                       OpenFile(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  struct stat info {};
+  if (fstat(directory.get(), &info) != 0) return OsError(errno, "look at", path);
+  const bool ours = info.st_uid == geteuid() || (user.has_value() && info.st_uid == user->uid);
+  if (!ours)
+    return Failed("FOREIGN_FOLDER", StrCat(path, " belongs to somebody else"), "remove it");
+  if (user.has_value() && fchown(directory.get(), user->uid, user->gid) != 0) {
     return OsError(errno, "give away", path);
   }
-  if (chmod(path.c_str(), 0700) != 0) return OsError(errno, "close", path);
+  if (fchmod(directory.get(), 0700) != 0) return OsError(errno, "close", path);
   return absl::OkStatus();
 }
 
@@ -100,7 +111,8 @@ std::string FirstLine(const std::string& path) {
   return text.ok() ? text->substr(0, text->find('\n')) : "";
 }
 
-// The processes whose working directory is the data directory: a server and its backends.
+// The PostgreSQL processes whose working directory is the data directory: a server and its
+// backends. A shell that somebody left there is none of them.
 std::vector<ProcessId> ProcessesIn(const std::string& data) {
   std::vector<ProcessId> found;
   const auto all = AllProcesses();
@@ -108,7 +120,9 @@ std::vector<ProcessId> ProcessesIn(const std::string& data) {
   for (const ProcessStat& process : *all) {
     std::error_code error;
     const fs::path cwd = fs::read_symlink(StrCat("/proc/", process.id.pid, "/cwd"), error);
-    if (!error && cwd == data && !process.ended()) found.push_back(process.id);
+    if (error || cwd != data || process.ended()) continue;
+    if (FirstLine(StrCat("/proc/", process.id.pid, "/comm")) == "postgres")
+      found.push_back(process.id);
   }
   return found;
 }
@@ -166,13 +180,7 @@ absl::Status PrivateServer::Layout::Prepare() {
   DET_RETURN_IF_ERROR(OwnDirectory(options.directory, user));
   DET_RETURN_IF_ERROR(FindPlaces());
   DET_RETURN_IF_ERROR(CheckReachable(data, user));
-  DET_RETURN_IF_ERROR(OwnDirectory(sockets, user));
-  struct stat info {};
-  const uid_t owner = user.has_value() ? user->uid : geteuid();
-  if (lstat(sockets.c_str(), &info) != 0 || !S_ISDIR(info.st_mode) || info.st_uid != owner) {
-    return Failed("SOCKET_FOLDER", StrCat(sockets, " belongs to somebody else"), "remove it");
-  }
-  return absl::OkStatus();
+  return OwnDirectory(sockets, user);
 }
 
 absl::Status PrivateServer::Layout::FindPlaces() {
@@ -210,7 +218,8 @@ absl::Status PrivateServer::Layout::CheckVersion() const {
 }
 
 absl::Status PrivateServer::Layout::RunToEnd(const std::vector<std::string>& argv) const {
-  DET_ASSIGN_OR_RETURN(const UniqueFd out, OpenFile(log, O_WRONLY | O_CREAT | O_APPEND, 0600));
+  DET_ASSIGN_OR_RETURN(const UniqueFd out,
+                       OpenFile(log, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0600));
   DET_ASSIGN_OR_RETURN(const pid_t pid,
                        Spawn({.argv = argv,
                               .env = {"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8"},
@@ -309,6 +318,7 @@ PrivateServer::~PrivateServer() {
 void PrivateServer::Supervise() {
   while (true) {
     absl::Status status = StartOnce();
+    if (absl::IsCancelled(status)) WaitForEnd();
     {
       MutexLock lock(mutex_);
       if (!started_) {
@@ -338,7 +348,7 @@ absl::Status PrivateServer::StartOnce() {
     unlink(stale.c_str());
   }
   DET_ASSIGN_OR_RETURN(const UniqueFd out,
-                       OpenFile(layout_->log, O_WRONLY | O_CREAT | O_APPEND, 0600));
+                       OpenFile(layout_->log, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0600));
   DET_ASSIGN_OR_RETURN(const pid_t pid,
                        Spawn({.argv = layout_->ServerArguments(),
                               .env = {"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8"},
@@ -357,9 +367,18 @@ absl::Status PrivateServer::StartOnce() {
                     StrCat("PostgreSQL ended as it started: ", layout_->LogTail()));
     }
     if (SteadyNow() > until) return Failed("POSTGRES_SLOW", "PostgreSQL does not answer");
+    if (IsStopping()) return absl::CancelledError("stopped while PostgreSQL started");
     usleep(static_cast<useconds_t>(absl::ToInt64Microseconds(kPoll)));
   }
   return absl::OkStatus();
+}
+
+// Also when the owner, who waits for the first start, is to end.
+bool PrivateServer::IsStopping() {
+  const bool stopped = layout_->options.stopped && layout_->options.stopped();
+  MutexLock lock(mutex_);
+  if (stopped && !started_) stopping_ = true;
+  return stopping_;
 }
 
 // True when it is time to end: the server was stopped. False when it died and is wanted.

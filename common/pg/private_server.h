@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -18,13 +19,15 @@ namespace det::pg {
 // ends. As root it runs as the user "postgres" (else "nobody"), since it refuses root.
 //
 // What an earlier life left is dealt with first: a server of it that still runs is stopped, stray
-// backends are ended, stale lock files are removed. Only processes whose working directory is this
-// data directory are touched.
+// backends are ended, stale lock files are removed. Only PostgreSQL processes whose working
+// directory is this data directory are touched.
 class PrivateServer {
  public:
   struct Options {
     std::string directory;  // made if need be; holds data/, log and lock
     bool durable = true;    // false: no fsync, for tests
+    // Asked while Start waits, which may be minutes after a crash: true ends it (CANCELLED).
+    std::function<bool()> stopped = {};
   };
 
   // Any thread, but the object keeps a thread of its own from which the server is started: the
@@ -50,6 +53,7 @@ class PrivateServer {
   void Supervise();
   absl::Status StartOnce();
   bool WaitForEnd();
+  bool IsStopping();
 
   std::unique_ptr<Layout> layout_;
   LockFile lock_;

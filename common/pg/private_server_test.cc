@@ -100,6 +100,38 @@ TEST(PrivateServer, TakesOverAfterEverythingWasKilled) {
   EXPECT_EQ(CountRows(**server), 1);
 }
 
+TEST(PrivateServer, TouchesNoProcessThatMerelyStandsInItsFolder) {
+  TmpDir dir;
+  { ASSERT_TRUE(PrivateServer::Start({.directory = dir / "pg"}).ok()); }
+  const pid_t bystander = fork();
+  if (bystander == 0) {
+    if (chdir((dir / "pg/data").c_str()) != 0) _exit(1);
+    pause();
+    _exit(0);
+  }
+  EXPECT_TRUE(PrivateServer::Start({.directory = dir / "pg"}).ok());
+  EXPECT_EQ(waitpid(bystander, nullptr, WNOHANG), 0);
+  kill(bystander, SIGKILL);
+  waitpid(bystander, nullptr, 0);
+}
+
+TEST(PrivateServer, FollowsNoLinkToItsFolder) {
+  TmpDir dir;
+  std::filesystem::create_directory(dir / "other");
+  std::filesystem::create_directory_symlink(dir / "other", dir / "pg");
+  EXPECT_FALSE(PrivateServer::Start({.directory = dir / "pg"}).ok());
+  EXPECT_TRUE(std::filesystem::is_empty(dir / "other"));
+}
+
+TEST(PrivateServer, AStartThatIsNoLongerWantedEnds) {
+  TmpDir dir;
+  { ASSERT_TRUE(PrivateServer::Start({.directory = dir / "pg"}).ok()); }
+  const auto server =
+      PrivateServer::Start({.directory = dir / "pg", .stopped = [] { return true; }});
+  EXPECT_EQ(server.status().code(), absl::StatusCode::kCancelled) << server.status();
+  EXPECT_TRUE(PrivateServer::Start({.directory = dir / "pg"}).ok());
+}
+
 TEST(PrivateServer, AnUnfinishedInitIsMadeAnew) {
   TmpDir dir;
   { ASSERT_TRUE(PrivateServer::Start({.directory = dir / "pg"}).ok()); }

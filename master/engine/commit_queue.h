@@ -10,27 +10,32 @@
 namespace det::engine {
 
 // Batches on their way to the journal. What waits while one is committed is merged into the next
-// one, up to kEventsPerCommitMax: group commit. A step is never split. Without locks, as
-// OutputGate.
+// one, up to kEventsPerCommitMax and kBytesPerCommitMax: group commit. A step is never split.
+// Without locks, as OutputGate.
 class CommitQueue {
  public:
   void Push(journal::Batch batch) {
     events_ += static_cast<int64_t>(batch.events.size());
-    waiting_.push_back(std::move(batch));
+    const int64_t bytes = journal::ApproximateBytes(batch);
+    waiting_.push_back({std::move(batch), bytes});
   }
 
   // The next commit; nothing when nothing waits.
   std::optional<journal::Batch> Pop() {
     if (waiting_.empty()) return std::nullopt;
-    journal::Batch batch = std::move(waiting_.front());
+    auto [batch, bytes] = std::move(waiting_.front());
     waiting_.pop_front();
-    while (!waiting_.empty() &&
-           static_cast<int64_t>(batch.events.size() + waiting_.front().events.size()) <=
-               kEventsPerCommitMax) {
-      journal::Merge(batch, std::move(waiting_.front()));
+    while (!waiting_.empty()) {
+      Waiting& next = waiting_.front();
+      if (static_cast<int64_t>(batch.events.size() + next.batch.events.size()) >
+          kEventsPerCommitMax)
+        break;
+      bytes += next.bytes;
+      if (bytes > kBytesPerCommitMax) break;
+      journal::Merge(batch, std::move(next.batch));
       waiting_.pop_front();
     }
-    return batch;
+    return std::move(batch);
   }
 
   // The popped batch is durable.
@@ -43,7 +48,12 @@ class CommitQueue {
   bool empty() const { return waiting_.empty(); }
 
  private:
-  std::deque<journal::Batch> waiting_;
+  struct Waiting {
+    journal::Batch batch;
+    int64_t bytes = 0;
+  };
+
+  std::deque<Waiting> waiting_;
   int64_t events_ = 0;
 };
 

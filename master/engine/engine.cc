@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/base/overload.h"
 #include "common/base/status.h"
 #include "common/base/strings.h"
 #include "common/log/log.h"
@@ -37,6 +38,62 @@ class OnceReply {
  private:
   Engine::Reply reply_;
 };
+
+absl::Status Behind(int64_t bound, std::string_view what) {
+  return Error(absl::StatusCode::kResourceExhausted,
+               "STORE_BEHIND",
+               StrCat(bound, " ", what, " wait for the master's database"),
+               "try again once it answers; the master's log says what is wrong with it");
+}
+
+// Counts itself for as long as it lives.
+class Counted {
+ public:
+  explicit Counted(std::atomic<int64_t>& count) : count_(&count) { ++count; }
+  Counted(Counted&& other) noexcept : count_(std::exchange(other.count_, nullptr)) {}
+  Counted& operator=(Counted&&) = delete;
+  ~Counted() {
+    if (count_ != nullptr) --*count_;
+  }
+
+ private:
+  std::atomic<int64_t>* count_;
+};
+
+// What a command brings that may be large.
+int64_t BytesOf(const core::Command& command) {
+  const size_t bytes =
+      std::visit(overloaded{
+                     [](const core::CreateExperiment& c) { return c.config_text.size(); },
+                     [](const core::ReportValidation& c) { return c.metrics.ToJson().size(); },
+                     [](const core::ReportCheckpoint& c) {
+                       return c.files.ToJson().size() + c.metadata.ToJson().size();
+                     },
+                     [](const auto&) { return size_t{0}; },
+                 },
+                 command.body);
+  return static_cast<int64_t>(bytes);
+}
+
+bool IsWorthAnotherTry(const absl::Status& status) {
+  return status.code() == absl::StatusCode::kUnavailable ||
+         status.code() == absl::StatusCode::kUnknown;
+}
+
+// The connection breaks each time, and the store is there each time: it is the commit.
+absl::Status Refused(const journal::Batch& batch, const absl::Status& cause) {
+  return Error(absl::StatusCode::kDataLoss,
+               "COMMIT_REFUSED",
+               StrCat("the database answers, but broke off ",
+                      kCommitTriesMax,
+                      " tries of a commit of ",
+                      batch.events.size(),
+                      " events, about ",
+                      journal::ApproximateBytes(batch),
+                      " bytes: ",
+                      FromAbsl(cause.message())),
+               "its log says why; nothing of the commit was written");
+}
 
 }  // namespace
 
@@ -89,16 +146,22 @@ void Engine::Stop() {
   dropped = gate_.Abandon();
 }
 
-absl::Status Engine::Enqueue(Job job) {
+absl::Status Engine::CheckRoom() const {
+  if (static_cast<int64_t>(jobs_.size()) >= kCommandsQueuedMax) {
+    return Error(absl::StatusCode::kResourceExhausted,
+                 "MASTER_BUSY",
+                 StrCat(kCommandsQueuedMax, " commands wait for the master"),
+                 "try again in a moment");
+  }
+  if (gate_.size() >= kOutputsHeldMax) return Behind(kOutputsHeldMax, "answers");
+  return absl::OkStatus();
+}
+
+absl::Status Engine::Enqueue(Job job, Room room) {
   {
     MutexLock lock(mutex_);
     if (stopping_) return Stopped();
-    if (static_cast<int64_t>(jobs_.size()) >= kCommandsQueuedMax) {
-      return Error(absl::StatusCode::kResourceExhausted,
-                   "MASTER_BUSY",
-                   StrCat(kCommandsQueuedMax, " commands wait for the master"),
-                   "try again in a moment");
-    }
+    if (room == Room::kBounded) DET_RETURN_IF_ERROR(CheckRoom());
     jobs_.push_back(std::move(job));
     queued_.store(static_cast<int64_t>(jobs_.size()), std::memory_order_relaxed);
   }
@@ -116,25 +179,35 @@ void Engine::Connect(core::Command connect, AgentReconciler::Send send, Reply re
 
 void Engine::Submit(core::Command command, std::optional<AgentReconciler::Send> send, Reply reply) {
   auto once = std::make_shared<OnceReply>(std::move(reply));
-  const absl::Status queued =
-      Enqueue([this, command = std::move(command), send = std::move(send), once]() mutable {
-        RunCommand(command, std::move(send), [once](absl::StatusOr<core::Events> result) {
-          (*once)(std::move(result));
-        });
-      });
+  const int64_t bytes = BytesOf(command);
+  const Room room =
+      std::holds_alternative<core::DisconnectAgent>(command.body) ? Room::kAlways : Room::kBounded;
+  auto run = [this, command = std::move(command), send = std::move(send), once]() mutable {
+    RunCommand(command, std::move(send), [once](absl::StatusOr<core::Events> result) {
+      (*once)(std::move(result));
+    });
+  };
+  const absl::Status queued = Enqueue({std::move(run), bytes}, room);
   if (!queued.ok()) (*once)(queued);
 }
 
 void Engine::Heartbeat(const AgentId& agent, int64_t session, int64_t generation) {
   // One that finds no room is made good by the next.
-  Enqueue([this, agent, session, generation] {
+  Enqueue({[this, agent, session, generation] {
     EmitAll(reconciler_.OnHeartbeat(stepper_.state(), agent, session, generation));
-  }).IgnoreError();
+  }}).IgnoreError();
 }
 
-bool Engine::Read(Query query) {
-  return Enqueue([this, query = std::move(query)]() mutable { Emit(query(stepper_.state())); })
-      .ok();
+absl::Status Engine::Read(Query query) {
+  if (reads_.load(std::memory_order_relaxed) >= kReadsHeldMax)
+    return Behind(kReadsHeldMax, "reads");
+  return Enqueue({[this, query = std::move(query), counted = Counted(reads_)]() mutable {
+    Emit([output = query(stepper_.state()), counted = std::move(counted)]() mutable { output(); });
+  }});
+}
+
+absl::Status Engine::Follow(OutputGate::Output then) {
+  return Enqueue({[this, then = std::move(then)]() mutable { Emit(std::move(then)); }});
 }
 
 void Engine::RunCommand(const core::Command& command,
@@ -186,7 +259,11 @@ std::deque<Engine::Job> Engine::NextJobs() {
   if (jobs_.empty() && !stopping_) core_wake_.WaitFor(mutex_, patience);
   while (commits_.events() > kEventsUncommittedMax && !stopping_) core_wake_.Wait(mutex_);
   std::deque<Job> jobs;
+  int64_t bytes = 0;
   while (!jobs_.empty() && static_cast<int64_t>(jobs.size()) < kCommandsPerTurnMax) {
+    // What a turn leads to is one commit.
+    bytes += jobs_.front().bytes;
+    if (!jobs.empty() && bytes > kBytesPerTurnMax) break;
     jobs.push_back(std::move(jobs_.front()));
     jobs_.pop_front();
   }
@@ -195,7 +272,7 @@ std::deque<Engine::Job> Engine::NextJobs() {
 }
 
 void Engine::Turn(std::deque<Job> jobs) {
-  for (Job& job : jobs) job();
+  for (Job& job : jobs) job.run();
   const absl::Time now = deps_.clock.Now();
   stepper_.RunDue(now);
   const absl::Status scheduled = stepper_.Schedule(now);
@@ -249,19 +326,21 @@ std::optional<journal::Batch> Engine::NextBatch() {
   return commits_.Pop();
 }
 
-// Until the batch is durable, however long that takes. kCancelled: the engine is stopping and the
-// store does not answer.
+// Until the batch is durable, however long the store is away. kCancelled: the engine is stopping
+// and the store does not answer.
 absl::Status Engine::Commit(const journal::Batch& batch) {
   const absl::Time begun = deps_.clock.Now();
   absl::Duration pause = kCommitRetryMin;
   absl::Status status = deps_.journal.Append(batch);
+  std::string said;
+  int64_t refusals = 0;  // while the store answers
   while (!status.ok()) {
-    if (status.code() != absl::StatusCode::kUnavailable &&
-        status.code() != absl::StatusCode::kUnknown) {
-      return status;
+    if (!IsWorthAnotherTry(status)) return status;
+    if (const std::string cause(status.message()); cause != said) {
+      LogWarning("a commit failed",
+                 {{"cause", cause}, {"events", std::to_string(batch.events.size())}});
+      said = cause;
     }
-    if (pause == kCommitRetryMin)
-      LogWarning("a commit failed", {{"cause", std::string(status.message())}});
     deps_.probe.OnCommitRetry();
     if (!Pause(pause)) return absl::CancelledError("stopping");
     pause = std::min(pause * 2, kCommitRetryMax);
@@ -273,10 +352,16 @@ absl::Status Engine::Commit(const journal::Batch& batch) {
         if (!again) return durable.status();
         continue;  // still unknown
       }
+      if (++refusals >= kCommitTriesMax) return Refused(batch, status);
     }
     status = deps_.journal.Append(batch);
   }
-  if (pause != kCommitRetryMin) LogInfo("commits go on");
+  if (!said.empty()) LogInfo("commits go on");
+  OnCommitted(batch, begun);
+  return absl::OkStatus();
+}
+
+void Engine::OnCommitted(const journal::Batch& batch, absl::Time begun) {
   deps_.probe.OnCommit(static_cast<int64_t>(batch.events.size()), deps_.clock.Now() - begun);
   std::vector<OutputGate::Output> released;
   {
@@ -287,7 +372,6 @@ absl::Status Engine::Commit(const journal::Batch& batch) {
   durable_.store(batch.last_seq(), std::memory_order_relaxed);
   core_wake_.NotifyOne();
   for (OutputGate::Output& output : released) output();
-  return absl::OkStatus();
 }
 
 // False when the engine stops and has waited long enough.

@@ -51,8 +51,10 @@ class Engine {
   // two threads, nor from one of the engine's.
   void Stop();
 
-  // Any thread. When the queue is full the reply is RESOURCE_EXHAUSTED at once; when the engine
-  // ends before the answer, or can't go on (on_fatal), kUnavailable.
+  // Any thread. When the queue is full, or too many answers wait for a commit, the reply is
+  // RESOURCE_EXHAUSTED at once; when the engine ends before the answer, or can't go on (on_fatal),
+  // kUnavailable. DisconnectAgent finds room always: there is one a session, and nobody would post
+  // it again.
   void Post(core::Command command, Reply reply);
 
   // As Post of `connect`; the agent's desired sets then go to `send` until another session of it
@@ -62,8 +64,12 @@ class Engine {
   // The agent follows this generation: it is sent the current set if that is newer.
   void Heartbeat(const AgentId& agent, int64_t session, int64_t generation);
 
-  // A read of live state. False when the queue is full or the engine ends.
-  bool Read(Query query);
+  // A read of live state. RESOURCE_EXHAUSTED when the queue is full, or too many reads wait for a
+  // commit; kUnavailable when the engine ends.
+  absl::Status Read(Query query);
+
+  // `then` runs when all that was posted before is durable. Errors as Read's.
+  absl::Status Follow(OutputGate::Output then);
 
   int64_t epoch() const { return epoch_; }
   // Commands waiting; any thread.
@@ -71,10 +77,15 @@ class Engine {
   int64_t durable_seq() const { return durable_.load(std::memory_order_relaxed); }
 
  private:
-  using Job = absl::AnyInvocable<void()>;  // on the core thread
+  struct Job {
+    absl::AnyInvocable<void()> run;  // on the core thread
+    int64_t bytes = 0;               // of its command
+  };
   using Output = std::pair<int64_t, OutputGate::Output>;
 
-  absl::Status Enqueue(Job job);
+  enum class Room { kBounded, kAlways };
+  absl::Status Enqueue(Job job, Room room = Room::kBounded);
+  absl::Status CheckRoom() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Submit(core::Command command, std::optional<AgentReconciler::Send> send, Reply reply);
   void RunCommand(const core::Command& command,
                   std::optional<AgentReconciler::Send> send,
@@ -90,6 +101,7 @@ class Engine {
   void JournalLoop();
   std::optional<journal::Batch> NextBatch();
   absl::Status Commit(const journal::Batch& batch);
+  void OnCommitted(const journal::Batch& batch, absl::Time begun);
   bool Pause(absl::Duration duration);
   void Fatal(const absl::Status& status);
 
@@ -113,6 +125,7 @@ class Engine {
   absl::Time give_up_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteFuture();
 
   std::atomic<int64_t> queued_{0};
+  std::atomic<int64_t> reads_{0};  // queued or held
   std::atomic<int64_t> durable_{0};
   std::thread core_thread_;
   std::thread journal_thread_;

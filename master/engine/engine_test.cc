@@ -93,11 +93,13 @@ class Outcome {
 class BusyCore {
  public:
   explicit BusyCore(Engine& engine) {
-    EXPECT_TRUE(engine.Read([this](const core::State&) {
-      begun_.set_value();
-      end_.get_future().wait();
-      return [] {};
-    }));
+    EXPECT_TRUE(engine
+                    .Read([this](const core::State&) {
+                      begun_.set_value();
+                      end_.get_future().wait();
+                      return [] {};
+                    })
+                    .ok());
     begun_.get_future().wait();
   }
   ~BusyCore() { end_.set_value(); }
@@ -116,10 +118,12 @@ TEST(EngineTest, AReplyNeverLeavesBeforeItsEventsAreDurable) {
   engine.engine().Post(test::Submit(), submitted.Reply());
   ASSERT_TRUE(Eventually([&] { return journal.Holds(); }));
   std::atomic<bool> read = false;
-  ASSERT_TRUE(engine.engine().Read([&](const core::State& state) {
-    EXPECT_EQ(state.experiments.size(), 1U);
-    return [&] { read = true; };
-  }));
+  ASSERT_TRUE(engine.engine()
+                  .Read([&](const core::State& state) {
+                    EXPECT_EQ(state.experiments.size(), 1U);
+                    return [&] { read = true; };
+                  })
+                  .ok());
   // Behind both on the core thread: when it has run, so have they.
   ASSERT_TRUE(Eventually([&] { return engine.engine().queued() == 0; }));
   EXPECT_FALSE(submitted.IsThere());
@@ -163,14 +167,59 @@ TEST(EngineTest, AFullQueueTellsItsCallersToComeBack) {
   {
     BusyCore busy(engine.engine());
     for (int64_t i = engine.engine().queued(); i < kCommandsQueuedMax; ++i)
-      ASSERT_TRUE(engine.engine().Read([](const core::State&) { return [] {}; }));
-    EXPECT_FALSE(engine.engine().Read([](const core::State&) { return [] {}; }));
+      ASSERT_TRUE(engine.engine().Follow([] {}).ok());
+    EXPECT_EQ(ErrorReason(engine.engine().Follow([] {})), "MASTER_BUSY");
+    EXPECT_EQ(ErrorReason(engine.engine().Read([](const core::State&) { return [] {}; })),
+              "MASTER_BUSY");
     engine.engine().Post(test::Submit(), refused.Reply());
     EXPECT_EQ(refused.status().code(), absl::StatusCode::kResourceExhausted);
     EXPECT_EQ(ErrorReason(refused.status()), "MASTER_BUSY");
   }
   ASSERT_TRUE(Eventually([&] { return engine.engine().queued() == 0; }));
   engine.Must(test::Submit());
+}
+
+TEST(EngineTest, TheEndOfAnAgentsConnectionIsHeardHoweverFullTheQueueIs) {
+  GatedJournal journal;
+  TestEngine engine(journal);
+  const AgentId agent("a");
+  const core::Events events = engine.Must(test::Connect(agent, 1));
+  const int64_t session = std::get<core::AgentConnected>(events.front()).session;
+  Outcome gone;
+  {
+    BusyCore busy(engine.engine());
+    while (engine.engine().Follow([] {}).ok()) {
+    }
+    engine.engine().Heartbeat(agent, session, 0);  // made good by the next
+    engine.engine().Post(test::AsAgent(agent, core::DisconnectAgent{agent, session}), gone.Reply());
+    EXPECT_FALSE(gone.IsThere());
+  }
+  EXPECT_TRUE(Eventually([&] { return gone.IsThere(); }));
+  EXPECT_TRUE(gone.status().ok()) << gone.status();
+  bool connected = true;
+  engine.Read([&](const core::State& state) { connected = state.Find(agent)->connected; });
+  EXPECT_FALSE(connected);
+}
+
+TEST(EngineTest, ReadsBeyondABoundAreRefusedWhileTheStoreIsAway) {
+  GatedJournal journal;
+  TestEngine engine(journal);
+  engine.Must(test::Submit());
+  journal.Close();
+  Outcome submitted;
+  engine.engine().Post(test::Submit(), submitted.Reply());
+  ASSERT_TRUE(Eventually([&] { return journal.Holds(); }));
+  std::atomic<int64_t> told = 0;
+  const auto read = [&] {
+    return engine.engine().Read([&](const core::State&) { return [&] { ++told; }; });
+  };
+  for (int64_t i = 0; i < kReadsHeldMax; ++i) ASSERT_TRUE(read().ok());
+  EXPECT_EQ(ErrorReason(read()), "STORE_BEHIND");
+  EXPECT_EQ(read().code(), absl::StatusCode::kResourceExhausted);
+  // What was dropped at the door leaves no trace in the count.
+  journal.Open();
+  EXPECT_TRUE(Eventually([&] { return told == kReadsHeldMax; }));
+  EXPECT_TRUE(read().ok());
 }
 
 TEST(EngineTest, ARefusedCommandChangesNothing) {
@@ -213,6 +262,45 @@ TEST(EngineTest, AJournalThatContradictsUsEndsTheEngineAndAnswersEverybody) {
   EXPECT_EQ(std::get<core::ExperimentCreated>(events.front()).id, ExperimentId(2));
 }
 
+TEST(EngineTest, ACommitThatTheStoreBreaksOffEachTimeEndsTheEngineInsteadOfGoingOnForEver) {
+  GatedJournal journal;
+  TestEngine engine(journal);
+  engine.Must(test::Submit());
+  journal.Open(absl::UnknownError("it is too much"));
+  Outcome lost;
+  engine.engine().Post(test::Submit(), lost.Reply());
+  ASSERT_TRUE(Eventually([&] {
+    // A pause ends early when its time has come by the clock and something wakes it.
+    engine.clock().Advance(absl::Seconds(10));
+    engine.engine().Follow([] {}).IgnoreError();
+    return engine.fatal().has_value();
+  }));
+  EXPECT_EQ(ErrorReason(*engine.fatal()), "COMMIT_REFUSED");
+  EXPECT_NE(engine.fatal()->message().find("it is too much"), std::string::npos);
+  EXPECT_EQ(lost.status().code(), absl::StatusCode::kUnavailable);
+}
+
+TEST(EngineTest, LargeCommandsShareNoCommit) {
+  GatedJournal journal;
+  TestEngine engine(journal);
+  engine.Must(test::Connect(AgentId("a"), 1));
+  journal.Close();
+  std::vector<Outcome> outcomes(20);
+  engine.engine().Post(test::Submit(), outcomes[0].Reply());
+  ASSERT_TRUE(Eventually([&] { return journal.Holds(); }));
+  const int before = journal.appends();
+  for (size_t i = 1; i < outcomes.size(); ++i) {
+    core::Command large = test::Submit();
+    std::get<core::CreateExperiment>(large.body).config_text.assign(4 << 20, '#');
+    engine.engine().Post(std::move(large), outcomes[i].Reply());
+  }
+  journal.Open();
+  for (Outcome& outcome : outcomes)
+    ASSERT_TRUE(Eventually([&] { return outcome.IsThere() && outcome.status().ok(); }));
+  // Two a turn, and no more than four a commit.
+  EXPECT_GE(journal.appends() - before, 5);
+}
+
 TEST(EngineTest, AnEngineThatEndsAnswersWhatTheStoreDoesNotTake) {
   GatedJournal journal;
   TestEngine engine(journal);
@@ -235,13 +323,15 @@ TEST(EngineTest, AFailedOrLostAnswerOfTheStoreLosesAndDoublesNothing) {
   std::atomic<bool> begun = false;
   journal::FaultyJournal journal(std::make_unique<journal::MemoryJournal>(store), [&] {
     if (!begun) return StoreFault::kNone;
-    switch (++call % 5) {
+    switch (++call % 7) {
       case 1:
         return StoreFault::kFail;
       case 2:
         return StoreFault::kExecuteAndTimeout;
       case 3:
         return StoreFault::kTimeout;
+      case 4:
+        return StoreFault::kExecuteLate;
       default:
         return StoreFault::kNone;
     }

@@ -143,7 +143,9 @@ void Snapshotter::OnChanged(const std::set<core::Key>& changed, int64_t first_se
 
 void Snapshotter::Fill(const core::State& state, journal::Batch* batch) {
   if (by_age_.empty() || state.seq - by_age_.begin()->first < lag_events_) return;
+  int64_t filled = 0;
   for (int64_t i = 0; i < kSnapshotPartsPerTurnMax && !by_age_.empty(); ++i) {
+    if (filled >= kSnapshotBytesPerTurnMax) break;
     const core::Key key = by_age_.begin()->second;
     by_age_.erase(by_age_.begin());
     unsaved_.erase(key);
@@ -151,6 +153,7 @@ void Snapshotter::Fill(const core::State& state, journal::Batch* batch) {
     // What lived and went between two saves has no saved form that would have to go.
     if (!bytes.has_value() && !saved_.contains(key)) continue;
     if (bytes.has_value()) {
+      filled += static_cast<int64_t>(bytes->size());
       saved_.insert(key);
     } else {
       saved_.erase(key);

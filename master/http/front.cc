@@ -78,13 +78,13 @@ void Front::Scrape(HttpServer::Responder respond) {
                      .ingest_retries = totals.retries});
   auto shared = std::make_shared<HttpServer::Responder>(std::move(respond));
   Metrics& metrics = deps_.metrics;
-  const bool queued = deps_.engine.Read([shared, &metrics](const core::State& state) {
+  const absl::Status queued = deps_.engine.Read([shared, &metrics](const core::State& state) {
     metrics.Set(state);
     return [shared, &metrics] {
       (*shared)({.content_type = "text/plain; version=0.0.4", .body = metrics.Text()});
     };
   });
-  if (!queued) (*shared)(Refuse(503, "MASTER_BUSY", "the master is busy"));
+  if (!queued.ok()) (*shared)(Refuse(503, ErrorReason(queued), FromAbsl(queued.message())));
 }
 
 }  // namespace det::http

@@ -250,21 +250,46 @@ void CopyLogs(pqxx::work& tx, const Accepted& accepted, const std::string& now) 
   out.complete();
 }
 
+// An array parameter some of whose items are null.
+std::string NullableArray(const std::vector<std::optional<std::string>>& items) {
+  return StrCat("{",
+                StrJoin(items,
+                        ",",
+                        [](const std::optional<std::string>& item) -> std::string {
+                          if (!item.has_value()) return "NULL";
+                          const std::string one = pg::ArrayOf(std::vector<std::string>{*item});
+                          return one.substr(1, one.size() - 2);
+                        }),
+                "}");
+}
+
+// What was not said leaves what is there.
 void StoreLive(pqxx::work& tx, const std::map<TrialId, Live>& all) {
+  if (all.empty()) return;
+  std::vector<int64_t> trials, steps;
+  std::vector<std::optional<std::string>> progress, training;
   for (const auto& [trial, live] : all) {
-    tx.exec_params(
-        "INSERT INTO trial_live (trial_id, progress, training, training_steps) "
-        "VALUES ($1, coalesce($2::double precision, 0), $3::jsonb, $4) ON CONFLICT (trial_id) DO "
-        "UPDATE SET "
-        "progress = coalesce($2, trial_live.progress), "
-        "training = coalesce($3::jsonb, trial_live.training), "
-        "training_steps = CASE WHEN $3 IS NULL THEN trial_live.training_steps ELSE $4 END, "
-        "updated_at = now()",
-        trial.value(),
-        live.progress.has_value() ? FormatDouble(*live.progress).c_str() : nullptr,
-        live.training.has_value() ? live.training->c_str() : nullptr,
-        live.training_steps);
+    trials.push_back(trial.value());
+    progress.emplace_back();
+    if (live.progress.has_value()) progress.back() = FormatDouble(*live.progress);
+    training.push_back(live.training);
+    steps.push_back(live.training_steps);
   }
+  tx.exec_params(
+      "INSERT INTO trial_live (trial_id, progress, training, training_steps) "
+      "SELECT k.t, coalesce(k.p, 0), k.v, k.s FROM "
+      "unnest($1::bigint[], $2::double precision[], $3::jsonb[], $4::bigint[]) AS k(t, p, v, s) "
+      "ON CONFLICT (trial_id) DO UPDATE SET "
+      "progress = coalesce((SELECT k.p FROM unnest($1::bigint[], $2::double precision[]) "
+      "AS k(t, p) WHERE k.t = EXCLUDED.trial_id), trial_live.progress), "
+      "training = coalesce(EXCLUDED.training, trial_live.training), "
+      "training_steps = CASE WHEN EXCLUDED.training IS NULL THEN trial_live.training_steps "
+      "ELSE EXCLUDED.training_steps END, "
+      "updated_at = now()",
+      pg::ArrayOf(trials),
+      NullableArray(progress),
+      NullableArray(training),
+      pg::ArrayOf(steps));
 }
 
 std::string TextOf(const Note& note) {
@@ -276,22 +301,34 @@ std::string TextOf(const Note& note) {
 
 // After the streams' rows: a note follows what is stored of the log by now.
 void StoreNotes(pqxx::work& tx, const std::vector<Note>& notes, const std::string& now) {
+  if (notes.empty()) return;
+  std::vector<int64_t> trials, allocations, ranks;
+  std::vector<std::string> lines;
   for (const Note& note : notes) {
-    tx.exec_params(
-        "INSERT INTO task_logs (trial_id, allocation_id, rank, seq, note, source, partial, "
-        "dropped, line, at, received_at) "
-        "SELECT $1, $2, $3, s.high, 1 + coalesce((SELECT max(l.note) FROM task_logs l "
-        "WHERE l.trial_id = $1 AND l.allocation_id = $2 AND l.rank = $3 AND l.seq = s.high), 0), "
-        "$4, false, 0, $5::bytea, $6, $6 FROM (SELECT coalesce(max(high_seq), 0) AS high "
-        "FROM streams WHERE allocation_id = $2 AND rank = $3 AND stream = $7) s",
-        note.shipment->trial.value(),
-        note.shipment->allocation.value(),
-        note.shipment->rank,
-        static_cast<int>(LogSource::kAgent),
-        pg::ToBytea(TextOf(note)),
-        now,
-        kLogStream);
+    trials.push_back(note.shipment->trial.value());
+    allocations.push_back(note.shipment->allocation.value());
+    ranks.push_back(note.shipment->rank);
+    lines.push_back(TextOf(note));
   }
+  tx.exec_params(
+      "INSERT INTO task_logs (trial_id, allocation_id, rank, seq, note, source, partial, "
+      "dropped, line, at, received_at) "
+      "SELECT n.t, n.a, n.r, s.high, "
+      "row_number() OVER (PARTITION BY n.t, n.a, n.r ORDER BY n.place) "
+      "+ coalesce((SELECT max(l.note) FROM task_logs l WHERE l.trial_id = n.t "
+      "AND l.allocation_id = n.a AND l.rank = n.r AND l.seq = s.high), 0), "
+      "$5::integer, false, 0, n.line, $6::timestamptz, $6::timestamptz "
+      "FROM unnest($1::bigint[], $2::bigint[], $3::integer[], $4::bytea[]) "
+      "WITH ORDINALITY AS n(t, a, r, line, place) "
+      "CROSS JOIN LATERAL (SELECT coalesce(max(high_seq), 0) AS high FROM streams "
+      "WHERE allocation_id = n.a AND rank = n.r AND stream = $7::integer) s",
+      pg::ArrayOf(trials),
+      pg::ArrayOf(allocations),
+      pg::ArrayOf(ranks),
+      pg::ByteaArrayOf(lines),
+      static_cast<int>(LogSource::kAgent),
+      now,
+      kLogStream);
 }
 
 int64_t RecordsOf(const Shipment& shipment) {

@@ -33,6 +33,7 @@ struct Shipment {
   int64_t stream = 0;
   std::vector<Report> reports;  // of streams 0 and 2
   std::vector<LogRecord> logs;  // of stream 1
+  int64_t wire_bytes = 0;       // of the message that brought it
 };
 
 // What became of a shipment.

@@ -3,31 +3,12 @@
 #include <algorithm>
 
 #include "common/base/hash.h"
-#include "common/base/overload.h"
 #include "common/base/status.h"
 #include "common/log/log.h"
 #include "master/ingest/limits.h"
 
 namespace det::ingest {
 namespace {
-
-int64_t BytesOf(const Shipment& shipment) {
-  int64_t bytes = 200;
-  for (const LogRecord& record : shipment.logs)
-    bytes += 100 + static_cast<int64_t>(record.text.size());
-  for (const Report& report : shipment.reports) {
-    bytes += std::visit(
-        overloaded{
-            [](const Metrics& m) {
-              return 200 + 100 * static_cast<int64_t>(m.values.as_object().size());
-            },
-            [](const Checkpoint& c) { return 500 + static_cast<int64_t>(c.uuid.size()); },
-            [](const auto&) { return int64_t{100}; },
-        },
-        report.body);
-  }
-  return bytes;
-}
 
 int64_t RowsOf(const Shipment& shipment) {
   int64_t rows = static_cast<int64_t>(shipment.logs.size());
@@ -36,6 +17,12 @@ int64_t RowsOf(const Shipment& shipment) {
     if (metrics != nullptr) rows += static_cast<int64_t>(metrics->values.as_object().size());
   }
   return rows;
+}
+
+// In memory: what came over the wire, and what it takes to keep a record of it.
+int64_t BytesOf(const Shipment& shipment) {
+  const auto records = static_cast<int64_t>(shipment.reports.size()) + RowsOf(shipment);
+  return 200 + shipment.wire_bytes + 100 * records;
 }
 
 bool IsTransient(const absl::Status& status) {
@@ -86,7 +73,7 @@ Ingestor::~Ingestor() {
   for (auto& writer : writers_) writer->thread.join();
 }
 
-bool Ingestor::Offer(Shipment shipment, Ack ack, std::function<void()> on_room) {
+bool Ingestor::Offer(Shipment&& shipment, Ack ack, std::function<void()> on_room) {
   const int64_t bytes = BytesOf(shipment);
   {
     MutexLock lock(room_mutex_);
@@ -245,9 +232,8 @@ void Ingestor::Finish(Item item, const Stored& stored) {
       (*ack)(last);
     } else {
       // Behind the commands before it.
-      const bool queued = deps_.engine.Read(
-          [ack, last](const core::State&) { return [ack, last] { (*ack)(last); }; });
-      if (!queued) (*ack)(absl::UnavailableError("the master is busy"));
+      const absl::Status queued = deps_.engine.Follow([ack, last] { (*ack)(last); });
+      if (!queued.ok()) (*ack)(queued);
     }
   }
   MakeRoom(item.bytes);

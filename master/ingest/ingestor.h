@@ -45,8 +45,8 @@ class Ingestor {
   ~Ingestor();
 
   // Queues the shipment; of one stream in the order of the calls. False when the queue is full:
-  // nothing was taken, and `on_room` is called once there is room.
-  bool Offer(Shipment shipment, Ack ack, std::function<void()> on_room);
+  // nothing was taken, the shipment is as it was, and `on_room` is called once there is room.
+  bool Offer(Shipment&& shipment, Ack ack, std::function<void()> on_room);
 
   const Totals& totals() const { return totals_; }
   int64_t queued_bytes() const { return queued_bytes_.load(std::memory_order_relaxed); }

@@ -341,20 +341,22 @@ TEST_F(IngestorTest, SendersWaitWhenTheStoreIsBehindAndAreCalledOnceThereIsRoom)
   std::atomic<bool> room = false;
   int64_t seq = 0;
   pg::Connection other(database.conninfo());
-  ASSERT_TRUE(other
-                  .Transact([&](pqxx::work& tx) {
-                    tx.exec("SELECT epoch FROM lease FOR UPDATE");
-                    while (true) {
-                      Shipment shipment = bench.Logs({});
-                      for (int i = 0; i < 5; ++i) shipment.logs.push_back(Line(++seq, big));
-                      if (!bench.ingestor().Offer(shipment, acks.Ack(), [&] { room = true; }))
-                        break;
-                      ASSERT_LT(seq, 100000);
-                    }
-                    EXPECT_LT(bench.ingestor().queued_bytes(), 2 * kTestQueueBytes);
-                    EXPECT_FALSE(room);
-                  })
-                  .ok());
+  ASSERT_TRUE(
+      other
+          .Transact([&](pqxx::work& tx) {
+            tx.exec("SELECT epoch FROM lease FOR UPDATE");
+            while (true) {
+              Shipment shipment = bench.Logs({});
+              for (int i = 0; i < 5; ++i) shipment.logs.push_back(Line(++seq, big));
+              shipment.wire_bytes = static_cast<int64_t>(5 * big.size());
+              if (!bench.ingestor().Offer(std::move(shipment), acks.Ack(), [&] { room = true; }))
+                break;
+              ASSERT_LT(seq, 100000);
+            }
+            EXPECT_LT(bench.ingestor().queued_bytes(), 2 * kTestQueueBytes);
+            EXPECT_FALSE(room);
+          })
+          .ok());
   EXPECT_TRUE(Eventually([&] { return room.load(); }));
   EXPECT_TRUE(acks.Reaches(seq - 5));
   EXPECT_TRUE(Eventually([&] { return bench.ingestor().queued_bytes() == 0; }));

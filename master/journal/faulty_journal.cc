@@ -1,5 +1,7 @@
 #include "master/journal/faulty_journal.h"
 
+#include <utility>
+
 #include "common/base/status.h"
 
 namespace det::journal {
@@ -29,18 +31,30 @@ absl::Status FaultyJournal::Renew() {
   return journal_->Renew();
 }
 
+// What was sent before runs first. Should the batch be there then, its numbers are taken.
+absl::Status FaultyJournal::Now(const Batch& batch) {
+  if (const auto late = std::exchange(late_, std::nullopt); late.has_value()) {
+    const bool same = late->first_seq == batch.first_seq;
+    if (journal_->Append(*late).ok() && same) return NoAnswer();
+  }
+  return journal_->Append(batch);
+}
+
 absl::Status FaultyJournal::Append(const Batch& batch) {
   switch (plan_()) {
     case StoreFault::kNone:
-      return journal_->Append(batch);
+      return Now(batch);
     case StoreFault::kFail:
       return Down();
     case StoreFault::kTimeout:
       return NoAnswer();
     case StoreFault::kExecuteAndTimeout: {
-      const absl::Status status = journal_->Append(batch);
+      const absl::Status status = Now(batch);
       return status.ok() ? NoAnswer() : status;
     }
+    case StoreFault::kExecuteLate:
+      late_ = batch;
+      return NoAnswer();
   }
   return Down();
 }

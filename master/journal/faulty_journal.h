@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "master/journal/journal.h"
 
@@ -13,10 +14,10 @@ enum class StoreFault {
   kFail,               // nothing is written, and the caller knows
   kTimeout,            // nothing is written, and the caller can't know
   kExecuteAndTimeout,  // it is written, and the caller can't know
+  kExecuteLate,        // the same, but only after it was asked for: right before the next Append
 };
 
-// A journal whose calls fail as `plan` says, asked once a call. Between a lost answer and IsDurable
-// nothing else changes. One thread.
+// A journal whose calls fail as `plan` says, asked once a call. One thread.
 class FaultyJournal : public Journal {
  public:
   FaultyJournal(std::unique_ptr<Journal> journal, std::function<StoreFault()> plan)
@@ -31,9 +32,11 @@ class FaultyJournal : public Journal {
 
  private:
   absl::Status Before();
+  absl::Status Now(const Batch& batch);
 
   std::unique_ptr<Journal> journal_;
   std::function<StoreFault()> plan_;
+  std::optional<Batch> late_;  // sent, not yet run
 };
 
 }  // namespace det::journal

@@ -22,7 +22,28 @@ void Replace(std::vector<T>& items, std::vector<T> more, KeyFn key) {
   }
 }
 
+int64_t BytesOf(const Value& value) {
+  int64_t bytes = 8;
+  if (value.is_string()) bytes += static_cast<int64_t>(value.as_string().size());
+  if (value.is_array()) {
+    for (const Value& item : value.as_array()) bytes += BytesOf(item);
+  }
+  if (value.is_object()) {
+    for (const auto& [name, item] : value.as_object())
+      bytes += static_cast<int64_t>(name.size()) + BytesOf(item);
+  }
+  return bytes;
+}
+
 }  // namespace
+
+int64_t ApproximateBytes(const Batch& batch) {
+  int64_t bytes = 0;
+  for (const Row& row : batch.rows) bytes += BytesOf(row.values);
+  for (const SnapshotPart& part : batch.snapshots)
+    bytes += part.bytes.has_value() ? static_cast<int64_t>(part.bytes->size()) : 0;
+  return bytes;
+}
 
 void Merge(Batch& batch, Batch more) {
   if (batch.events.empty()) {

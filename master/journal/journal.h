@@ -38,6 +38,9 @@ struct Batch {
 // Appends `more`, which must follow directly, to `batch`: later rows and snapshots replace earlier.
 void Merge(Batch& batch, Batch more);
 
+// About so many bytes of rows and snapshots, which is where a large batch is large.
+int64_t ApproximateBytes(const Batch& batch);
+
 struct Loaded {
   std::vector<SnapshotPart> snapshots;
   int64_t floor = 1;        // read events from here
@@ -62,6 +65,7 @@ using Visit = std::function<absl::Status(const Recorded&)>;
 //   kUnavailable       nothing was written; the same batch may be tried again
 //   kUnknown           it may or may not have been written (the connection broke): ask IsDurable
 //   kAborted           another master holds the lease: stop, write nothing more
+//   kOutOfRange        the batch is larger than the store can take; no other try will do
 //   kDataLoss          the journal contradicts this writer: stop, write nothing more
 class Journal {
  public:
@@ -76,8 +80,10 @@ class Journal {
 
   virtual absl::Status Append(const Batch& batch) = 0;
 
-  // After kUnknown: is the batch there? Same errors as Append. Also makes sure that it can't appear
-  // later.
+  // After kUnknown: is the batch there? Same errors as Append. It waits for a statement that runs,
+  // but one that was sent and not begun may still run later: when "no" is answered the batch must
+  // be appended again or nothing else. Whichever comes second then fails, since its events' numbers
+  // are taken, and its writer asks again.
   virtual absl::StatusOr<bool> IsDurable(const Batch& batch) = 0;
 
   // kUnavailable: try again. kDataLoss: what is there can't be read.

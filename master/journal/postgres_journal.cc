@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdlib>
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/status.h"
@@ -16,6 +17,8 @@ namespace det::journal {
 namespace {
 
 constexpr char kAppend[] = "det_append";
+// Longer than the largest commit takes; a statement of a master that is gone ends some time.
+constexpr absl::Duration kJournalStatementLife = absl::Seconds(60);
 constexpr int64_t kReadChunk = 5000;
 // Parameters of the statement before the tables' rows.
 constexpr size_t kFixedParameters = 11;
@@ -111,18 +114,54 @@ Parameters ParametersOf(const Batch& batch) {
   return p;
 }
 
+// Of the parameters as they are sent: a byte of a bytea is two digits.
+int64_t EncodedBytes(const Parameters& p, const std::array<std::string, kTables>& rows) {
+  size_t bytes = 0;
+  for (const std::string& record : p.records) bytes += 2 * record.size();
+  for (const std::string& saved : p.saved_bytes) bytes += 2 * saved.size();
+  for (const std::string& array : rows) bytes += array.size();
+  return static_cast<int64_t>(bytes);
+}
+
+absl::Status CheckSize(const Batch& batch, int64_t bytes) {
+  if (bytes <= kCommitBytesMax) return absl::OkStatus();
+  return Error(absl::StatusCode::kOutOfRange,
+               "COMMIT_TOO_LARGE",
+               StrCat("a commit of ",
+                      batch.events.size(),
+                      " events and ",
+                      batch.snapshots.size(),
+                      " snapshots is ",
+                      bytes,
+                      " bytes, and the database takes at most ",
+                      kCommitBytesMax),
+               "nothing of it was written; this is a fault of det-master: report it");
+}
+
 // Reading again does no harm: an answer that was lost is no more than one that did not come.
 absl::Status OfRead(const absl::Status& status) {
   if (status.code() != absl::StatusCode::kUnknown) return status;
   return Error(absl::StatusCode::kUnavailable, "STORE_DOWN", FromAbsl(status.message()));
 }
 
-// A holder on this machine that has ended holds nothing any more.
+// Names the numbering of processes that this one lives in; "" when it can't be told.
+std::string PidNamespace() {
+  struct stat info {};
+  return stat("/proc/self/ns/pid", &info) == 0 ? StrCat(info.st_ino) : "";
+}
+
+// A holder on this machine that has ended holds nothing any more. Of one in another container,
+// whose processes have other numbers, nothing is known; neither is it of a record that names no
+// namespace.
 bool IsDeadHere(const std::string& holder) {
   ProcessId process;
   const size_t first = holder.find('/');
   const size_t second = holder.find('/', first + 1);
-  if (first == std::string::npos || second == std::string::npos) return false;
+  const size_t third = holder.find('/', second + 1);
+  if (first == std::string::npos || second == std::string::npos || third == std::string::npos)
+    return false;
+  if (const std::string here = PidNamespace(); here.empty() || holder.substr(third + 1) != here)
+    return false;
   process.boot_id = holder.substr(0, first);
   process.pid = static_cast<pid_t>(std::strtol(holder.c_str() + first + 1, nullptr, 10));
   process.start_time = std::strtoll(holder.c_str() + second + 1, nullptr, 10);
@@ -136,14 +175,18 @@ bool IsDeadHere(const std::string& holder) {
 
 PostgresJournal::PostgresJournal(const std::string& conninfo, std::string holder)
     : connection_(std::make_unique<pg::Connection>(conninfo)), holder_(std::move(holder)) {
-  connection_->OnConnect([](pqxx::connection& c) { c.prepare(kAppend, AppendSql()); });
+  connection_->OnConnect([](pqxx::connection& c) {
+    c.set_variable("statement_timeout",
+                   std::to_string(absl::ToInt64Milliseconds(kJournalStatementLife)));
+    c.prepare(kAppend, AppendSql());
+  });
 }
 
 PostgresJournal::~PostgresJournal() = default;
 
 absl::StatusOr<std::string> PostgresJournal::ThisProcess() {
   DET_ASSIGN_OR_RETURN(const ProcessId me, ReadProcessId(getpid()));
-  return StrCat(me.boot_id, "/", me.pid, "/", me.start_time);
+  return StrCat(me.boot_id, "/", me.pid, "/", me.start_time, "/", PidNamespace());
 }
 
 absl::StatusOr<int64_t> PostgresJournal::Acquire() {
@@ -199,6 +242,7 @@ absl::Status PostgresJournal::Release() {
 absl::Status PostgresJournal::Append(const Batch& batch) {
   const Parameters p = ParametersOf(batch);
   const std::array<std::string, kTables> rows = RowsByTable(batch.rows);
+  DET_RETURN_IF_ERROR(CheckSize(batch, EncodedBytes(p, rows)));
   const absl::Status status = connection_->Run([&](pqxx::connection& c) {
     pqxx::nontransaction tx(c);
     tx.exec_prepared(kAppend,

@@ -17,11 +17,16 @@ namespace det::journal {
 // machine is known to be dead at once.
 inline constexpr absl::Duration kLeaseLife = absl::Seconds(10);
 
+// A larger commit is refused: the server takes no message of 1 GiB, and what it is sent it holds
+// more than once.
+inline constexpr int64_t kCommitBytesMax = 256 << 20;
+
 // The journal in PostgreSQL, on a migrated database. A commit is one statement: the fence, the
 // events, the projections and the snapshots.
 class PostgresJournal : public Journal {
  public:
-  // The name of this process as a holder: "boot id/process id/start time".
+  // The name of this process as a holder: "boot id/process id/start time/pid
+  // namespace".
   static absl::StatusOr<std::string> ThisProcess();
 
   PostgresJournal(const std::string& conninfo, std::string holder);

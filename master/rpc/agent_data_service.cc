@@ -35,7 +35,7 @@ class Receiver : public grpc::ServerBidiReactor<pb::ShipRequest, pb::ShipReply>,
     if (!ok) return Close(absl::OkStatus());
     absl::StatusOr<ingest::Shipment> shipment = FromProto(agent_, std::move(incoming_));
     if (!shipment.ok()) return Close(shipment.status());
-    Offer(*std::move(shipment));
+    Offer(std::make_shared<ingest::Shipment>(*std::move(shipment)));
   }
 
   void OnWriteDone(bool ok) override {
@@ -54,17 +54,16 @@ class Receiver : public grpc::ServerBidiReactor<pb::ShipRequest, pb::ShipReply>,
   }
 
  private:
-  void Offer(ingest::Shipment shipment) {
+  void Offer(const std::shared_ptr<ingest::Shipment>& shipment) {
     const std::shared_ptr<Receiver> self = shared_from_this();
     pb::ShipReply reply;
-    reply.set_allocation(shipment.allocation.value());
-    reply.set_rank(static_cast<int32_t>(shipment.rank));
-    reply.set_stream(static_cast<int32_t>(shipment.stream));
-    auto kept = std::make_shared<ingest::Shipment>(std::move(shipment));
+    reply.set_allocation(shipment->allocation.value());
+    reply.set_rank(static_cast<int32_t>(shipment->rank));
+    reply.set_stream(static_cast<int32_t>(shipment->stream));
     const bool taken = deps_.ingestor.Offer(
-        *kept,
+        std::move(*shipment),
         [self, reply](absl::StatusOr<int64_t> seq) { self->Acknowledge(reply, std::move(seq)); },
-        [self, kept] { self->Offer(std::move(*kept)); });
+        [self, shipment] { self->Offer(shipment); });
     if (!taken) return;
     MutexLock lock(mutex_);
     if (!closed_) StartRead(&incoming_);

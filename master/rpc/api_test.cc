@@ -1,3 +1,6 @@
+#include <chrono>
+#include <thread>
+
 #include "det/api/v1/checkpoint.grpc.pb.h"
 #include "det/api/v1/cluster.grpc.pb.h"
 #include "det/api/v1/context.grpc.pb.h"
@@ -9,6 +12,8 @@
 #include "common/base/status.h"
 #include "common/base/strings.h"
 #include "common/net/grpc_status.h"
+#include "common/pg/pg.h"
+#include "common/testing/eventually.h"
 #include "master/testing/commands.h"
 #include "master/testing/scenario.h"
 #include "master/testing/test_server.h"
@@ -337,6 +342,67 @@ TEST_F(ApiTest, AModelDirectoryIsUploadedOnce) {
   EXPECT_FALSE(has());
   EXPECT_TRUE(upload("abc").ok());
   EXPECT_TRUE(has());
+}
+
+// No commit gets through for as long as it lives.
+class HeldJournal {
+ public:
+  explicit HeldJournal(const test::TestDatabase& database) : connection_(database.conninfo()) {
+    EXPECT_TRUE(connection_
+                    .Run([](pqxx::connection& c) {
+                      pqxx::nontransaction tx(c);
+                      tx.exec("BEGIN");
+                      tx.exec("LOCK TABLE journal IN EXCLUSIVE MODE");
+                    })
+                    .ok());
+  }
+
+ private:
+  pg::Connection connection_;
+};
+
+TEST_F(ApiTest, CallsThatWaitForACommitHoldNoThreadAndAreToldWhenTheirTimeRanOut) {
+  const int64_t id = MustCreate();
+  // More than the server has threads; live reads wait for the commit too.
+  constexpr size_t kCalls = 12;
+  std::vector<absl::Status> answers(kCalls);
+  {
+    const HeldJournal held(server.database());
+    std::vector<std::thread> callers;
+    for (size_t i = 0; i < kCalls; ++i) {
+      callers.emplace_back([&, i] {
+        const auto context = TestServer::As(test::kAnnToken);
+        context->set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(3));
+        CreateExperimentRequest request;
+        request.set_config(kConfig);
+        CreateExperimentResponse response;
+        answers[i] =
+            net::FromGrpc(experiments->CreateExperiment(context.get(), request, &response));
+      });
+    }
+    GetExperimentRequest request;
+    request.set_id(id);
+    GetExperimentResponse response;
+    EXPECT_TRUE(
+        Call(*experiments, &ExperimentService::Stub::GetExperiment, request, &response).ok());
+    // Of a state that is not durable yet, as soon as the first of them was decided on.
+    EXPECT_TRUE(Eventually([&] {
+      const auto context = TestServer::As(test::kAnnToken);
+      context->set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(1));
+      ListJobsResponse jobs;
+      const grpc::Status late = cluster->ListJobs(context.get(), ListJobsRequest(), &jobs);
+      return ErrorReason(net::FromGrpc(late)) == "ANSWER_LATE";
+    }));
+    for (std::thread& caller : callers) caller.join();
+    EXPECT_TRUE(
+        Call(*experiments, &ExperimentService::Stub::GetExperiment, request, &response).ok());
+  }
+  for (const absl::Status& answer : answers) {
+    EXPECT_EQ(answer.code(), absl::StatusCode::kDeadlineExceeded) << answer;
+    EXPECT_EQ(ErrorReason(answer), "ANSWER_LATE") << answer;
+  }
+  // As they were told, they were carried out.
+  EXPECT_EQ(MustCreate(), id + static_cast<int64_t>(kCalls) + 1);
 }
 
 TEST_F(ApiTest, AMasterThatStopsAnswersItsCallsInsteadOfWaitingForThem) {

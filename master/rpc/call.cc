@@ -1,40 +1,106 @@
 #include "master/rpc/call.h"
 
-#include <future>
+#include <algorithm>
 
 #include "common/base/status.h"
+#include "common/clock/clock.h"
 
 namespace det::rpc {
+namespace {
 
-absl::StatusOr<core::Events> RunCommand(const Deps& deps, core::Command command) {
-  auto outcome = std::make_shared<std::promise<absl::StatusOr<core::Events>>>();
-  std::future<absl::StatusOr<core::Events>> future = outcome->get_future();
-  deps.engine.Post(std::move(command), [outcome](absl::StatusOr<core::Events> result) {
-    outcome->set_value(std::move(result));
-  });
-  return future.get();
+absl::Status MayStillBeDone() {
+  return Error(absl::StatusCode::kDeadlineExceeded,
+               "ANSWER_LATE",
+               "the command did not become durable in time; it may still be carried out",
+               "look whether it was before you repeat it");
 }
 
-absl::Status ReadState(const Deps& deps, std::function<void(const core::State&)> read) {
-  auto done = std::make_shared<std::promise<void>>();
-  std::future<void> future = done->get_future();
-  const bool queued = deps.engine.Read([read = std::move(read), done](const core::State& state) {
-    read(state);
-    return [done] { done->set_value(); };
+absl::Status NotReadInTime() {
+  return Error(absl::StatusCode::kUnavailable,
+               "ANSWER_LATE",
+               "what the master knows did not become durable in time",
+               "try again once the master's database answers");
+}
+
+absl::Status Stopping() {
+  return Error(
+      absl::StatusCode::kUnavailable, "MASTER_STOPPING", "the master is stopping", "try again");
+}
+
+void FinishLate(const Deps& deps,
+                const std::shared_ptr<Ending>& ending,
+                const absl::Status& status) {
+  deps.timer.After(ending->TimeLeft(), [ending, status] {
+    if (ending->Claim()) ending->Finish(status);
   });
-  if (!queued) {
-    return Error(absl::StatusCode::kResourceExhausted,
-                 "MASTER_BUSY",
-                 "the master is busy",
-                 "try again in a moment");
+}
+
+// On the pool, since `tell` may block and the engine's threads must not.
+void FinishWith(const Deps& deps, const std::shared_ptr<Ending>& ending, Tell tell) {
+  if (!ending->Claim()) return;
+  const bool queued =
+      deps.pool.Post([ending, tell = std::move(tell)]() mutable { ending->Finish(tell()); });
+  if (queued) return;
+  ending->Finish(Error(absl::StatusCode::kResourceExhausted,
+                       "MASTER_BUSY",
+                       "too many calls wait, and the answer was dropped",
+                       "look whether it was carried out before you repeat it"));
+}
+
+// A read that the engine let go of unanswered: nothing more becomes durable.
+class Unanswered {
+ public:
+  explicit Unanswered(std::shared_ptr<Ending> ending) : ending_(std::move(ending)) {}
+  Unanswered(Unanswered&&) noexcept = default;
+  Unanswered& operator=(Unanswered&&) = delete;
+  ~Unanswered() {
+    if (ending_ != nullptr && ending_->Claim()) ending_->Finish(Stopping());
   }
-  try {
-    future.get();
-  } catch (const std::future_error&) {
-    return Error(
-        absl::StatusCode::kUnavailable, "MASTER_STOPPING", "the master is stopping", "try again");
-  }
-  return absl::OkStatus();
+  const std::shared_ptr<Ending>& ending() const { return ending_; }
+
+ private:
+  std::shared_ptr<Ending> ending_;
+};
+
+}  // namespace
+
+Ending::Ending(const grpc::CallbackServerContext& context, grpc::ServerUnaryReactor* reactor)
+    : reactor_(reactor),
+      until_(std::min(SystemClock().Now() + kAnswerMax,
+                      absl::FromChrono(context.deadline()) - kAnswerMargin)) {}
+
+absl::Duration Ending::TimeLeft() const {
+  return std::max(until_ - SystemClock().Now(), absl::ZeroDuration());
+}
+
+void RunCommand(
+    const Deps& deps,
+    const std::shared_ptr<Ending>& ending,
+    core::Command command,
+    absl::AnyInvocable<absl::Status(const absl::StatusOr<core::Events>& outcome)> complete) {
+  deps.engine.Post(
+      std::move(command),
+      [&deps, ending, complete = std::move(complete)](absl::StatusOr<core::Events> result) mutable {
+        FinishWith(
+            deps, ending, [result = std::move(result), complete = std::move(complete)]() mutable {
+              return complete(result);
+            });
+      });
+  FinishLate(deps, ending, MayStillBeDone());
+}
+
+void ReadState(const Deps& deps,
+               const std::shared_ptr<Ending>& ending,
+               absl::AnyInvocable<Tell(const core::State&)> look) {
+  const absl::Status queued =
+      deps.engine.Read([&deps, ending, look = std::move(look)](
+                           const core::State& state) mutable -> engine::OutputGate::Output {
+        return [&deps, unanswered = Unanswered(ending), tell = look(state)]() mutable {
+          FinishWith(deps, unanswered.ending(), std::move(tell));
+        };
+      });
+  if (queued.ok()) return FinishLate(deps, ending, NotReadInTime());
+  ending->Finish(queued);
 }
 
 }  // namespace det::rpc

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include <grpcpp/grpcpp.h>
 
@@ -14,8 +17,14 @@
 #include "master/core/authorize.h"
 #include "master/rpc/deps.h"
 
-// How every call is answered: authenticated here, then carried out on a thread that may block.
+// How every call is answered: authenticated here, then carried out on a thread that may block. No
+// thread waits for the engine, whose answers may take as long as the store is away.
 namespace det::rpc {
+
+// A call that gives no deadline, or a later one, waits so long for the engine.
+inline constexpr absl::Duration kAnswerMax = absl::Seconds(60);
+// So long before its deadline a call is told that time ran out, while its caller still listens.
+inline constexpr absl::Duration kAnswerMargin = absl::Milliseconds(200);
 
 inline absl::StatusOr<core::Principal> Authenticate(const Deps& deps,
                                                     const grpc::CallbackServerContext& context) {
@@ -41,6 +50,13 @@ inline absl::Status AuthenticateAgent(const Deps& deps,
   return Error(absl::StatusCode::kPermissionDenied, "FORBIDDEN", "only agents may do this");
 }
 
+inline absl::Status TooManyCalls() {
+  return Error(absl::StatusCode::kResourceExhausted,
+               "MASTER_BUSY",
+               "too many calls wait",
+               "try again in a moment");
+}
+
 // Answers a unary call with `answer(principal, request, response)`, run on the pool.
 template <class Request, class Response, class Answer>
 grpc::ServerUnaryReactor* Unary(const Deps& deps,
@@ -57,16 +73,102 @@ grpc::ServerUnaryReactor* Unary(const Deps& deps,
   const bool queued = deps.pool.Post([=, principal = *principal] {
     reactor->Finish(net::ToGrpc(answer(principal, *request, response)));
   });
-  if (!queued) {
-    reactor->Finish(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "too many calls wait"));
-  }
+  if (!queued) reactor->Finish(net::ToGrpc(TooManyCalls()));
   return reactor;
 }
 
-// Posts a command and waits for its outcome. On pool threads only.
-absl::StatusOr<core::Events> RunCommand(const Deps& deps, core::Command command);
+// The end of a unary call that waits for the engine. It comes once: with the answer, or when the
+// call's time has run out. Any thread.
+class Ending {
+ public:
+  Ending(const grpc::CallbackServerContext& context, grpc::ServerUnaryReactor* reactor);
 
-// Reads live state through the output gate and waits. On pool threads only.
-absl::Status ReadState(const Deps& deps, std::function<void(const core::State&)> read);
+  // True to one caller alone: its part is to call Finish, and until then the call's request and
+  // response are there.
+  bool Claim() { return !claimed_.exchange(true); }
+  void Finish(const absl::Status& status) { reactor_->Finish(net::ToGrpc(status)); }
+  absl::Duration TimeLeft() const;
+
+ private:
+  grpc::ServerUnaryReactor* const reactor_;
+  const absl::Time until_;
+  std::atomic<bool> claimed_{false};
+};
+
+// Posts the command; `complete` makes its outcome the call's answer, on the pool.
+void RunCommand(
+    const Deps& deps,
+    const std::shared_ptr<Ending>& ending,
+    core::Command command,
+    absl::AnyInvocable<absl::Status(const absl::StatusOr<core::Events>& outcome)> complete);
+
+// Reads live state through the output gate: what `look` gives back is called on the pool once all
+// that it saw is durable.
+using Tell = absl::AnyInvocable<absl::Status()>;
+void ReadState(const Deps& deps,
+               const std::shared_ptr<Ending>& ending,
+               absl::AnyInvocable<Tell(const core::State&)> look);
+
+// What gRPC hands over with a unary call.
+template <class Request, class Response>
+struct Wire {
+  grpc::CallbackServerContext* context;
+  const Request* request;
+  Response* response;
+};
+template <class Request, class Response>
+Wire(grpc::CallbackServerContext*, const Request*, Response*) -> Wire<Request, Response>;
+
+// Answers a unary call that gives the engine a command: `prepare(principal, request, response)`
+// makes it, or nothing when there is nothing to do; `complete(outcome, request, response)` answers.
+// Both run on the pool.
+template <class Request, class Response, class Prepare, class Complete>
+grpc::ServerUnaryReactor* Mutate(const Deps& deps,
+                                 Wire<Request, Response> call,
+                                 Prepare prepare,
+                                 Complete complete) {
+  grpc::ServerUnaryReactor* reactor = call.context->DefaultReactor();
+  const auto ending = std::make_shared<Ending>(*call.context, reactor);
+  const absl::StatusOr<core::Principal> principal = AuthenticateUser(deps, *call.context);
+  if (!principal.ok()) {
+    ending->Finish(principal.status());
+    return reactor;
+  }
+  const bool queued = deps.pool.Post([=, &deps, principal = *principal] {
+    absl::StatusOr<std::optional<core::Command>> command =
+        prepare(principal, *call.request, call.response);
+    if (!command.ok() || !command->has_value()) return ending->Finish(command.status());
+    RunCommand(deps, ending, **std::move(command), [=](const auto& outcome) -> absl::Status {
+      return complete(outcome, *call.request, call.response);
+    });
+  });
+  if (!queued) ending->Finish(TooManyCalls());
+  return reactor;
+}
+
+// Answers a unary call from live state: `look(principal, request, state)` runs on the engine's
+// thread and must be short; what it found goes to `tell(found, request, response)` on the pool.
+template <class Request, class Response, class Look, class TellFound>
+grpc::ServerUnaryReactor* FromState(const Deps& deps,
+                                    Wire<Request, Response> call,
+                                    Look look,
+                                    TellFound tell) {
+  grpc::ServerUnaryReactor* reactor = call.context->DefaultReactor();
+  const auto ending = std::make_shared<Ending>(*call.context, reactor);
+  const absl::StatusOr<core::Principal> principal = AuthenticateUser(deps, *call.context);
+  if (!principal.ok()) {
+    ending->Finish(principal.status());
+    return reactor;
+  }
+  // The call may be over before its turn comes: what looks has a request of its own.
+  ReadState(deps,
+            ending,
+            [=, principal = *principal, request = *call.request](const core::State& state) -> Tell {
+              return [=, found = look(principal, request, state)]() mutable -> absl::Status {
+                return tell(std::move(found), *call.request, call.response);
+              };
+            });
+  return reactor;
+}
 
 }  // namespace det::rpc

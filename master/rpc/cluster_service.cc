@@ -17,26 +17,26 @@ namespace pb = det::api::v1;
 constexpr int kSamplesShown = 5;
 constexpr int64_t kHistoryMax = 20;
 
-absl::Status GetCluster(const Deps& deps,
-                        const core::Principal& principal,
-                        pb::GetClusterResponse* response) {
-  response->set_cluster_id(deps.cluster_id);
-  response->set_version(deps.version);
-  response->set_epoch(deps.engine.epoch());
-  response->set_started_unix_nanos(absl::ToUnixNanos(deps.started));
-  response->set_user(principal.name);
-  return ReadState(deps, [response](const core::State& state) {
-    int64_t agents = 0, slots = 0, free = 0;
-    for (const auto& [id, agent] : state.agents) agents += agent.connected ? 1 : 0;
-    for (const auto& [name, pool] : state.indexes.view.pools()) {
-      slots += pool.slots_total;
-      free += pool.slots_free;
-    }
-    response->set_agents(agents);
-    response->set_slots(slots);
-    response->set_slots_free(free);
-    response->set_experiments_live(static_cast<int64_t>(state.experiments.size()));
-  });
+pb::GetClusterResponse GetCluster(const Deps& deps,
+                                  const core::Principal& principal,
+                                  const core::State& state) {
+  pb::GetClusterResponse response;
+  response.set_cluster_id(deps.cluster_id);
+  response.set_version(deps.version);
+  response.set_epoch(deps.engine.epoch());
+  response.set_started_unix_nanos(absl::ToUnixNanos(deps.started));
+  response.set_user(principal.name);
+  int64_t agents = 0, slots = 0, free = 0;
+  for (const auto& [id, agent] : state.agents) agents += agent.connected ? 1 : 0;
+  for (const auto& [name, pool] : state.indexes.view.pools()) {
+    slots += pool.slots_total;
+    free += pool.slots_free;
+  }
+  response.set_agents(agents);
+  response.set_slots(slots);
+  response.set_slots_free(free);
+  response.set_experiments_live(static_cast<int64_t>(state.experiments.size()));
+  return response;
 }
 
 void PutAgent(const core::State& state, const core::Agent& agent, pb::Agent* out) {
@@ -85,19 +85,25 @@ void PutJob(const core::State& state, const core::Experiment& experiment, pb::Jo
   job->set_slots_waiting(waiting);
 }
 
-absl::Status ListJobs(const Deps& deps, pb::ListJobsResponse* response) {
-  return ReadState(deps, [response](const core::State& state) {
-    std::vector<const core::Experiment*> jobs;
-    for (const auto& [id, experiment] : state.experiments) jobs.push_back(&experiment);
-    std::sort(jobs.begin(), jobs.end(), [](const core::Experiment* a, const core::Experiment* b) {
-      const auto key = [](const core::Experiment* e) {
-        return std::tuple(
-            e->spec->resources.resource_pool, e->spec->resources.priority, e->queue_position);
-      };
-      return key(a) < key(b);
-    });
-    for (const core::Experiment* job : jobs) PutJob(state, *job, response->add_jobs());
+pb::ListJobsResponse ListJobs(const core::State& state) {
+  std::vector<const core::Experiment*> jobs;
+  for (const auto& [id, experiment] : state.experiments) jobs.push_back(&experiment);
+  std::sort(jobs.begin(), jobs.end(), [](const core::Experiment* a, const core::Experiment* b) {
+    const auto key = [](const core::Experiment* e) {
+      return std::tuple(
+          e->spec->resources.resource_pool, e->spec->resources.priority, e->queue_position);
+    };
+    return key(a) < key(b);
   });
+  pb::ListJobsResponse response;
+  for (const core::Experiment* job : jobs) PutJob(state, *job, response.add_jobs());
+  return response;
+}
+
+pb::ListAgentsResponse ListAgents(const core::State& state) {
+  pb::ListAgentsResponse response;
+  for (const auto& [id, agent] : state.agents) PutAgent(state, agent, response.add_agents());
+  return response;
 }
 
 void PutExplanation(const core::Explanation& why, pb::ExplainResponse* response) {
@@ -130,22 +136,25 @@ absl::Status ExplainEnded(const Deps& deps,
   return absl::OkStatus();
 }
 
-absl::Status Explain(const Deps& deps,
-                     const pb::ExplainRequest& request,
-                     pb::ExplainResponse* response) {
+// A kind that is none of them is refused where the answer is told.
+absl::StatusOr<core::Explanation> Explain(const core::State& state,
+                                          const pb::ExplainRequest& request,
+                                          absl::Time now) {
+  if (request.kind() == "experiment") return core::Explain(state, ExperimentId(request.id()), now);
+  if (request.kind() == "trial") return core::Explain(state, TrialId(request.id()), now);
+  return core::Explain(state, AllocationId(request.id()), now);
+}
+
+absl::Status TellExplanation(const Deps& deps,
+                             const absl::StatusOr<core::Explanation>& why,
+                             const pb::ExplainRequest& request,
+                             pb::ExplainResponse* response) {
   if (request.kind() != "experiment" && request.kind() != "trial" &&
       request.kind() != "allocation") {
     return Error(absl::StatusCode::kInvalidArgument,
                  "INVALID_KIND",
                  "the kind must be experiment, trial or allocation");
   }
-  absl::StatusOr<core::Explanation> why = absl::UnknownError("");
-  DET_RETURN_IF_ERROR(ReadState(deps, [&](const core::State& state) {
-    const absl::Time now = deps.clock.Now();
-    if (request.kind() == "experiment") why = core::Explain(state, ExperimentId(request.id()), now);
-    if (request.kind() == "trial") why = core::Explain(state, TrialId(request.id()), now);
-    if (request.kind() == "allocation") why = core::Explain(state, AllocationId(request.id()), now);
-  }));
   DET_ASSIGN_OR_RETURN(
       const auto history,
       deps.store.History(request.kind(), std::to_string(request.id()), kHistoryMax));
@@ -181,6 +190,12 @@ absl::Status PreviewSearch(const Deps& deps,
   return absl::OkStatus();
 }
 
+// The answer was made where the state was read.
+constexpr auto kAsFound = [](auto&& found, const auto&, auto* response) {
+  *response = std::move(found);
+  return absl::OkStatus();
+};
+
 class ClusterService final : public pb::ClusterService::CallbackService {
  public:
   explicit ClusterService(const Deps& deps) : deps_(deps) {}
@@ -188,33 +203,43 @@ class ClusterService final : public pb::ClusterService::CallbackService {
   grpc::ServerUnaryReactor* GetCluster(grpc::CallbackServerContext* context,
                                        const pb::GetClusterRequest* request,
                                        pb::GetClusterResponse* response) override {
-    return Unary(
-        deps_, context, request, response, [this](const auto& principal, const auto&, auto* res) {
-          return rpc::GetCluster(deps_, principal, res);
-        });
+    return FromState(
+        deps_,
+        Wire{context, request, response},
+        [this](const auto& principal, const auto&, const core::State& state) {
+          return rpc::GetCluster(deps_, principal, state);
+        },
+        kAsFound);
   }
   grpc::ServerUnaryReactor* ListAgents(grpc::CallbackServerContext* context,
                                        const pb::ListAgentsRequest* request,
                                        pb::ListAgentsResponse* response) override {
-    return Unary(deps_, context, request, response, [this](const auto&, const auto&, auto* res) {
-      return ReadState(deps_, [res](const core::State& state) {
-        for (const auto& [id, agent] : state.agents) PutAgent(state, agent, res->add_agents());
-      });
-    });
+    return FromState(
+        deps_,
+        Wire{context, request, response},
+        [](const auto&, const auto&, const core::State& state) { return rpc::ListAgents(state); },
+        kAsFound);
   }
   grpc::ServerUnaryReactor* ListJobs(grpc::CallbackServerContext* context,
                                      const pb::ListJobsRequest* request,
                                      pb::ListJobsResponse* response) override {
-    return Unary(deps_, context, request, response, [this](const auto&, const auto&, auto* res) {
-      return rpc::ListJobs(deps_, res);
-    });
+    return FromState(
+        deps_,
+        Wire{context, request, response},
+        [](const auto&, const auto&, const core::State& state) { return rpc::ListJobs(state); },
+        kAsFound);
   }
   grpc::ServerUnaryReactor* Explain(grpc::CallbackServerContext* context,
                                     const pb::ExplainRequest* request,
                                     pb::ExplainResponse* response) override {
-    return Unary(
-        deps_, context, request, response, [this](const auto&, const auto& req, auto* res) {
-          return rpc::Explain(deps_, req, res);
+    return FromState(
+        deps_,
+        Wire{context, request, response},
+        [this](const auto&, const auto& req, const core::State& state) {
+          return rpc::Explain(state, req, deps_.clock.Now());
+        },
+        [this](const auto& found, const auto& req, auto* res) {
+          return TellExplanation(deps_, found, req, res);
         });
   }
   grpc::ServerUnaryReactor* PreviewSearch(grpc::CallbackServerContext* context,

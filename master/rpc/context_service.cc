@@ -77,6 +77,8 @@ class ContextService final : public pb::ContextService::CallbackService {
       grpc::CallbackServerContext* context, pb::UploadContextResponse* response) override {
     const auto principal = AuthenticateUser(deps_, *context);
     if (!principal.ok()) return new RefusedUpload(principal.status());
+    const absl::Status allowed = core::Authorize(*principal, core::Verb::kCreate, {});
+    if (!allowed.ok()) return new RefusedUpload(allowed);
     return new Uploader(deps_, response);
   }
 

@@ -142,7 +142,8 @@ absl::StatusOr<ingest::Shipment> FromProto(const AgentId& agent, pb::ShipRequest
                             .allocation = AllocationId(request.allocation()),
                             .trial = TrialId(request.trial()),
                             .rank = request.rank(),
-                            .stream = request.stream()};
+                            .stream = request.stream(),
+                            .wire_bytes = static_cast<int64_t>(request.ByteSizeLong())};
   if (request.stream() < 0 || request.stream() > 2) return Bad("a stream that is not known");
   for (const pb::Report& r : request.reports()) {
     ingest::Report report{.id = {shipment.allocation, shipment.stream, r.seq()},

@@ -65,24 +65,32 @@ absl::Status CheckContext(const Deps& deps, const std::string& sha256) {
                StrCat("the model directory ", sha256, " was not uploaded"));
 }
 
-absl::Status Create(const Deps& deps,
-                    const core::Principal& principal,
-                    const pb::CreateExperimentRequest& request,
-                    pb::CreateExperimentResponse* response) {
+using MaybeCommand = absl::StatusOr<std::optional<core::Command>>;
+
+MaybeCommand PrepareCreate(const Deps& deps,
+                           const core::Principal& principal,
+                           const pb::CreateExperimentRequest& request,
+                           pb::CreateExperimentResponse* response) {
   DET_ASSIGN_OR_RETURN(config::ParsedConfig parsed, ParseConfig(deps, request));
   for (const std::string& warning : parsed.warnings) response->add_warnings(warning);
   response->set_effective_config(spec::ToValue(parsed.spec).ToJson());
   DET_RETURN_IF_ERROR(CheckContext(deps, request.context_sha256()));
   DET_ASSIGN_OR_RETURN(const std::string source, WarmStart(deps, parsed.spec.searcher));
-  if (request.validate_only()) return absl::OkStatus();
+  if (request.validate_only()) return std::nullopt;
   core::CreateExperiment create{
       .spec = std::make_shared<const spec::ExperimentSpec>(std::move(parsed.spec)),
       .config_text = request.config(),
       .context = request.context_sha256(),
       .source_checkpoint = source,
       .paused = request.paused()};
-  DET_ASSIGN_OR_RETURN(const core::Events events, RunCommand(deps, {principal, std::move(create)}));
-  const ExperimentId id = std::get<core::ExperimentCreated>(events.front()).id;
+  return core::Command{principal, std::move(create)};
+}
+
+absl::Status CompleteCreate(const Deps& deps,
+                            const absl::StatusOr<core::Events>& events,
+                            pb::CreateExperimentResponse* response) {
+  DET_RETURN_IF_ERROR(events.status());
+  const ExperimentId id = std::get<core::ExperimentCreated>(events->front()).id;
   DET_ASSIGN_OR_RETURN(const store::ExperimentRow row, deps.store.Experiment(id));
   *response->mutable_experiment() = ToProto(row);
   return absl::OkStatus();
@@ -117,18 +125,18 @@ absl::Status List(const Deps& deps,
 }
 
 // The core knows only what lives: for the rest the store says whether it ended or never was.
-absl::Status Control(const Deps& deps,
-                     core::Command command,
-                     ExperimentId id,
-                     pb::ExperimentResponse* response) {
-  const absl::StatusOr<core::Events> events = RunCommand(deps, std::move(command));
+absl::Status CompleteControl(const Deps& deps,
+                             const absl::StatusOr<core::Events>& events,
+                             ExperimentId id,
+                             pb::ExperimentResponse* response) {
+  const bool not_live = ErrorReason(events.status()) == "EXPERIMENT_NOT_LIVE";
+  if (!events.ok() && !not_live) return events.status();
   DET_ASSIGN_OR_RETURN(const store::ExperimentRow row, deps.store.Experiment(id));
-  if (ErrorReason(events.status()) == "EXPERIMENT_NOT_LIVE") {
+  if (not_live) {
     return Error(absl::StatusCode::kFailedPrecondition,
                  "EXPERIMENT_ENDED",
                  StrCat("experiment ", id.value(), " has ended: it is ", row.state));
   }
-  DET_RETURN_IF_ERROR(events.status());
   *response->mutable_experiment() = ToProto(row);
   return absl::OkStatus();
 }
@@ -183,13 +191,15 @@ class ExperimentService final : public pb::ExperimentService::CallbackService {
   grpc::ServerUnaryReactor* CreateExperiment(grpc::CallbackServerContext* context,
                                              const pb::CreateExperimentRequest* request,
                                              pb::CreateExperimentResponse* response) override {
-    return Unary(deps_,
-                 context,
-                 request,
-                 response,
-                 [this](const auto& principal, const auto& req, auto* res) {
-                   return Create(deps_, principal, req, res);
-                 });
+    return Mutate(
+        deps_,
+        Wire{context, request, response},
+        [this](const auto& principal, const auto& req, auto* res) {
+          return PrepareCreate(deps_, principal, req, res);
+        },
+        [this](const auto& outcome, const auto&, auto* res) {
+          return CompleteCreate(deps_, outcome, res);
+        });
   }
   grpc::ServerUnaryReactor* GetExperiment(grpc::CallbackServerContext* context,
                                           const pb::GetExperimentRequest* request,
@@ -244,14 +254,15 @@ class ExperimentService final : public pb::ExperimentService::CallbackService {
   grpc::ServerUnaryReactor* ControlWith(grpc::CallbackServerContext* context,
                                         const pb::ExperimentRequest* request,
                                         pb::ExperimentResponse* response) {
-    return Unary(deps_,
-                 context,
-                 request,
-                 response,
-                 [this](const auto& principal, const auto& req, auto* res) {
-                   const ExperimentId id(req.id());
-                   return Control(deps_, {principal, C{id}}, id, res);
-                 });
+    return Mutate(
+        deps_,
+        Wire{context, request, response},
+        [](const auto& principal, const auto& req, auto*) -> MaybeCommand {
+          return core::Command{principal, C{ExperimentId(req.id())}};
+        },
+        [this](const auto& outcome, const auto& req, auto* res) {
+          return CompleteControl(deps_, outcome, ExperimentId(req.id()), res);
+        });
   }
 
   const Deps& deps_;

@@ -60,6 +60,28 @@ TEST(MigrateTest, RefusesANewerSchemaAndLeavesItAsItIs) {
   EXPECT_NE(ErrorHint(status), "");
 }
 
+TEST(MigrateTest, AnOlderSchemaIsChangedOnlyByTheLeasesHolder) {
+  TestDatabase database(TestDatabase::Schema::kNone);
+  database.Exec(std::string(Migrations().front().sql));
+  database.Exec(
+      "CREATE TABLE schema_migrations (version integer PRIMARY KEY, name text NOT NULL, "
+      "applied_at timestamptz NOT NULL DEFAULT now())");
+  database.Exec("INSERT INTO schema_migrations (version, name) VALUES (1, 'first')");
+  ASSERT_TRUE(MakeSchema(database.conninfo()).ok());
+  EXPECT_EQ(database.Count("SELECT max(version) FROM schema_migrations"), 1);
+  const int64_t epoch = database.TakeLease();
+  EXPECT_EQ(Migrate(database.conninfo(), epoch + 1).code(), absl::StatusCode::kAborted);
+  EXPECT_EQ(database.Count("SELECT max(version) FROM schema_migrations"), 1);
+  EXPECT_TRUE(Migrate(database.conninfo(), epoch).ok());
+  EXPECT_EQ(database.Count("SELECT max(version) FROM schema_migrations"), SchemaVersion());
+}
+
+TEST(MigrateTest, AnEmptyDatabaseGetsItsSchemaWithoutALease) {
+  TestDatabase database(TestDatabase::Schema::kNone);
+  ASSERT_TRUE(MakeSchema(database.conninfo()).ok());
+  EXPECT_EQ(database.Count("SELECT max(version) FROM schema_migrations"), SchemaVersion());
+}
+
 TEST(MigrateTest, NumbersHaveNoGaps) {
   int expected = 0;
   for (const Migration& migration : Migrations()) EXPECT_EQ(migration.version, ++expected);

@@ -46,12 +46,12 @@ core::Events TestEngine::Must(core::Command command) {
 bool TestEngine::Read(const std::function<void(const core::State&)>& read) {
   auto done = std::make_shared<std::promise<void>>();
   std::future<void> future = done->get_future();
-  const bool queued = engine_->Read([read, done](const core::State& state) {
+  const absl::Status queued = engine_->Read([read, done](const core::State& state) {
     read(state);
     return [done] { done->set_value(); };
   });
   done.reset();
-  if (!queued) return false;
+  if (!queued.ok()) return false;
   try {
     future.get();
     return true;

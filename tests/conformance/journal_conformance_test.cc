@@ -184,11 +184,49 @@ TEST(PostgresJournal, ALiveHolderIsWaitedForAndADeadOneIsNot) {
   backend.ExpireLease();
   ASSERT_TRUE(second->Acquire().ok());
   // A process of this boot that does not exist.
-  auto dead = backend.Open(me->substr(0, me->find('/')) + "/4194304/1");
+  const std::string gone = me->substr(0, me->find('/')) + "/4194304/1";
+  auto dead = backend.Open(gone + me->substr(me->rfind('/')));
   backend.ExpireLease();
   ASSERT_TRUE(dead->Acquire().ok());
   auto third = backend.Open("elsewhere/1/2");
   EXPECT_TRUE(third->Acquire().ok());
+  // Numbers of another namespace, or of one that is not known, say nothing here.
+  for (const std::string& name : {gone + "/1", gone}) {
+    backend.ExpireLease();
+    auto contained = backend.Open(name);
+    ASSERT_TRUE(contained->Acquire().ok());
+    EXPECT_EQ(third->Acquire().status().code(), absl::StatusCode::kUnavailable) << name;
+  }
+}
+
+TEST(PostgresJournal, ACommitThatIsTooLargeIsRefusedForGoodAndNamesItsSize) {
+  PostgresBackend backend;
+  auto journal = backend.Open("a/1/1");
+  ASSERT_TRUE(journal->Acquire().ok());
+  Batch batch = MakeBatch(1, 2);
+  batch.snapshots = {{"trial/1", 2, std::string(kCommitBytesMax / 2, 'x')}};
+  const absl::Status refused = journal->Append(batch);
+  EXPECT_EQ(refused.code(), absl::StatusCode::kOutOfRange) << refused;
+  EXPECT_NE(refused.message().find(std::to_string(kCommitBytesMax)), std::string::npos);
+  EXPECT_FALSE(*journal->IsDurable(batch));
+  batch.snapshots[0].bytes->resize(1 << 20);
+  EXPECT_TRUE(journal->Append(batch).ok());
+}
+
+TEST(PostgresJournal, ABrokenConnectionSaysWhatTheServerSaid) {
+  test::TestDatabase database;
+  PostgresJournal journal(database.conninfo(), "a/1/1");
+  ASSERT_TRUE(journal.Acquire().ok());
+  database.Exec(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+      "WHERE datname = current_database() AND pid <> pg_backend_pid()");
+  const absl::Status broken = journal.Append(MakeBatch(1, 1));
+  EXPECT_EQ(broken.code(), absl::StatusCode::kUnknown) << broken;
+  // Which of both depends on what reached us first.
+  const std::string message(broken.message());
+  EXPECT_TRUE(message.find("terminating connection") != std::string::npos ||
+              message.find("server closed the connection") != std::string::npos)
+      << broken;
 }
 
 TEST(PostgresJournal, ALostServerLeavesTheBatchWholeOrAbsent) {

@@ -31,6 +31,7 @@ enum class Fault : uint8_t {
   kTrialReportsTwice,
   kIngestFails,
   kIngestExecutesAndTimesOut,
+  kStoreExecutesLate,
   kCount,
 };
 
@@ -78,7 +79,8 @@ inline constexpr std::array<std::string_view, kFaults> kFaultNames = {
     "trial reports NaN",
     "trial reports twice",
     "ingest fails",
-    "ingest executes and times out"};
+    "ingest executes and times out",
+    "store executes late"};
 
 inline constexpr std::array<std::string_view, kCrashPoints> kCrashPointNames = {
     "master idle",

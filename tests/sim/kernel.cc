@@ -30,6 +30,7 @@ constexpr std::array<double, kFaults> kRates = {
     0.05,    // trial reports twice
     0.03,    // ingest fails
     0.03,    // ingest executes and times out
+    0.02,    // store executes late
 };
 
 constexpr std::array<double, kCrashPoints> kCrashRates = {

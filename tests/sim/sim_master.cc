@@ -26,6 +26,7 @@ std::unique_ptr<journal::Journal> SimMaster::MakeJournal() {
         if (kernel.Happens(Fault::kStoreExecutesAndTimesOut)) {
           return journal::StoreFault::kExecuteAndTimeout;
         }
+        if (kernel.Happens(Fault::kStoreExecutesLate)) return journal::StoreFault::kExecuteLate;
         return journal::StoreFault::kNone;
       });
 }
