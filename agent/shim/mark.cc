@@ -18,6 +18,10 @@ namespace {
 // The kernel allows no larger environment: a quarter of the stack, 6 MiB at most.
 constexpr size_t kEnvironMax = size_t{8} << 20;
 
+// A machine on which processes come and go all the time must not keep anybody looking.
+constexpr int kLooksMax = 50;
+constexpr size_t kLoadMax = 256;
+
 std::string MarkOf(std::string_view token) {
   return StrCat(kMarkName, "=", token);
 }
@@ -70,16 +74,37 @@ bool HasMark(std::string_view environ, std::string_view token) {
   return false;
 }
 
-absl::StatusOr<std::vector<ProcessId>> FindMarked(std::string_view token, int64_t since) {
+namespace {
+
+// The number that was given to the newest process: while it stays, none was started.
+absl::StatusOr<std::string> NewestPid() {
+  DET_ASSIGN_OR_RETURN(const std::string load, ReadFile("/proc/loadavg", kLoadMax));
+  return load.substr(load.rfind(' ') + 1);
+}
+
+// One look, the newest processes first: those are the ones that may be gone at the end of it.
+absl::StatusOr<std::vector<ProcessId>> LookForMarked(std::string_view token, int64_t since) {
   DET_ASSIGN_OR_RETURN(const std::vector<ProcessStat> all, AllProcesses());
   std::vector<ProcessId> found;
-  for (const ProcessStat& process : all) {
-    if (process.id.pid == ::getpid() || process.id.start_time < since) continue;
-    if (process.ended() || !MayLookAt(process.id.pid)) continue;
-    DET_ASSIGN_OR_RETURN(const bool carries, CarriesMark(process.id, token));
-    if (carries) found.push_back(process.id);
+  for (auto process = all.rbegin(); process != all.rend(); ++process) {
+    if (process->id.pid == ::getpid() || process->id.start_time < since) continue;
+    if (process->ended() || !MayLookAt(process->id.pid)) continue;
+    DET_ASSIGN_OR_RETURN(const bool carries, CarriesMark(process->id, token));
+    if (carries) found.push_back(process->id);
   }
   return found;
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<ProcessId>> FindMarked(std::string_view token, int64_t since) {
+  for (int look = 1;; ++look) {
+    DET_ASSIGN_OR_RETURN(const std::string before, NewestPid());
+    DET_ASSIGN_OR_RETURN(std::vector<ProcessId> found, LookForMarked(token, since));
+    DET_ASSIGN_OR_RETURN(const std::string after, NewestPid());
+    // A process may hand on to a child behind the look's back, unless none was started meanwhile.
+    if (!found.empty() || before == after || look == kLooksMax) return found;
+  }
 }
 
 }  // namespace det::agent

@@ -61,9 +61,12 @@ absl::Status Stepper::Schedule(absl::Time now) {
     }
     if (placed->empty()) continue;
     if (options_.plant_double_placement && placed->size() > 1) {
+      const auto& first = std::get<core::AllocationPlaced>((*placed)[0]);
       auto& second = std::get<core::AllocationPlaced>((*placed)[1]);
-      second.agent = std::get<core::AllocationPlaced>((*placed)[0]).agent;
-      second.slots = std::get<core::AllocationPlaced>((*placed)[0]).slots;
+      if (second.slots.size() == first.slots.size()) {
+        second.agent = first.agent;
+        second.slots = first.slots;
+      }
     }
     core::Events log;
     ApplyAll(*std::move(placed), now, &log);
