@@ -43,8 +43,8 @@ pid_t PidInLock(const std::string& path) {
   return pid;
 }
 
-// Both by its name and by having the lock open; a pid alone may be anybody's by now. The name is the
-// one that it was started by: the file itself may have been replaced since.
+// Both by its name and by having the lock open; a pid alone may be anybody's by now. The name is
+// the one that it was started by: the file itself may have been replaced since.
 bool IsDaemon(const Daemon& daemon, pid_t pid) {
   const std::string process = StrCat("/proc/", pid);
   const absl::StatusOr<std::string> name = det::ReadFile(process + "/comm", kLockBytesMax);

@@ -7,6 +7,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/time/time.h"
+
 #include "common/base/mutex.h"
 
 namespace det {

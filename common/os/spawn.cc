@@ -27,7 +27,17 @@ namespace {
 constexpr std::string_view kDefaultPath =
     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-enum class Step : int32_t { kPid, kDescriptors, kSession, kParent, kCgroup, kUser, kChdir, kFork, kExec };
+enum class Step : int32_t {
+  kPid,
+  kDescriptors,
+  kSession,
+  kParent,
+  kCgroup,
+  kUser,
+  kChdir,
+  kFork,
+  kExec
+};
 
 // What the child tells through the pipe; closing the pipe by exec without an error is success.
 struct Report {

@@ -4,7 +4,6 @@
 #include <functional>
 #include <string>
 
-
 #include "common/base/check.h"
 #include "common/os/fs.h"
 #include "common/os/pause.h"

@@ -43,6 +43,8 @@ absl::StatusOr<core::Principal> TokenTable::Authenticate(std::string_view author
   return it->second;
 }
 
-Secret NewToken() { return Secret(StrCat("det_", RandomToken())); }
+Secret NewToken() {
+  return Secret(StrCat("det_", RandomToken()));
+}
 
 }  // namespace det::auth
