@@ -33,15 +33,14 @@ absl::StatusOr<Leftovers> KillLeftovers(const ShimRecord& record, absl::Duration
   const Cgroup cgroup(record.cgroups);
   const absl::Duration deadline = SteadyNow() + patience;
   Leftovers leftovers;
-  for (int empty_looks = 0;;) {
+  for (;;) {
     cgroup.Kill();
     DET_ASSIGN_OR_RETURN(const KillCount count, StopAndKill([&] { return Find(record, cgroup); }));
-    empty_looks = count.alive == 0 ? empty_looks + 1 : 0;
-    leftovers.gone = empty_looks == kEmptyLooks;
+    leftovers.gone = count.alive == 0;
     if (leftovers.gone) cgroup.Remove();
     if (leftovers.gone || SteadyNow() >= deadline) return leftovers;
     leftovers.killed = std::max(leftovers.killed, count.alive - count.refused);
-    if (count.alive > 0) PauseFor(kBetweenRounds);
+    PauseFor(kBetweenRounds);
   }
 }
 

@@ -19,6 +19,7 @@
 #include "common/os/fs.h"
 #include "common/os/os_error.h"
 #include "common/os/pause.h"
+#include "common/os/pipe.h"
 #include "common/os/process.h"
 #include "common/os/spawn.h"
 
@@ -123,17 +124,6 @@ absl::Status RemoveFiles(const TaskFiles& files) {
   }
   for (const std::string& path : last) DET_RETURN_IF_ERROR(RemoveTree(path));
   return RemoveTree(files.directory());
-}
-
-struct Pipe {
-  UniqueFd reader;
-  UniqueFd writer;
-};
-
-absl::StatusOr<Pipe> MakePipe() {
-  std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return OsError(errno, "make", "a pipe");
-  return Pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
 
 // All that comes until the other end is closed. DEADLINE_EXCEEDED when it isn't in time.

@@ -1,15 +1,14 @@
 #include "agent/session/context_fetch.h"
 
 #include <cerrno>
-#include <memory>
 
 #include "det/agent/v1/agent.grpc.pb.h"
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <unistd.h>
 
 #include "common/base/status.h"
 #include "common/base/strings.h"
+#include "common/digest/sha256.h"
 #include "common/net/grpc_status.h"
 #include "common/os/fs.h"
 #include "common/os/os_error.h"
@@ -19,30 +18,6 @@ namespace det::agent {
 namespace {
 
 constexpr size_t kChunkBytes = 1 << 20;
-
-class Sha256 {
- public:
-  Sha256() { EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr); }
-  void Add(std::string_view bytes) { EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()); }
-  std::string Hex() {
-    static constexpr char kDigits[] = "0123456789abcdef";
-    unsigned char bytes[EVP_MAX_MD_SIZE];
-    unsigned size = 0;
-    EVP_DigestFinal_ex(context_.get(), bytes, &size);
-    std::string out;
-    for (unsigned i = 0; i < size; ++i) {
-      out.push_back(kDigits[bytes[i] >> 4]);
-      out.push_back(kDigits[bytes[i] & 15]);
-    }
-    return out;
-  }
-
- private:
-  struct Free {
-    void operator()(EVP_MD_CTX* c) const { EVP_MD_CTX_free(c); }
-  };
-  const std::unique_ptr<EVP_MD_CTX, Free> context_{EVP_MD_CTX_new()};
-};
 
 }  // namespace
 
@@ -62,13 +37,13 @@ absl::Status FetchContext(const MasterAddress& address,
   absl::Status status;
   v1::ContextChunk chunk;
   while (status.ok() && reader->Read(&chunk)) {
-    digest.Add(chunk.data());
+    digest.Update(chunk.data());
     status = WriteAll(out.get(), chunk.data(), partial);
   }
   if (!status.ok()) context.TryCancel();
   const absl::Status finished = net::FromGrpc(reader->Finish());
   if (status.ok()) status = finished;
-  if (status.ok() && digest.Hex() != sha256) {
+  if (status.ok() && digest.Finish() != sha256) {
     status = Error(absl::StatusCode::kUnavailable,
                    "CONTEXT_DAMAGED",
                    StrCat("context ", sha256, " came damaged"));
@@ -89,8 +64,8 @@ absl::StatusOr<std::string> Sha256OfFile(const std::string& path) {
     const ssize_t got = read(fd.get(), buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return OsError(errno, "read", path);
-    if (got == 0) return digest.Hex();
-    digest.Add(std::string_view(buffer).substr(0, static_cast<size_t>(got)));
+    if (got == 0) return digest.Finish();
+    digest.Update(std::string_view(buffer).substr(0, static_cast<size_t>(got)));
   }
 }
 

@@ -4,9 +4,7 @@
 #include <cerrno>
 #include <charconv>
 #include <map>
-#include <memory>
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,6 +13,7 @@
 #include "common/base/strings.h"
 #include "common/os/fs.h"
 #include "common/os/os_error.h"
+#include "common/os/unique_dir.h"
 
 namespace det::agent {
 namespace {
@@ -22,10 +21,6 @@ namespace {
 constexpr size_t kFileMax = size_t{1} << 20;
 constexpr mode_t kMode = 0755;
 constexpr int kDepthMax = 16;
-
-struct CloseDir {
-  void operator()(DIR* dir) const { ::closedir(dir); }
-};
 
 std::vector<std::string_view> Split(std::string_view text, char separator) {
   std::vector<std::string_view> parts;
@@ -97,7 +92,7 @@ bool RemoveGroup(const std::string& directory, int depth) {
   if (::rmdir(directory.c_str()) == 0 || errno == ENOENT) return true;
   if (depth >= kDepthMax) return false;
   // The task may have made groups of its own in it.
-  const std::unique_ptr<DIR, CloseDir> dir(::opendir(directory.c_str()));
+  const UniqueDir dir(::opendir(directory.c_str()));
   if (dir == nullptr) return false;
   while (const dirent* entry = ::readdir(dir.get())) {
     const std::string_view name = entry->d_name;

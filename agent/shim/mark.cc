@@ -19,7 +19,7 @@ namespace {
 constexpr size_t kEnvironMax = size_t{8} << 20;
 
 // A machine on which processes come and go all the time must not keep anybody looking.
-constexpr int kLooksMax = 50;
+constexpr int kLooksMax = 200;
 constexpr size_t kLoadMax = 256;
 
 std::string MarkOf(std::string_view token) {

@@ -11,6 +11,7 @@
 #include "common/base/status.h"
 #include "common/base/strings.h"
 #include "common/os/os_error.h"
+#include "common/os/pipe.h"
 #include "common/os/process.h"
 #include "common/os/spawn.h"
 
@@ -33,18 +34,16 @@ constexpr absl::Duration kLastKillTick = absl::Milliseconds(50);
 constexpr absl::Duration kPatience = absl::Seconds(10);
 constexpr int kShellKilled = 128 + SIGKILL;
 
-absl::Status MakePipe(UniqueFd* reader, UniqueFd* writer) {
-  std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return OsError(errno, "make", "a pipe");
-  reader->Reset(ends[0]);
-  writer->Reset(ends[1]);
+absl::StatusOr<Pipe> MakeOutputPipe() {
+  DET_ASSIGN_OR_RETURN(Pipe pipe, MakePipe());
+  const int reader = pipe.reader.get();
   // Of the reader alone: the program's end must block when the pipe is full.
-  if (::fcntl(ends[0], F_SETFL, O_NONBLOCK) != 0) return OsError(errno, "set up", "a pipe");
+  if (::fcntl(reader, F_SETFL, O_NONBLOCK) != 0) return OsError(errno, "set up", "a pipe");
   // As much as the limits allow.
-  for (int bytes = kPipeBytes; ::fcntl(ends[0], F_SETPIPE_SZ, bytes) < 0 && bytes > 4096;) {
+  for (int bytes = kPipeBytes; ::fcntl(reader, F_SETPIPE_SZ, bytes) < 0 && bytes > 4096;) {
     bytes /= 2;
   }
-  return absl::OkStatus();
+  return pipe;
 }
 
 }  // namespace
@@ -85,7 +84,9 @@ Exit Supervisor::Run() {
 absl::Status Supervisor::Start() {
   std::array<UniqueFd, 2> writers;
   for (size_t i = 0; i < writers.size(); ++i) {
-    DET_RETURN_IF_ERROR(MakePipe(&streams_[i].fd, &writers[i]));
+    DET_ASSIGN_OR_RETURN(Pipe pipe, MakeOutputPipe());
+    streams_[i].fd = std::move(pipe.reader);
+    writers[i] = std::move(pipe.writer);
   }
   host_oom_kills_ = HostOomKills();
   absl::Status status = SpawnMain(writers);

@@ -3,14 +3,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
-#include <memory>
 
-#include <dirent.h>
 #include <sys/stat.h>
 
 #include "agent/spool/crc32c.h"
 #include "common/base/strings.h"
 #include "common/os/os_error.h"
+#include "common/os/unique_dir.h"
 
 namespace det::spool {
 namespace {
@@ -19,10 +18,6 @@ constexpr std::string_view kMagic = "DETSEGM\n";
 constexpr uint32_t kVersion = 1;
 constexpr std::string_view kSuffix = ".seg";
 constexpr size_t kDigits = 20;
-
-struct CloseDir {
-  void operator()(DIR* dir) const { ::closedir(dir); }
-};
 
 template <class T>
 void PutNumber(T number, std::string* out) {
@@ -96,7 +91,7 @@ std::string SegmentPath(const std::string& directory, int64_t first_seq) {
 }
 
 absl::StatusOr<std::vector<Segment>> ListSegmentNames(const std::string& directory) {
-  const std::unique_ptr<DIR, CloseDir> dir(::opendir(directory.c_str()));
+  const UniqueDir dir(::opendir(directory.c_str()));
   std::vector<Segment> segments;
   if (dir == nullptr && errno == ENOENT) return segments;
   if (dir == nullptr) return OsError(errno, "list", directory);

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
-#include "cli/upload/sha256.h"
 #include "cli/view/experiment_view.h"
 #include "common/base/status.h"
 #include "common/base/strings.h"
+#include "common/digest/sha256.h"
 
 namespace det::cli {
 namespace {

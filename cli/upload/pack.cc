@@ -9,11 +9,11 @@
 #include <unistd.h>
 
 #include "cli/upload/ignore.h"
-#include "cli/upload/sha256.h"
 #include "cli/upload/walk.h"
 #include "common/base/check.h"
 #include "common/base/status.h"
 #include "common/base/strings.h"
+#include "common/digest/sha256.h"
 
 namespace det::cli {
 namespace {

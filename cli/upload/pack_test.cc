@@ -13,8 +13,8 @@
 
 #include "cli/base/cause.h"
 #include "cli/testing/temp_dir.h"
-#include "cli/upload/sha256.h"
 #include "common/base/status.h"
+#include "common/digest/sha256.h"
 
 namespace det::cli {
 namespace {

@@ -7,10 +7,8 @@
 #include <csignal>
 #include <cstring>
 #include <ctime>
-#include <memory>
 #include <unordered_map>
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/syscall.h>
@@ -19,13 +17,10 @@
 #include "common/base/strings.h"
 #include "common/os/fs.h"
 #include "common/os/os_error.h"
+#include "common/os/unique_dir.h"
 
 namespace det {
 namespace {
-
-struct CloseDir {
-  void operator()(DIR* dir) const { ::closedir(dir); }
-};
 
 template <class T>
 bool ParseNumber(std::string_view text, T* number) {
@@ -169,7 +164,7 @@ absl::StatusOr<bool> WaitForEnd(const UniqueFd& process, absl::Duration timeout)
 }
 
 absl::StatusOr<std::vector<ProcessStat>> AllProcesses() {
-  const std::unique_ptr<DIR, CloseDir> proc(::opendir("/proc"));
+  const UniqueDir proc(::opendir("/proc"));
   if (proc == nullptr) return OsError(errno, "list", "/proc");
   std::vector<ProcessStat> all;
   while (const dirent* entry = ::readdir(proc.get())) {

@@ -1,8 +1,6 @@
 #include <cerrno>
-#include <memory>
 #include <vector>
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -10,6 +8,7 @@
 #include "common/base/strings.h"
 #include "common/os/fs.h"
 #include "common/os/os_error.h"
+#include "common/os/unique_dir.h"
 
 namespace det {
 namespace {
@@ -18,10 +17,6 @@ namespace {
 constexpr int kRefillsMax = 100;
 // Names of a directory that are held at a time.
 constexpr size_t kBatch = 10'000;
-
-struct CloseDir {
-  void operator()(DIR* dir) const { ::closedir(dir); }
-};
 
 struct Place {
   uint32_t device_major = 0;
@@ -61,7 +56,7 @@ absl::StatusOr<std::vector<std::string>> List(int directory, std::string_view pa
   // A descriptor of its own: closedir closes it, and reading begins at the start.
   UniqueFd copy(::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!copy.valid()) return OsError(errno, "list", path);
-  const std::unique_ptr<DIR, CloseDir> dir(::fdopendir(copy.get()));
+  const UniqueDir dir(::fdopendir(copy.get()));
   if (dir == nullptr) return OsError(errno, "list", path);
   copy.Release();
   std::vector<std::string> names;

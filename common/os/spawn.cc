@@ -19,6 +19,7 @@
 #include "common/base/strings.h"
 #include "common/os/fs.h"
 #include "common/os/os_error.h"
+#include "common/os/pipe.h"
 #include "common/os/unique_fd.h"
 
 namespace det {
@@ -411,16 +412,13 @@ absl::Status CheckStrings(const std::vector<std::string>& strings, std::string_v
 
 absl::StatusOr<pid_t> Spawn(const SpawnOptions& options) {
   DET_ASSIGN_OR_RETURN(const UniqueFd null, OpenFile("/dev/null", O_RDWR));
-  std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return OsError(errno, "make", "a pipe");
-  const UniqueFd reader(ends[0]);
-  UniqueFd writer(ends[1]);
-  DET_ASSIGN_OR_RETURN(Plan plan, MakePlan(options, null.get(), writer.get()));
+  DET_ASSIGN_OR_RETURN(Pipe pipe, MakePipe());
+  DET_ASSIGN_OR_RETURN(Plan plan, MakePlan(options, null.get(), pipe.writer.get()));
   pid_t pid = Fork(plan);
   if (pid < 0) return OsError(errno, "fork for", options.argv.front());
-  writer.Reset();
+  pipe.writer.Reset();
   std::vector<Report> reports;
-  const absl::Status read = ReadReports(reader.get(), &reports);
+  const absl::Status read = ReadReports(pipe.reader.get(), &reports);
   if (options.detach) Collect(pid);
   DET_RETURN_IF_ERROR(read);
   for (const Report& report : reports) {

@@ -1,10 +1,9 @@
 #include "master/auth/token_table.h"
 
-#include <openssl/sha.h>
-
 #include "common/base/check.h"
 #include "common/base/status.h"
 #include "common/base/strings.h"
+#include "common/digest/sha256.h"
 #include "common/os/random.h"
 
 namespace det::auth {
@@ -13,9 +12,9 @@ namespace {
 constexpr size_t kTokenBytesMax = 1024;
 
 std::string Hash(std::string_view token) {
-  unsigned char digest[SHA256_DIGEST_LENGTH];
-  SHA256(reinterpret_cast<const unsigned char*>(token.data()), token.size(), digest);
-  return {reinterpret_cast<const char*>(digest), sizeof(digest)};
+  Sha256 digest;
+  digest.Update(token);
+  return digest.Finish();
 }
 
 absl::Status Unauthenticated(std::string_view what) {

@@ -207,12 +207,6 @@ class Session : public grpc::ServerBidiReactor<pb::AgentMessage, pb::MasterMessa
   std::optional<pb::MasterMessage> desired_ ABSL_GUARDED_BY(mutex_);
 };
 
-class RefusedSession : public grpc::ServerBidiReactor<pb::AgentMessage, pb::MasterMessage> {
- public:
-  explicit RefusedSession(const absl::Status& status) { Finish(net::ToGrpc(status)); }
-  void OnDone() override { delete this; }
-};
-
 class AgentControlService final : public pb::AgentControl::CallbackService {
  public:
   explicit AgentControlService(const Deps& deps) : deps_(deps) {}
@@ -220,7 +214,8 @@ class AgentControlService final : public pb::AgentControl::CallbackService {
   grpc::ServerBidiReactor<pb::AgentMessage, pb::MasterMessage>* Connect(
       grpc::CallbackServerContext* context) override {
     const absl::Status status = AuthenticateAgent(deps_, *context);
-    if (!status.ok()) return new RefusedSession(status);
+    if (!status.ok())
+      return new Refused<grpc::ServerBidiReactor<pb::AgentMessage, pb::MasterMessage>>(status);
     auto session = std::make_shared<Session>(deps_);
     session->Begin();
     return session.get();

@@ -112,12 +112,6 @@ class Receiver : public grpc::ServerBidiReactor<pb::ShipRequest, pb::ShipReply>,
   std::map<std::tuple<int64_t, int32_t, int32_t>, pb::ShipReply> unsent_ ABSL_GUARDED_BY(mutex_);
 };
 
-class RefusedReceiver : public grpc::ServerBidiReactor<pb::ShipRequest, pb::ShipReply> {
- public:
-  explicit RefusedReceiver(const absl::Status& status) { Finish(net::ToGrpc(status)); }
-  void OnDone() override { delete this; }
-};
-
 // Sends a context's chunks. The store is read a chunk a step, so a slow agent holds no thread.
 class ContextSender : public PollingWriter<pb::ContextChunk> {
  public:
@@ -145,10 +139,11 @@ class AgentDataService final : public pb::AgentData::CallbackService {
   grpc::ServerBidiReactor<pb::ShipRequest, pb::ShipReply>* Ship(
       grpc::CallbackServerContext* context) override {
     const absl::Status status = AuthenticateAgent(deps_, *context);
-    if (!status.ok()) return new RefusedReceiver(status);
+    if (!status.ok())
+      return new Refused<grpc::ServerBidiReactor<pb::ShipRequest, pb::ShipReply>>(status);
     const auto id = context->client_metadata().find("det-agent-id");
     if (id == context->client_metadata().end()) {
-      return new RefusedReceiver(
+      return new Refused<grpc::ServerBidiReactor<pb::ShipRequest, pb::ShipReply>>(
           absl::InvalidArgumentError("the metadata det-agent-id is missing"));
     }
     auto receiver = std::make_shared<Receiver>(
@@ -160,7 +155,7 @@ class AgentDataService final : public pb::AgentData::CallbackService {
   grpc::ServerWriteReactor<pb::ContextChunk>* FetchContext(
       grpc::CallbackServerContext* context, const pb::FetchContextRequest* request) override {
     const absl::Status status = AuthenticateAgent(deps_, *context);
-    if (!status.ok()) return new FailedWriter<pb::ContextChunk>(status);
+    if (!status.ok()) return new Refused<grpc::ServerWriteReactor<pb::ContextChunk>>(status);
     auto sender = std::make_shared<ContextSender>(deps_, request->sha256());
     sender->Begin();
     return sender.get();

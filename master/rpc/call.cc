@@ -73,6 +73,15 @@ absl::Duration Ending::TimeLeft() const {
   return std::max(until_ - SystemClock().Now(), absl::ZeroDuration());
 }
 
+std::optional<core::Principal> AuthorOf(const Deps& deps,
+                                        const grpc::CallbackServerContext& context,
+                                        Ending& ending) {
+  absl::StatusOr<core::Principal> principal = AuthenticateUser(deps, context);
+  if (principal.ok()) return *std::move(principal);
+  ending.Finish(principal.status());
+  return std::nullopt;
+}
+
 void RunCommand(
     const Deps& deps,
     const std::shared_ptr<Ending>& ending,

@@ -57,6 +57,14 @@ inline absl::Status TooManyCalls() {
                "try again in a moment");
 }
 
+// A stream of gRPC's kind `Reactor` that ends before it began.
+template <class Reactor>
+class Refused final : public Reactor {
+ public:
+  explicit Refused(const absl::Status& status) { this->Finish(net::ToGrpc(status)); }
+  void OnDone() override { delete this; }
+};
+
 // Answers a unary call with `answer(principal, request, response)`, run on the pool.
 template <class Request, class Response, class Answer>
 grpc::ServerUnaryReactor* Unary(const Deps& deps,
@@ -95,6 +103,11 @@ class Ending {
   std::atomic<bool> claimed_{false};
 };
 
+// Who calls; nothing when that may not be, which then was the answer.
+std::optional<core::Principal> AuthorOf(const Deps& deps,
+                                        const grpc::CallbackServerContext& context,
+                                        Ending& ending);
+
 // Posts the command; `complete` makes its outcome the call's answer, on the pool.
 void RunCommand(
     const Deps& deps,
@@ -129,11 +142,8 @@ grpc::ServerUnaryReactor* Mutate(const Deps& deps,
                                  Complete complete) {
   grpc::ServerUnaryReactor* reactor = call.context->DefaultReactor();
   const auto ending = std::make_shared<Ending>(*call.context, reactor);
-  const absl::StatusOr<core::Principal> principal = AuthenticateUser(deps, *call.context);
-  if (!principal.ok()) {
-    ending->Finish(principal.status());
-    return reactor;
-  }
+  const std::optional<core::Principal> principal = AuthorOf(deps, *call.context, *ending);
+  if (!principal.has_value()) return reactor;
   const bool queued = deps.pool.Post([=, &deps, principal = *principal] {
     absl::StatusOr<std::optional<core::Command>> command =
         prepare(principal, *call.request, call.response);
@@ -155,11 +165,8 @@ grpc::ServerUnaryReactor* FromState(const Deps& deps,
                                     TellFound tell) {
   grpc::ServerUnaryReactor* reactor = call.context->DefaultReactor();
   const auto ending = std::make_shared<Ending>(*call.context, reactor);
-  const absl::StatusOr<core::Principal> principal = AuthenticateUser(deps, *call.context);
-  if (!principal.ok()) {
-    ending->Finish(principal.status());
-    return reactor;
-  }
+  const std::optional<core::Principal> principal = AuthorOf(deps, *call.context, *ending);
+  if (!principal.has_value()) return reactor;
   // The call may be over before its turn comes: what looks has a request of its own.
   ReadState(deps,
             ending,

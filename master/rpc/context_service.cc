@@ -50,12 +50,6 @@ class Uploader : public grpc::ServerReadReactor<pb::UploadContextRequest> {
   std::unique_ptr<store::ContextStore::Upload> upload_;
 };
 
-class RefusedUpload : public grpc::ServerReadReactor<pb::UploadContextRequest> {
- public:
-  explicit RefusedUpload(const absl::Status& status) { Finish(net::ToGrpc(status)); }
-  void OnDone() override { delete this; }
-};
-
 class ContextService final : public pb::ContextService::CallbackService {
  public:
   explicit ContextService(const Deps& deps) : deps_(deps) {}
@@ -76,9 +70,11 @@ class ContextService final : public pb::ContextService::CallbackService {
   grpc::ServerReadReactor<pb::UploadContextRequest>* UploadContext(
       grpc::CallbackServerContext* context, pb::UploadContextResponse* response) override {
     const auto principal = AuthenticateUser(deps_, *context);
-    if (!principal.ok()) return new RefusedUpload(principal.status());
+    if (!principal.ok())
+      return new Refused<grpc::ServerReadReactor<pb::UploadContextRequest>>(principal.status());
     const absl::Status allowed = core::Authorize(*principal, core::Verb::kCreate, {});
-    if (!allowed.ok()) return new RefusedUpload(allowed);
+    if (!allowed.ok())
+      return new Refused<grpc::ServerReadReactor<pb::UploadContextRequest>>(allowed);
     return new Uploader(deps_, response);
   }
 

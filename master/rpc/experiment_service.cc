@@ -243,7 +243,8 @@ class ExperimentService final : public pb::ExperimentService::CallbackService {
   grpc::ServerWriteReactor<pb::WatchExperimentResponse>* WatchExperiment(
       grpc::CallbackServerContext* context, const pb::WatchExperimentRequest* request) override {
     const auto principal = AuthenticateUser(deps_, *context);
-    if (!principal.ok()) return new FailedWriter<pb::WatchExperimentResponse>(principal.status());
+    if (!principal.ok())
+      return new Refused<grpc::ServerWriteReactor<pb::WatchExperimentResponse>>(principal.status());
     auto watcher = std::make_shared<Watcher>(deps_, ExperimentId(request->id()));
     watcher->Begin();
     return watcher.get();

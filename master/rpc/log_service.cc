@@ -74,7 +74,8 @@ class LogService final : public pb::LogService::CallbackService {
   grpc::ServerWriteReactor<pb::LogBatch>* TailLogs(grpc::CallbackServerContext* context,
                                                    const pb::TailLogsRequest* request) override {
     const auto principal = AuthenticateUser(deps_, *context);
-    if (!principal.ok()) return new FailedWriter<pb::LogBatch>(principal.status());
+    if (!principal.ok())
+      return new Refused<grpc::ServerWriteReactor<pb::LogBatch>>(principal.status());
     auto tailer = std::make_shared<Tailer>(deps_, *request);
     tailer->Begin();
     return tailer.get();

@@ -100,12 +100,4 @@ class PollingWriter : public grpc::ServerWriteReactor<Response>,
   bool last_ = false;
 };
 
-// A stream that ends at once with an error.
-template <class Response>
-class FailedWriter : public grpc::ServerWriteReactor<Response> {
- public:
-  explicit FailedWriter(const absl::Status& status) { this->Finish(net::ToGrpc(status)); }
-  void OnDone() override { delete this; }
-};
-
 }  // namespace det::rpc

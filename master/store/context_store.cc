@@ -3,32 +3,13 @@
 #include <algorithm>
 #include <optional>
 
-#include <openssl/evp.h>
-
 #include "common/base/status.h"
 #include "common/base/strings.h"
+#include "common/digest/sha256.h"
 #include "common/pg/pg.h"
 
 namespace det::store {
 namespace {
-
-class Sha256 {
- public:
-  Sha256() : context_(EVP_MD_CTX_new()) { EVP_DigestInit_ex(context_, EVP_sha256(), nullptr); }
-  ~Sha256() { EVP_MD_CTX_free(context_); }
-  Sha256(const Sha256&) = delete;
-  Sha256& operator=(const Sha256&) = delete;
-  void Update(std::string_view data) { EVP_DigestUpdate(context_, data.data(), data.size()); }
-  std::string Hex() {
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned size = 0;
-    EVP_DigestFinal_ex(context_, digest, &size);
-    return pg::ToBytea({reinterpret_cast<const char*>(digest), size}).substr(2);
-  }
-
- private:
-  EVP_MD_CTX* context_;
-};
 
 absl::Status CheckName(const std::string& sha256) {
   const bool ok = sha256.size() == 64 && std::all_of(sha256.begin(), sha256.end(), [](char c) {
@@ -131,7 +112,7 @@ absl::Status ContextStore::Upload::Append(std::string_view data) {
 
 absl::StatusOr<int64_t> ContextStore::Upload::Finish() {
   State& s = *state_;
-  if (const std::string got = s.hash.Hex(); got != s.name) {
+  if (const std::string got = s.hash.Finish(); got != s.name) {
     return Error(absl::StatusCode::kInvalidArgument,
                  "WRONG_SHA256",
                  StrCat("the bytes hash to ", got, ", not to ", s.name));

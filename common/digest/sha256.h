@@ -4,8 +4,9 @@
 #include <string>
 #include <string_view>
 
-namespace det::cli {
+namespace det {
 
+// SHA-256 (FIPS 180-4) of bytes that come in pieces. One thread.
 class Sha256 {
  public:
   Sha256();
@@ -22,4 +23,4 @@ class Sha256 {
   std::unique_ptr<Context> context_;
 };
 
-}  // namespace det::cli
+}  // namespace det

@@ -1,10 +1,10 @@
-#include "cli/upload/sha256.h"
+#include "common/digest/sha256.h"
 
 #include <openssl/evp.h>
 
 #include "common/base/check.h"
 
-namespace det::cli {
+namespace det {
 
 struct Sha256::Context {
   EVP_MD_CTX* digest = EVP_MD_CTX_new();
@@ -35,4 +35,4 @@ std::string Sha256::Finish() {
   return out;
 }
 
-}  // namespace det::cli
+}  // namespace det
