@@ -183,7 +183,8 @@ TEST_F(UpTest, LeavesNothingBehind) {
   Up();
   const auto ours = [this] {
     std::vector<std::string> lines;
-    for (const ProcessStat& process : AllProcesses().value()) {
+    const auto all = AllProcesses();
+    for (const ProcessStat& process : all.value()) {
       const auto line = det::ReadFile(StrCat("/proc/", process.id.pid, "/cmdline"), 1 << 20);
       if (line.ok() && line->find(layout_.data()) != std::string::npos) lines.push_back(*line);
     }
