@@ -1,6 +1,7 @@
 #include "tests/sim/checker.h"
 
 #include "common/base/strings.h"
+#include "master/core/lifecycle.h"
 #include "master/searcher/hparams.h"
 
 namespace det::sim {
@@ -53,6 +54,23 @@ void Checker::OnStore() {
 std::string Checker::StateOf(Table table, const std::string& id) const {
   const auto row = store_->rows.find({table, id});
   return row == store_->rows.end() ? "" : row->second.Find("state")->as_string();
+}
+
+void Checker::OnCreated(ExperimentId id) {
+  promised_.insert(id);
+  if (StateOf(Table::kExperiments, id.ToString()).empty()) {
+    kernel_.Fail(StrCat("experiment ", id.value(), " was promised before it was stored"));
+  }
+}
+
+void Checker::OnForgotten(AllocationId id) {
+  const std::string state = StateOf(Table::kAllocations, id.ToString());
+  if (state == core::Name(core::AllocationState::kTerminated)) return;
+  kernel_.Fail(StrCat("an agent forgot allocation ",
+                      id.value(),
+                      ", which is ",
+                      state.empty() ? "not there" : state,
+                      " in the store"));
 }
 
 void Checker::CheckPromises() {

@@ -23,8 +23,10 @@ class Checker {
   // The store may have changed: ended things must stay as they are.
   void OnStore();
 
-  // A user was told that the experiment exists.
-  void OnCreated(ExperimentId id) { promised_.insert(id); }
+  // A user was told that the experiment exists: it is in the store from now on.
+  void OnCreated(ExperimentId id);
+  // An agent dropped all that it knew of a run, so the store must know that run's end by now.
+  void OnForgotten(AllocationId id);
   // A trial was told that its agent has the report.
   void OnReportTaken(const core::ReportId& id) {
     taken_.insert({id.allocation.value(), id.stream, id.seq});

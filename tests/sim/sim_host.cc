@@ -217,6 +217,7 @@ bool SimHost::DoOne(const agent::Action& action) {
           },
           [&](const agent::Forget& a) {
             if (crashes(CrashPoint::kAgentBeforeForget)) return false;
+            deps_.checker.OnForgotten(a.id);
             saved_.erase(a.id);
             spools_.erase(a.id);
             processes_.erase(a.id);
