@@ -23,6 +23,10 @@ absl::Status FromSqlState(std::string_view state, std::string_view what) {
                  StrCat("the database has no room: ", what),
                  "free space on its disk; the master goes on by itself");
   }
+  // 22: data that is none, 23: a constraint, 54: too large. The row is at fault.
+  if (family == "22" || family == "23" || family == "54") {
+    return Error(Code::kInvalidArgument, "ROW_REFUSED", StrCat("[", state, "] ", what));
+  }
   // 40: serialization and deadlock; the server undid everything.
   if (family == "40") return Error(Code::kUnavailable, "STORE_CONFLICT", what);
   // statement_timeout: the server undid it.

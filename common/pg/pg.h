@@ -20,7 +20,8 @@
 //   kResourceExhausted  the server's disk or memory is full; nothing was done
 //   kAborted            the lease is another master's (det_fence)
 //   kAlreadyExists      a unique key is taken
-//   kInternal           everything else: a fault in a statement
+//   kInvalidArgument    the server does not take the row itself: its data, a constraint, its size
+//   kInternal           everything else: a fault in a statement, in the schema or of the server's
 namespace det::pg {
 
 // Runs `fn`, which may throw libpqxx's exceptions.

@@ -146,8 +146,8 @@ void Engine::Stop() {
   dropped = gate_.Abandon();
 }
 
-absl::Status Engine::CheckRoom() const {
-  if (static_cast<int64_t>(jobs_.size()) >= kCommandsQueuedMax) {
+absl::Status Engine::CheckRoom(int64_t commands) const {
+  if (static_cast<int64_t>(jobs_.size()) + commands > kCommandsQueuedMax) {
     return Error(absl::StatusCode::kResourceExhausted,
                  "MASTER_BUSY",
                  StrCat(kCommandsQueuedMax, " commands wait for the master"),
@@ -155,6 +155,11 @@ absl::Status Engine::CheckRoom() const {
   }
   if (gate_.size() >= kOutputsHeldMax) return Behind(kOutputsHeldMax, "answers");
   return absl::OkStatus();
+}
+
+bool Engine::HasRoom(int64_t commands) {
+  MutexLock lock(mutex_);
+  return CheckRoom(commands).ok();
 }
 
 absl::Status Engine::Enqueue(Job job, Room room) {

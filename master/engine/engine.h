@@ -16,6 +16,7 @@
 #include "common/clock/clock.h"
 #include "master/engine/agent_reconciler.h"
 #include "master/engine/commit_queue.h"
+#include "master/engine/core_inbox.h"
 #include "master/engine/output_gate.h"
 #include "master/engine/probe.h"
 #include "master/engine/recovery.h"
@@ -25,10 +26,8 @@ namespace det::engine {
 
 // The one writer: a core thread that runs commands in order and schedules, and a journal thread
 // that commits what they led to. Callers hear nothing before its cause is durable.
-class Engine {
+class Engine : public CoreInbox {
  public:
-  // Called once, on the journal thread or on a thread of the engine; must not block.
-  using Reply = absl::AnyInvocable<void(absl::StatusOr<core::Events>)>;
   // Runs on the core thread and gives back what to do once everything it saw is durable.
   using Query = absl::AnyInvocable<OutputGate::Output(const core::State&)>;
 
@@ -44,18 +43,20 @@ class Engine {
   // With the lease held and the state recovered.
   Engine(Deps deps, int64_t epoch, Recovered recovered);
   // As Stop.
-  ~Engine();
+  ~Engine() override;
 
   // Takes no more commands, commits what is under way, if the store allows it within a second, and
   // answers what waits with kUnavailable. Calls may still come, and are answered so too. Not from
   // two threads, nor from one of the engine's.
   void Stop();
 
-  // Any thread. When the queue is full, or too many answers wait for a commit, the reply is
-  // RESOURCE_EXHAUSTED at once; when the engine ends before the answer, or can't go on (on_fatal),
-  // kUnavailable. DisconnectAgent finds room always: there is one a session, and nobody would post
-  // it again.
-  void Post(core::Command command, Reply reply);
+  // Any thread; the reply comes on the journal thread or on one of the engine's. There is no room
+  // when the queue is full or too many answers wait for a commit. DisconnectAgent finds room
+  // always: there is one a session, and nobody would post it again.
+  void Post(core::Command command, Reply reply) override;
+
+  // Is there room for so many commands? Another thread may take it; any thread.
+  bool HasRoom(int64_t commands);
 
   // As Post of `connect`; the agent's desired sets then go to `send` until another session of it
   // begins or DisconnectAgent is posted.
@@ -68,8 +69,7 @@ class Engine {
   // commit; kUnavailable when the engine ends.
   absl::Status Read(Query query);
 
-  // `then` runs when all that was posted before is durable. Errors as Read's.
-  absl::Status Follow(OutputGate::Output then);
+  absl::Status Follow(OutputGate::Output then) override;
 
   int64_t epoch() const { return epoch_; }
   // Commands waiting; any thread.
@@ -85,7 +85,7 @@ class Engine {
 
   enum class Room { kBounded, kAlways };
   absl::Status Enqueue(Job job, Room room = Room::kBounded);
-  absl::Status CheckRoom() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status CheckRoom(int64_t commands = 1) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Submit(core::Command command, std::optional<AgentReconciler::Send> send, Reply reply);
   void RunCommand(const core::Command& command,
                   std::optional<AgentReconciler::Send> send,

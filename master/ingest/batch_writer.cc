@@ -13,26 +13,15 @@
 namespace det::ingest {
 namespace {
 
-struct StreamKey {
-  int64_t allocation = 0;
-  int64_t rank = 0;
-  int64_t stream = 0;
-  auto operator<=>(const StreamKey&) const = default;
-};
-
-StreamKey KeyOf(const Shipment& shipment) {
-  return {shipment.allocation.value(), shipment.rank, shipment.stream};
-}
-
 // What the transaction knows of the streams that it touches.
 class Streams {
  public:
   // Locks the rows in one order, so that writers never wait for each other in a circle.
   void Lock(pqxx::work& tx, const std::vector<const Shipment*>& shipments) {
-    for (const Shipment* shipment : shipments) high_.emplace(KeyOf(*shipment), 0);
+    for (const Shipment* shipment : shipments) high_.emplace(shipment->key(), 0);
     std::vector<int64_t> allocations, ranks, streams;
     for (const auto& [key, high] : high_) {
-      allocations.push_back(key.allocation);
+      allocations.push_back(key.allocation.value());
       ranks.push_back(key.rank);
       streams.push_back(key.stream);
     }
@@ -45,7 +34,7 @@ class Streams {
         pg::ArrayOf(ranks),
         pg::ArrayOf(streams));
     for (const auto& row : rows) {
-      high_[{row[0].as<int64_t>(), row[1].as<int64_t>(), row[2].as<int64_t>()}] =
+      high_[{AllocationId(row[0].as<int64_t>()), row[1].as<int64_t>(), row[2].as<int64_t>()}] =
           row[3].as<int64_t>();
     }
     before_ = high_;
@@ -60,13 +49,13 @@ class Streams {
     return run->second.lost || (run->second.ended && shipment.stream != kLogStream);
   }
 
-  int64_t& High(const Shipment& shipment) { return high_[KeyOf(shipment)]; }
+  int64_t& High(const Shipment& shipment) { return high_[shipment.key()]; }
 
   void Store(pqxx::work& tx) const {
     std::vector<int64_t> allocations, ranks, streams, highs;
     for (const auto& [key, high] : high_) {
       if (before_.at(key) == high) continue;
-      allocations.push_back(key.allocation);
+      allocations.push_back(key.allocation.value());
       ranks.push_back(key.rank);
       streams.push_back(key.stream);
       highs.push_back(high);
@@ -263,33 +252,38 @@ std::string NullableArray(const std::vector<std::optional<std::string>>& items) 
                 "}");
 }
 
-// What was not said leaves what is there.
-void StoreLive(pqxx::work& tx, const std::map<TrialId, Live>& all) {
-  if (all.empty()) return;
+// What trials said of themselves, of those that said how far they are or of those that did not.
+void StoreLiveWhere(pqxx::work& tx, const std::map<TrialId, Live>& all, bool has_progress) {
   std::vector<int64_t> trials, steps;
-  std::vector<std::optional<std::string>> progress, training;
+  std::vector<std::string> progress;
+  std::vector<std::optional<std::string>> training;
   for (const auto& [trial, live] : all) {
+    if (live.progress.has_value() != has_progress) continue;
     trials.push_back(trial.value());
-    progress.emplace_back();
-    if (live.progress.has_value()) progress.back() = FormatDouble(*live.progress);
+    progress.push_back(FormatDouble(live.progress.value_or(0)));
     training.push_back(live.training);
     steps.push_back(live.training_steps);
   }
+  if (trials.empty()) return;
   tx.exec_params(
-      "INSERT INTO trial_live (trial_id, progress, training, training_steps) "
-      "SELECT k.t, coalesce(k.p, 0), k.v, k.s FROM "
-      "unnest($1::bigint[], $2::double precision[], $3::jsonb[], $4::bigint[]) AS k(t, p, v, s) "
-      "ON CONFLICT (trial_id) DO UPDATE SET "
-      "progress = coalesce((SELECT k.p FROM unnest($1::bigint[], $2::double precision[]) "
-      "AS k(t, p) WHERE k.t = EXCLUDED.trial_id), trial_live.progress), "
-      "training = coalesce(EXCLUDED.training, trial_live.training), "
-      "training_steps = CASE WHEN EXCLUDED.training IS NULL THEN trial_live.training_steps "
-      "ELSE EXCLUDED.training_steps END, "
-      "updated_at = now()",
+      StrCat(
+          "INSERT INTO trial_live (trial_id, progress, training, training_steps) "
+          "SELECT * FROM unnest($1::bigint[], $2::double precision[], $3::jsonb[], $4::bigint[]) "
+          "ON CONFLICT (trial_id) DO UPDATE SET ",
+          has_progress ? "progress = EXCLUDED.progress, " : "",
+          "training = coalesce(EXCLUDED.training, trial_live.training), "
+          "training_steps = CASE WHEN EXCLUDED.training IS NULL THEN trial_live.training_steps "
+          "ELSE EXCLUDED.training_steps END, updated_at = now()"),
       pg::ArrayOf(trials),
-      NullableArray(progress),
+      pg::ArrayOf(progress),
       NullableArray(training),
       pg::ArrayOf(steps));
+}
+
+// What was not said leaves what is there.
+void StoreLive(pqxx::work& tx, const std::map<TrialId, Live>& all) {
+  StoreLiveWhere(tx, all, true);
+  StoreLiveWhere(tx, all, false);
 }
 
 std::string TextOf(const Note& note) {

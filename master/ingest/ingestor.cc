@@ -1,6 +1,7 @@
 #include "master/ingest/ingestor.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/base/hash.h"
 #include "common/base/status.h"
@@ -14,7 +15,7 @@ int64_t RowsOf(const Shipment& shipment) {
   int64_t rows = static_cast<int64_t>(shipment.logs.size());
   for (const Report& report : shipment.reports) {
     const auto* metrics = std::get_if<Metrics>(&report.body);
-    if (metrics != nullptr) rows += static_cast<int64_t>(metrics->values.as_object().size());
+    rows += metrics == nullptr ? 1 : static_cast<int64_t>(metrics->values.as_object().size());
   }
   return rows;
 }
@@ -25,10 +26,11 @@ int64_t BytesOf(const Shipment& shipment) {
   return 200 + shipment.wire_bytes + 100 * records;
 }
 
-bool IsTransient(const absl::Status& status) {
-  return status.code() == absl::StatusCode::kUnavailable ||
-         status.code() == absl::StatusCode::kUnknown ||
-         status.code() == absl::StatusCode::kResourceExhausted;
+// Some row can't be stored, ever. Whatever else goes wrong may be mended: a full disk, a table that
+// is away, an error of the disk.
+bool IsRefused(const absl::Status& status) {
+  return status.code() == absl::StatusCode::kInvalidArgument ||
+         status.code() == absl::StatusCode::kAlreadyExists;
 }
 
 // The writer's thread is to go: another master writes, or this one stops.
@@ -73,12 +75,12 @@ Ingestor::~Ingestor() {
   for (auto& writer : writers_) writer->thread.join();
 }
 
-bool Ingestor::Offer(Shipment&& shipment, Ack ack, std::function<void()> on_room) {
+bool Ingestor::Offer(Shipment&& shipment, const std::shared_ptr<Sender>& sender) {
   const int64_t bytes = BytesOf(shipment);
   {
     MutexLock lock(room_mutex_);
     if (queued_bytes_.load() >= deps_.queued_bytes_max) {
-      waiting_for_room_.push_back(std::move(on_room));
+      waiting_for_room_.push_back(sender);
       return false;
     }
     queued_bytes_ += bytes;
@@ -88,27 +90,31 @@ bool Ingestor::Offer(Shipment&& shipment, Ack ack, std::function<void()> on_room
   Writer& writer =
       *writers_[Mix64(static_cast<uint64_t>(shipment.allocation.value())) % writers_.size()];
   MutexLock lock(writer.mutex);
-  writer.queue.push_back({std::move(shipment), std::move(ack), bytes});
+  writer.queue.push_back({sender, std::move(shipment), bytes});
   writer.wake.NotifyOne();
   return true;
 }
 
 void Ingestor::MakeRoom(int64_t bytes) {
-  std::vector<std::function<void()>> woken;
+  std::vector<std::shared_ptr<Sender>> woken;
   {
     MutexLock lock(room_mutex_);
     queued_bytes_ -= bytes;
     if (queued_bytes_.load() < deps_.queued_bytes_max) woken.swap(waiting_for_room_);
   }
-  for (auto& wake : woken) wake();
+  for (const auto& sender : woken) sender->OnRoom();
 }
 
 void Ingestor::Loop(Writer& writer) {
   BatchWriter out(deps_.conninfo, deps_.engine.epoch());
-  while (true) {
+  absl::Status status;
+  while (status.ok()) {
     std::vector<Item> items = Next(writer);
-    if (items.empty() || !Store(writer, out, std::move(items))) return;
+    if (items.empty()) return;
+    status = Store(writer, out, std::move(items));
   }
+  // What can't be stored would wait for ever.
+  if (!absl::IsCancelled(status)) deps_.on_fatal(status);
 }
 
 // What waits, up to a commit's worth; empty when it is time to end.
@@ -119,61 +125,73 @@ std::vector<Ingestor::Item> Ingestor::Next(Writer& writer) {
   if (writer.stopping) return items;
   int64_t rows = 0;
   while (!writer.queue.empty() && rows < kRowsPerCommitMax) {
-    rows += RowsOf(writer.queue.front().shipment);
+    rows += 1 + RowsOf(writer.queue.front().shipment);
     items.push_back(std::move(writer.queue.front()));
     writer.queue.pop_front();
   }
   return items;
 }
 
-// Until the store answers, however long that takes. kCancelled: it is time to end. kAborted was
-// told to on_fatal.
+// False when it is time to end.
+bool Ingestor::Pause(Writer& writer, absl::Duration duration) {
+  MutexLock lock(writer.mutex);
+  if (!writer.stopping) writer.wake.WaitFor(writer.mutex, duration);
+  return !writer.stopping;
+}
+
+// Until the store answers, however long that takes. kCancelled: it is time to end. kAborted: the
+// lease was taken.
 absl::Status Ingestor::Persist(Writer& writer, const std::function<absl::Status()>& write) {
   absl::Duration pause = kRetryMin;
-  absl::Status status = write();
-  while (IsTransient(status)) {
+  while (true) {
+    const absl::Status status = write();
+    if (status.ok() || IsEnd(status) || IsRefused(status)) return status;
     if (pause == kRetryMin)
       LogWarning("ingest can't write", {{"cause", std::string(status.message())}});
     ++totals_.retries;
-    {
-      MutexLock lock(writer.mutex);
-      if (!writer.stopping) writer.wake.WaitFor(writer.mutex, pause);
-      if (writer.stopping) return absl::CancelledError("stopping");
-    }
+    if (!Pause(writer, pause)) return absl::CancelledError("stopping");
     pause = std::min(pause * 2, kRetryMax);
-    status = write();
   }
-  if (status.code() == absl::StatusCode::kAborted) deps_.on_fatal(status);
-  return status;
 }
 
-// False when it is time to end.
-bool Ingestor::Store(Writer& writer, BatchWriter& out, std::vector<Item> items) {
+absl::Status Ingestor::Store(Writer& writer, BatchWriter& out, std::vector<Item> items) {
+  // What is behind something refused is sent again.
+  std::erase_if(items, [this](const Item& item) {
+    const bool refused = item.sender->refused();
+    if (refused) MakeRoom(item.bytes);
+    return refused;
+  });
+  if (items.empty()) return absl::OkStatus();
   std::vector<const Shipment*> shipments;
   for (const Item& item : items) shipments.push_back(&item.shipment);
   std::vector<Stored> stored;
   const absl::Status status = Persist(writer, [&] { return out.Write(shipments, &stored); });
-  if (IsEnd(status)) return false;
-  if (!status.ok()) return StoreOneByOne(writer, out, std::move(items));
-  for (size_t i = 0; i < items.size(); ++i) Finish(std::move(items[i]), stored[i]);
-  return true;
+  if (IsRefused(status)) {
+    DET_RETURN_IF_ERROR(StoreOneByOne(writer, out, items, &stored));
+  } else {
+    DET_RETURN_IF_ERROR(status);
+  }
+  Finish(writer, std::move(items), stored);
+  return absl::OkStatus();
 }
 
 // Some row can't be stored: it must not hold up the others for ever.
-bool Ingestor::StoreOneByOne(Writer& writer, BatchWriter& out, std::vector<Item> items) {
+absl::Status Ingestor::StoreOneByOne(Writer& writer,
+                                     BatchWriter& out,
+                                     const std::vector<Item>& items,
+                                     std::vector<Stored>* stored) {
   // Rows without a partition to go to are no fault of theirs.
-  if (IsEnd(Persist(writer, [&] { return out.EnsurePartitions(); }))) return false;
-  for (Item& item : items) {
-    std::vector<Stored> stored;
-    absl::Status status = Persist(writer, [&] { return out.Write({&item.shipment}, &stored); });
-    if (!status.ok() && !IsEnd(status)) {
-      stored.resize(1);
-      status = StoreRecords(writer, out, item.shipment, &stored[0]);
-    }
-    if (!status.ok()) return false;
-    Finish(std::move(item), stored[0]);
+  DET_RETURN_IF_ERROR(Persist(writer, [&] { return out.EnsurePartitions(); }));
+  stored->clear();
+  for (const Item& item : items) {
+    std::vector<Stored> one;
+    absl::Status status = Persist(writer, [&] { return out.Write({&item.shipment}, &one); });
+    one.resize(1);
+    if (IsRefused(status)) status = StoreRecords(writer, out, item.shipment, &one[0]);
+    DET_RETURN_IF_ERROR(status);
+    stored->push_back(one[0]);
   }
-  return true;
+  return absl::OkStatus();
 }
 
 // A record at a time. One that the store refuses is given up: counted as stored, with a line in the
@@ -185,14 +203,14 @@ absl::Status Ingestor::StoreRecords(Writer& writer,
   for (const Shipment& one : Split(shipment)) {
     std::vector<Stored> result;
     absl::Status status = Persist(writer, [&] { return out.Write({&one}, &result); });
-    if (!status.ok() && !IsEnd(status)) {
+    if (IsRefused(status)) {
       const std::string why(status.message());
       LogError("a record was refused by the store",
                {{"allocation", one.allocation.ToString()}, {"cause", why}});
       result.resize(1);
       status = Persist(writer, [&] { return out.GiveUp(one, why, &result[0]); });
     }
-    if (!status.ok()) return status;
+    DET_RETURN_IF_ERROR(status);
     stored->high = result[0].high;
     stored->ended = result[0].ended;
     stored->metric_rows += result[0].metric_rows;
@@ -202,41 +220,37 @@ absl::Status Ingestor::StoreRecords(Writer& writer,
   return absl::OkStatus();
 }
 
-// Posts what the core must hear. The stream is acknowledged record by record as the answers come,
-// which is in order: the core answers in the order of its commands.
-void Ingestor::Finish(Item item, const Stored& stored) {
-  totals_.metric_rows += stored.metric_rows;
-  totals_.log_rows += stored.log_rows;
-  if (stored.ended) ++totals_.refused;
-  totals_.unreadable += stored.unreadable;
-  const auto ack = std::make_shared<Ack>(std::move(item.ack));
-  int64_t last = 0;
-  int64_t posted = 0;
-  for (const LogRecord& record : item.shipment.logs) last = std::max(last, record.seq);
-  for (const Report& report : item.shipment.reports) {
-    if (!stored.ended && report.id.seq > stored.high) break;
-    last = std::max(last, report.id.seq);
-    const auto command = stored.ended ? std::nullopt : CommandFor(item.shipment.agent, report);
-    if (!command.has_value()) continue;
-    posted = report.id.seq;
-    deps_.engine.Post(*command, [ack, seq = report.id.seq](absl::StatusOr<core::Events> result) {
-      // A refusal is an answer too; what never reached the core has to be sent again.
-      const absl::StatusCode code = result.status().code();
-      const bool again =
-          code == absl::StatusCode::kUnavailable || code == absl::StatusCode::kResourceExhausted;
-      (*ack)(again ? absl::StatusOr<int64_t>(result.status()) : seq);
-    });
+// In groups for which the core has room: a few waits cost less than senders that are refused and
+// come again.
+void Ingestor::Finish(Writer& writer, std::vector<Item> items, const std::vector<Stored>& stored) {
+  std::vector<StoredShipment> group;
+  int64_t commands = 0;
+  int64_t bytes = 0;
+  const auto flush = [&] {
+    if (AwaitCore(writer, commands)) TakeIn(deps_.engine, std::exchange(group, {}));
+    MakeRoom(std::exchange(bytes, 0));
+    commands = 0;
+  };
+  for (size_t i = 0; i < items.size(); ++i) {
+    totals_.metric_rows += stored[i].metric_rows;
+    totals_.log_rows += stored[i].log_rows;
+    if (stored[i].ended) ++totals_.refused;
+    totals_.unreadable += stored[i].unreadable;
+    group.push_back({std::move(items[i].sender), std::move(items[i].shipment), stored[i]});
+    commands += CommandsOf(group.back());
+    bytes += items[i].bytes;
+    if (commands >= kCommandsPerGroup) flush();
   }
-  if (last > posted) {
-    if (posted == 0) {
-      (*ack)(last);
-    } else {
-      // Behind the commands before it.
-      const absl::Status queued = deps_.engine.Follow([ack, last] { (*ack)(last); });
-      if (!queued.ok()) (*ack)(queued);
-    }
+  flush();
+}
+
+// False when it is time to end. A group that is larger than all the room there is has to try.
+bool Ingestor::AwaitCore(Writer& writer, int64_t commands) {
+  const int64_t wanted = std::min(commands + 1, 2 * kCommandsPerGroup);
+  while (!deps_.engine.HasRoom(wanted)) {
+    if (!Pause(writer, kCorePause)) return false;
   }
-  MakeRoom(item.bytes);
+  return true;
 }
 
 }  // namespace det::ingest

@@ -8,11 +8,10 @@
 #include <thread>
 #include <vector>
 
-#include "absl/functional/any_invocable.h"
-
 #include "common/base/mutex.h"
 #include "master/engine/engine.h"
 #include "master/ingest/batch_writer.h"
+#include "master/ingest/intake.h"
 #include "master/ingest/limits.h"
 
 namespace det::ingest {
@@ -22,15 +21,11 @@ namespace det::ingest {
 // are durable. Any thread.
 class Ingestor {
  public:
-  // Everything of the stream up to this is durable. An error: it has to be sent again, and so has
-  // all that was sent after it on the same connection, whose later acknowledgements don't count.
-  // Called on a thread of the engine or of this.
-  using Ack = std::function<void(absl::StatusOr<int64_t> seq)>;
-
   struct Deps {
     std::string conninfo;
     engine::Engine& engine;
-    std::function<void(absl::Status)> on_fatal;  // the lease was taken
+    // The lease was taken, or a writer can't go on: the process must end.
+    std::function<void(absl::Status)> on_fatal;
     int64_t queued_bytes_max = kQueuedBytesMax;
   };
   struct Totals {
@@ -45,16 +40,16 @@ class Ingestor {
   ~Ingestor();
 
   // Queues the shipment; of one stream in the order of the calls. False when the queue is full:
-  // nothing was taken, the shipment is as it was, and `on_room` is called once there is room.
-  bool Offer(Shipment&& shipment, Ack ack, std::function<void()> on_room);
+  // nothing was taken, the shipment is as it was, and the sender is told once there is room.
+  bool Offer(Shipment&& shipment, const std::shared_ptr<Sender>& sender);
 
   const Totals& totals() const { return totals_; }
   int64_t queued_bytes() const { return queued_bytes_.load(std::memory_order_relaxed); }
 
  private:
   struct Item {
+    std::shared_ptr<Sender> sender;
     Shipment shipment;
-    Ack ack;
     int64_t bytes = 0;
   };
   struct Writer {
@@ -67,21 +62,26 @@ class Ingestor {
 
   void Loop(Writer& writer);
   std::vector<Item> Next(Writer& writer);
-  bool Store(Writer& writer, BatchWriter& out, std::vector<Item> items);
-  bool StoreOneByOne(Writer& writer, BatchWriter& out, std::vector<Item> items);
+  absl::Status Store(Writer& writer, BatchWriter& out, std::vector<Item> items);
+  absl::Status StoreOneByOne(Writer& writer,
+                             BatchWriter& out,
+                             const std::vector<Item>& items,
+                             std::vector<Stored>* stored);
   absl::Status StoreRecords(Writer& writer,
                             BatchWriter& out,
                             const Shipment& shipment,
                             Stored* stored);
   absl::Status Persist(Writer& writer, const std::function<absl::Status()>& write);
-  void Finish(Item item, const Stored& stored);
+  void Finish(Writer& writer, std::vector<Item> items, const std::vector<Stored>& stored);
+  bool AwaitCore(Writer& writer, int64_t commands);
+  bool Pause(Writer& writer, absl::Duration duration);
   void MakeRoom(int64_t bytes);
 
   Deps deps_;
   Totals totals_;
   std::atomic<int64_t> queued_bytes_{0};
   Mutex room_mutex_;
-  std::vector<std::function<void()>> waiting_for_room_ ABSL_GUARDED_BY(room_mutex_);
+  std::vector<std::shared_ptr<Sender>> waiting_for_room_ ABSL_GUARDED_BY(room_mutex_);
   std::vector<std::unique_ptr<Writer>> writers_;
 };
 

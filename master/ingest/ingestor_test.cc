@@ -36,19 +36,15 @@ LogRecord Line(int64_t seq, std::string text) {
   return {.seq = seq, .at = absl::FromUnixSeconds(1000 + seq), .text = std::move(text)};
 }
 
-// What a stream was told.
-class Acks {
+// A sender, and what it was told of its only stream.
+class Acks : public Sender {
  public:
-  Ingestor::Ack Ack() {
-    return [this](absl::StatusOr<int64_t> seq) {
-      MutexLock lock(mutex_);
-      if (seq.ok()) {
-        high_ = std::max(high_, *seq);
-      } else {
-        error_ = seq.status();
-      }
-    };
+  void OnDurable(const StreamKey& /*stream*/, int64_t seq) override {
+    MutexLock lock(mutex_);
+    high_ = std::max(high_, seq);
   }
+  void OnRoom() override { room_ = true; }
+
   int64_t high() {
     MutexLock lock(mutex_);
     return high_;
@@ -57,15 +53,27 @@ class Acks {
     MutexLock lock(mutex_);
     return error_;
   }
+  bool room() const { return room_; }
   bool Reaches(int64_t seq) {
     return Eventually([&] { return high() >= seq; });
+  }
+
+ protected:
+  void OnRefused(const absl::Status& why) override {
+    MutexLock lock(mutex_);
+    error_ = why;
   }
 
  private:
   Mutex mutex_;
   int64_t high_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::Status error_ ABSL_GUARDED_BY(mutex_);
+  std::atomic<bool> room_{false};
 };
+using AcksPtr = std::shared_ptr<Acks>;
+AcksPtr NewAcks() {
+  return std::make_shared<Acks>();
+}
 
 // A master's data plane with one run on one agent.
 class Bench {
@@ -101,8 +109,8 @@ class Bench {
             .stream = kLogStream,
             .logs = std::move(logs)};
   }
-  void Ship(Shipment shipment, Acks& acks) {
-    ASSERT_TRUE(ingestor_->Offer(std::move(shipment), acks.Ack(), [] {}));
+  void Ship(Shipment shipment, const AcksPtr& acks) {
+    ASSERT_TRUE(ingestor_->Offer(std::move(shipment), acks));
   }
   std::vector<std::string> LogTexts() {
     std::vector<std::string> texts;
@@ -149,7 +157,7 @@ class IngestorTest : public testing::Test {
  protected:
   test::TestDatabase database;
   Bench bench{database.conninfo()};
-  Acks acks;
+  const AcksPtr acks = NewAcks();
 };
 
 TEST_F(IngestorTest, AnAckComesOnlyAfterTheCommit) {
@@ -165,40 +173,85 @@ TEST_F(IngestorTest, AnAckComesOnlyAfterTheCommit) {
                                  "wait_event_type = 'Lock' AND datname = "
                                  "current_database()") > 0;
                     }));
-                    EXPECT_EQ(acks.high(), 0);
+                    EXPECT_EQ(acks->high(), 0);
                     EXPECT_TRUE(bench.MetricSteps().empty());
                   })
                   .ok());
-  EXPECT_TRUE(acks.Reaches(1));
+  EXPECT_TRUE(acks->Reaches(1));
   EXPECT_EQ(bench.MetricSteps(), std::vector<int64_t>{1});
   EXPECT_EQ(bench.Validations(), 1);
 }
 
+TEST_F(IngestorTest, WhatTheCoreDoesNotHearOfDoesNotAcknowledgeWhatItDoes) {
+  pg::Connection other(database.conninfo());
+  ASSERT_TRUE(other
+                  .Transact([&](pqxx::work& tx) {
+                    // The core's events wait; metrics don't.
+                    tx.exec("LOCK TABLE journal IN SHARE MODE");
+                    bench.Ship(bench.Reports({Loss(1, 0.5)}), acks);
+                    bench.Ship(bench.Reports({MetricsReport(
+                                   2, "training", Value(Value::Object{{"loss", 0.4}}))}),
+                               acks);
+                    bench.Ship(bench.Reports({{.id = {.seq = 3}, .body = Progress{0.5}}}), acks);
+                    ASSERT_TRUE(Eventually([&] {
+                      return database.Count("SELECT coalesce(max(high_seq), 0) FROM streams") == 3;
+                    }));
+                    EXPECT_TRUE(Eventually([&] { return bench.ingestor().queued_bytes() == 0; }));
+                    EXPECT_EQ(acks->high(), 0);
+                  })
+                  .ok());
+  EXPECT_TRUE(acks->Reaches(3));
+  EXPECT_EQ(bench.Validations(), 1);
+}
+
+TEST_F(IngestorTest, ATableThatIsAwayIsWaitedFor) {
+  database.Exec("ALTER TABLE task_logs RENAME TO away");
+  bench.Ship(bench.Logs({Line(1, "one")}), acks);
+  ASSERT_TRUE(Eventually([&] { return bench.ingestor().totals().retries > 1; }));
+  EXPECT_EQ(acks->high(), 0);
+  database.Exec("ALTER TABLE away RENAME TO task_logs");
+  EXPECT_TRUE(acks->Reaches(1));
+  EXPECT_EQ(bench.LogTexts(), std::vector<std::string>{"one"});
+}
+
+TEST_F(IngestorTest, WhatATrialDoesNotSayOfItselfStays) {
+  bench.Ship(bench.Reports({{.id = {.seq = 1}, .body = Progress{0.25}}}), acks);
+  ASSERT_TRUE(acks->Reaches(1));
+  bench.Ship(bench.Reports({MetricsReport(2, "training", Value(Value::Object{{"loss", 0.4}}))}),
+             acks);
+  ASSERT_TRUE(acks->Reaches(2));
+  bench.Ship(bench.Reports({{.id = {.seq = 3}, .body = Progress{0.5}}}), acks);
+  ASSERT_TRUE(acks->Reaches(3));
+  EXPECT_EQ(database.Text("SELECT progress || ' ' || training::text || ' ' || training_steps "
+                          "FROM trial_live"),
+            "0.5 {\"loss\": 0.4} 2");
+}
+
 TEST_F(IngestorTest, WhatIsSentAgainIsStoredAndDecidedOnOnce) {
   bench.Ship(bench.Reports({Loss(1, 0.5), Loss(2, 0.4)}), acks);
-  ASSERT_TRUE(acks.Reaches(2));
-  Acks again;
+  ASSERT_TRUE(acks->Reaches(2));
+  const AcksPtr again = NewAcks();
   bench.Ship(bench.Reports({Loss(1, 0.5), Loss(2, 0.4), Loss(3, 0.3)}), again);
-  ASSERT_TRUE(again.Reaches(3));
+  ASSERT_TRUE(again->Reaches(3));
   EXPECT_EQ(bench.MetricSteps(), (std::vector<int64_t>{1, 2, 3}));
   EXPECT_EQ(bench.Validations(), 3);
   EXPECT_EQ(bench.ingestor().totals().metric_rows, 3);
   bench.Ship(bench.Logs({Line(1, "one"), Line(2, "two")}), acks);
   bench.Ship(bench.Logs({Line(2, "two"), Line(3, "three")}), acks);
-  ASSERT_TRUE(acks.Reaches(3));
+  ASSERT_TRUE(acks->Reaches(3));
   EXPECT_EQ(bench.LogTexts(), (std::vector<std::string>{"one", "two", "three"}));
 }
 
 TEST_F(IngestorTest, AGapInTheReportsIsNeitherStoredNorAcknowledged) {
   bench.Ship(bench.Reports({Loss(1, 0.5), Loss(3, 0.3)}), acks);
-  ASSERT_TRUE(acks.Reaches(1));
-  Acks later;
+  ASSERT_TRUE(acks->Reaches(1));
+  const AcksPtr later = NewAcks();
   bench.Ship(bench.Reports({Loss(4, 0.2)}), later);
-  Acks missing;
+  const AcksPtr missing = NewAcks();
   bench.Ship(bench.Reports({Loss(2, 0.4), Loss(3, 0.3)}), missing);
-  ASSERT_TRUE(missing.Reaches(3));
-  EXPECT_EQ(acks.high(), 1);
-  EXPECT_EQ(later.high(), 0);
+  ASSERT_TRUE(missing->Reaches(3));
+  EXPECT_EQ(acks->high(), 1);
+  EXPECT_EQ(later->high(), 0);
   EXPECT_EQ(bench.MetricSteps(), (std::vector<int64_t>{1, 2, 3}));
 }
 
@@ -206,7 +259,7 @@ TEST_F(IngestorTest, WhatWasDroppedOfALogIsSaidBesideTheNextRecord) {
   LogRecord after_gap = Line(9, "nine");
   after_gap.dropped = 7;
   bench.Ship(bench.Logs({Line(1, "one"), after_gap}), acks);
-  ASSERT_TRUE(acks.Reaches(9));
+  ASSERT_TRUE(acks->Reaches(9));
   EXPECT_EQ(bench.store().Logs(bench.trial(), {}, 10)->back().dropped, 7);
 }
 
@@ -216,7 +269,7 @@ TEST_F(IngestorTest, NumbersThatJsonHasNoNameForAreKept) {
                             MetricsReport(3, "training", Value(Value::Object{{"a", -INFINITY}})),
                             MetricsReport(4, "my\tgroup\\", Value(Value::Object{{"b", "text"}}))}),
              acks);
-  ASSERT_TRUE(acks.Reaches(4));
+  ASSERT_TRUE(acks->Reaches(4));
   const auto rows = bench.store().Metrics(bench.trial(), "", 10);
   ASSERT_TRUE(rows.ok() && rows->size() == 4);
   EXPECT_TRUE(std::isnan((*rows)[0].value));
@@ -229,16 +282,16 @@ TEST_F(IngestorTest, NumbersThatJsonHasNoNameForAreKept) {
 
 TEST_F(IngestorTest, AnUnreadableReportIsTakenAndToldInTheTrialsLog) {
   bench.Ship(bench.Logs({Line(1, "one")}), acks);
-  ASSERT_TRUE(acks.Reaches(1));
-  Acks reports;
+  ASSERT_TRUE(acks->Reaches(1));
+  const AcksPtr reports = NewAcks();
   bench.Ship(bench.Reports({Loss(1, 0.5),
                             {.id = {.seq = 2}, .body = Unreadable{"metrics: line 1: what?"}},
                             {.id = {.seq = 3}, .body = Unreadable{"again"}},
                             Loss(4, 0.4)}),
              reports);
-  ASSERT_TRUE(reports.Reaches(4));
+  ASSERT_TRUE(reports->Reaches(4));
   bench.Ship(bench.Logs({Line(2, "two")}), acks);
-  ASSERT_TRUE(acks.Reaches(2));
+  ASSERT_TRUE(acks->Reaches(2));
   EXPECT_EQ(bench.MetricSteps(), (std::vector<int64_t>{1, 4}));
   EXPECT_EQ(bench.Validations(), 2);
   EXPECT_EQ(
@@ -247,22 +300,22 @@ TEST_F(IngestorTest, AnUnreadableReportIsTakenAndToldInTheTrialsLog) {
           "one", "det: 2 records were not taken; the first, 2: metrics: line 1: what?", "two"}));
   EXPECT_EQ(bench.ingestor().totals().unreadable, 2);
   // Sent again, it is known.
-  Acks again;
+  const AcksPtr again = NewAcks();
   bench.Ship(bench.Reports({{.id = {.seq = 2}, .body = Unreadable{"metrics: line 1: what?"}}}),
              again);
-  ASSERT_TRUE(again.Reaches(2));
+  ASSERT_TRUE(again->Reaches(2));
   EXPECT_EQ(bench.LogTexts().size(), 3U);
 }
 
 TEST_F(IngestorTest, AFollowerOfTheLogSeesEveryNote) {
   bench.Ship(bench.Logs({Line(1, "one")}), acks);
-  ASSERT_TRUE(acks.Reaches(1));
+  ASSERT_TRUE(acks->Reaches(1));
   store::LogCursor cursor;
   std::vector<std::string> seen;
   for (int64_t seq = 1; seq <= 3; ++seq) {
-    Acks reports;
+    const AcksPtr reports = NewAcks();
     bench.Ship(bench.Reports({{.id = {.seq = seq}, .body = Unreadable{"no"}}}), reports);
-    ASSERT_TRUE(reports.Reaches(seq));
+    ASSERT_TRUE(reports->Reaches(seq));
     const auto rows = bench.store().Logs(bench.trial(), cursor, 10);
     ASSERT_TRUE(rows.ok());
     for (const store::LogRow& row : *rows) {
@@ -282,7 +335,7 @@ TEST_F(IngestorTest, ARecordThatTheStoreRefusesTakesNoOtherWithIt) {
                             MetricsReport(2, "training", Value(Value::Object{{"poison", 1}})),
                             Loss(3, 0.3)}),
              acks);
-  ASSERT_TRUE(acks.Reaches(3));
+  ASSERT_TRUE(acks->Reaches(3));
   EXPECT_EQ(bench.MetricSteps(), (std::vector<int64_t>{1, 3}));
   EXPECT_EQ(bench.ingestor().totals().unreadable, 1);
   const std::vector<std::string> log = bench.LogTexts();
@@ -296,11 +349,11 @@ TEST_F(IngestorTest, TextsWithNulBytesAreStoredWithVisibleOnes) {
       bench.Reports({MetricsReport(1, nul, Value(Value::Object{{nul, nul}})),
                      MetricsReport(2, "training", Value(Value::Object{{"x", nul}, {"y", 1}}))}),
       acks);
-  ASSERT_TRUE(acks.Reaches(2));
+  ASSERT_TRUE(acks->Reaches(2));
   EXPECT_EQ(database.Text("SELECT grp || name || (other #>> '{}') FROM metrics WHERE seq = 1"),
             "a\\0ba\\0ba\\0b");
   bench.Ship(bench.Logs({Line(3, nul)}), acks);
-  ASSERT_TRUE(acks.Reaches(3));
+  ASSERT_TRUE(acks->Reaches(3));
   EXPECT_EQ(bench.LogTexts(), std::vector<std::string>{nul});
 }
 
@@ -313,7 +366,7 @@ TEST_F(IngestorTest, RowsWithoutAPartitionMakeIt) {
                "'::regclass LOOP EXECUTE 'DROP TABLE ' || part; END LOOP; END $$"));
   }
   bench.Ship(bench.Reports({Loss(1, 0.5)}), acks);
-  ASSERT_TRUE(acks.Reaches(1));
+  ASSERT_TRUE(acks->Reaches(1));
   EXPECT_EQ(bench.MetricSteps(), std::vector<int64_t>{1});
   EXPECT_TRUE(bench.LogTexts().empty());
 }
@@ -321,44 +374,41 @@ TEST_F(IngestorTest, RowsWithoutAPartitionMakeIt) {
 TEST_F(IngestorTest, ARunThatIsOverOrAnotherAgentsIsRefusedAndForgotten) {
   Shipment foreign = bench.Reports({Loss(1, 0.5)});
   foreign.agent = AgentId("b");
-  Acks refused;
+  const AcksPtr refused = NewAcks();
   bench.Ship(std::move(foreign), refused);
-  EXPECT_TRUE(refused.Reaches(1));
+  EXPECT_TRUE(refused->Reaches(1));
   EXPECT_TRUE(bench.MetricSteps().empty());
   bench.engine().Must(test::Exited(kAgent, bench.run()));
   bench.Ship(bench.Reports({Loss(1, 0.5)}), acks);
-  EXPECT_TRUE(acks.Reaches(1));
+  EXPECT_TRUE(acks->Reaches(1));
   EXPECT_TRUE(bench.MetricSteps().empty());
   EXPECT_EQ(bench.ingestor().totals().refused, 2);
   // Log lines may be late.
   bench.Ship(bench.Logs({Line(2, "the end")}), acks);
-  EXPECT_TRUE(acks.Reaches(2));
+  EXPECT_TRUE(acks->Reaches(2));
   EXPECT_EQ(bench.LogTexts(), std::vector<std::string>{"the end"});
 }
 
 TEST_F(IngestorTest, SendersWaitWhenTheStoreIsBehindAndAreCalledOnceThereIsRoom) {
   const std::string big(60 << 10, 'x');
-  std::atomic<bool> room = false;
   int64_t seq = 0;
   pg::Connection other(database.conninfo());
-  ASSERT_TRUE(
-      other
-          .Transact([&](pqxx::work& tx) {
-            tx.exec("SELECT epoch FROM lease FOR UPDATE");
-            while (true) {
-              Shipment shipment = bench.Logs({});
-              for (int i = 0; i < 5; ++i) shipment.logs.push_back(Line(++seq, big));
-              shipment.wire_bytes = static_cast<int64_t>(5 * big.size());
-              if (!bench.ingestor().Offer(std::move(shipment), acks.Ack(), [&] { room = true; }))
-                break;
-              ASSERT_LT(seq, 100000);
-            }
-            EXPECT_LT(bench.ingestor().queued_bytes(), 2 * kTestQueueBytes);
-            EXPECT_FALSE(room);
-          })
-          .ok());
-  EXPECT_TRUE(Eventually([&] { return room.load(); }));
-  EXPECT_TRUE(acks.Reaches(seq - 5));
+  ASSERT_TRUE(other
+                  .Transact([&](pqxx::work& tx) {
+                    tx.exec("SELECT epoch FROM lease FOR UPDATE");
+                    while (true) {
+                      Shipment shipment = bench.Logs({});
+                      for (int i = 0; i < 5; ++i) shipment.logs.push_back(Line(++seq, big));
+                      shipment.wire_bytes = static_cast<int64_t>(5 * big.size());
+                      if (!bench.ingestor().Offer(std::move(shipment), acks)) break;
+                      ASSERT_LT(seq, 100000);
+                    }
+                    EXPECT_LT(bench.ingestor().queued_bytes(), 2 * kTestQueueBytes);
+                    EXPECT_FALSE(acks->room());
+                  })
+                  .ok());
+  EXPECT_TRUE(Eventually([&] { return acks->room(); }));
+  EXPECT_TRUE(acks->Reaches(seq - 5));
   EXPECT_TRUE(Eventually([&] { return bench.ingestor().queued_bytes() == 0; }));
 }
 
@@ -367,16 +417,16 @@ TEST_F(IngestorTest, ATakenLeaseEndsTheWriterAndAcknowledgesNothing) {
   bench.Ship(bench.Reports({Loss(1, 0.5)}), acks);
   EXPECT_TRUE(Eventually([&] { return !bench.fatal().ok(); }));
   EXPECT_EQ(bench.fatal().code(), absl::StatusCode::kAborted);
-  EXPECT_EQ(acks.high(), 0);
+  EXPECT_EQ(acks->high(), 0);
   EXPECT_EQ(database.Count("SELECT count(*) FROM metrics"), 0);
 }
 
 TEST_F(IngestorTest, AReportThatTheCoreDidNotHearIsNotAcknowledged) {
   bench.engine().engine().Stop();
   bench.Ship(bench.Reports({Loss(1, 0.5), Loss(2, 0.4)}), acks);
-  ASSERT_TRUE(Eventually([&] { return !acks.error().ok(); }));
-  EXPECT_EQ(acks.error().code(), absl::StatusCode::kUnavailable);
-  EXPECT_EQ(acks.high(), 0);
+  ASSERT_TRUE(Eventually([&] { return !acks->error().ok(); }));
+  EXPECT_EQ(acks->error().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(acks->high(), 0);
 }
 
 TEST(IngestorKillTest, APostgresKilledInTheMiddleStoresEveryReportOnce) {
@@ -385,7 +435,7 @@ TEST(IngestorKillTest, APostgresKilledInTheMiddleStoresEveryReportOnce) {
   ASSERT_TRUE(server.ok()) << server.status();
   ASSERT_TRUE(store::Migrate((*server)->conninfo()).ok());
   Bench bench((*server)->conninfo());
-  Acks acks;
+  const AcksPtr acks = NewAcks();
   constexpr int64_t kReports = 200;
   for (int64_t seq = 1; seq <= kReports; ++seq) {
     if (seq % 100 == 50) {
@@ -394,10 +444,10 @@ TEST(IngestorKillTest, APostgresKilledInTheMiddleStoresEveryReportOnce) {
     }
     bench.Ship(bench.Reports({Loss(seq, 1.0 / static_cast<double>(seq))}), acks);
     if (seq % 10 == 0) {
-      ASSERT_TRUE(acks.Reaches(seq));
+      ASSERT_TRUE(acks->Reaches(seq));
     }
   }
-  ASSERT_TRUE(acks.Reaches(kReports));
+  ASSERT_TRUE(acks->Reaches(kReports));
   ASSERT_TRUE(Eventually([&] { return bench.store().Trial(bench.trial()).ok(); }));
   std::vector<int64_t> expected(kReports);
   for (int64_t i = 0; i < kReports; ++i) expected[static_cast<size_t>(i)] = i + 1;

@@ -9,6 +9,8 @@ namespace det::ingest {
 
 inline constexpr int64_t kQueuedBytesMax = 64 << 20;  // beyond it senders are not read from
 inline constexpr int64_t kRowsPerCommitMax = 20000;
+inline constexpr int64_t kCommandsPerGroup = 1000;  // posted to the core in one go, about
+inline constexpr absl::Duration kCorePause = absl::Milliseconds(2);  // before another try
 inline constexpr int64_t kMetricNameBytesMax = 512;
 inline constexpr int64_t kMetricsPerReportMax = 100000;  // names in one report
 inline constexpr int64_t kLogTextBytesMax = 64 << 10;    // of one record

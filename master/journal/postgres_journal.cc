@@ -276,6 +276,7 @@ absl::Status PostgresJournal::Append(const Batch& batch) {
                    ErrorReason(status),
                    FromAbsl(status.message()),
                    ErrorHint(status));
+    case absl::StatusCode::kInvalidArgument:
     case absl::StatusCode::kInternal:
       return Error(absl::StatusCode::kDataLoss, "JOURNAL_REFUSED", FromAbsl(status.message()));
     default:

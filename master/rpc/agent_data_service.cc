@@ -1,7 +1,8 @@
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
-#include <tuple>
+#include <utility>
 
 #include "det/agent/v1/agent.grpc.pb.h"
 
@@ -22,6 +23,7 @@ constexpr size_t kUnsentMax = 100000;
 // The master's end of one agent's data stream. It reads the next message only when the last one was
 // taken: what the store can't keep up with waits at the agent.
 class Receiver : public grpc::ServerBidiReactor<pb::ShipRequest, pb::ShipReply>,
+                 public ingest::Sender,
                  public std::enable_shared_from_this<Receiver> {
  public:
   Receiver(const Deps& deps, AgentId agent) : deps_(deps), agent_(std::move(agent)) {}
@@ -35,7 +37,7 @@ class Receiver : public grpc::ServerBidiReactor<pb::ShipRequest, pb::ShipReply>,
     if (!ok) return Close(absl::OkStatus());
     absl::StatusOr<ingest::Shipment> shipment = FromProto(agent_, std::move(incoming_));
     if (!shipment.ok()) return Close(shipment.status());
-    Offer(std::make_shared<ingest::Shipment>(*std::move(shipment)));
+    Offer(*std::move(shipment));
   }
 
   void OnWriteDone(bool ok) override {
@@ -45,47 +47,54 @@ class Receiver : public grpc::ServerBidiReactor<pb::ShipRequest, pb::ShipReply>,
     WriteNext();
   }
 
-  void OnDone() override {
+  // Nothing is read while there is no room, so nothing else would tell.
+  void OnCancel() override { Close(absl::CancelledError("the agent is gone")); }
+
+  void OnDone() override { self_.reset(); }
+
+  void OnDurable(const ingest::StreamKey& stream, int64_t seq) override {
+    MutexLock lock(mutex_);
+    if (closed_) return;
+    int64_t& unsent = unsent_[stream];
+    unsent = std::max(unsent, seq);
+    if (unsent_.size() > kUnsentMax) {
+      return CloseLocked(absl::ResourceExhaustedError("the agent does not read"));
+    }
+    WriteNext();
+  }
+
+  void OnRoom() override {
+    std::optional<ingest::Shipment> shipment;
     {
       MutexLock lock(mutex_);
-      closed_ = true;
+      shipment = std::exchange(waiting_, std::nullopt);
     }
-    self_.reset();
+    if (shipment.has_value()) Offer(*std::move(shipment));
   }
+
+ protected:
+  // The agent comes back and sends it again.
+  void OnRefused(const absl::Status& why) override { Close(why); }
 
  private:
-  void Offer(const std::shared_ptr<ingest::Shipment>& shipment) {
-    const std::shared_ptr<Receiver> self = shared_from_this();
-    pb::ShipReply reply;
-    reply.set_allocation(shipment->allocation.value());
-    reply.set_rank(static_cast<int32_t>(shipment->rank));
-    reply.set_stream(static_cast<int32_t>(shipment->stream));
-    const bool taken = deps_.ingestor.Offer(
-        std::move(*shipment),
-        [self, reply](absl::StatusOr<int64_t> seq) { self->Acknowledge(reply, std::move(seq)); },
-        [self, shipment] { self->Offer(shipment); });
-    if (!taken) return;
+  void Offer(ingest::Shipment shipment) {
     MutexLock lock(mutex_);
-    if (!closed_) StartRead(&incoming_);
-  }
-
-  void Acknowledge(pb::ShipReply reply, absl::StatusOr<int64_t> seq) {
-    MutexLock lock(mutex_);
-    // After a failure nothing more is acknowledged here: the agent comes back and sends it again.
     if (closed_) return;
-    if (!seq.ok()) return CloseLocked(seq.status());
-    reply.set_seq(*seq);
-    // The newest says all that the older ones of its stream do.
-    unsent_[{reply.allocation(), reply.rank(), reply.stream()}] = std::move(reply);
-    if (unsent_.size() > kUnsentMax)
-      return CloseLocked(absl::ResourceExhaustedError("the agent does not read"));
-    WriteNext();
+    if (deps_.ingestor.Offer(std::move(shipment), shared_from_this())) {
+      StartRead(&incoming_);
+    } else {
+      waiting_ = std::move(shipment);
+    }
   }
 
   void WriteNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (writing_ || closed_ || unsent_.empty()) return;
-    outgoing_ = std::move(unsent_.begin()->second);
-    unsent_.erase(unsent_.begin());
+    const auto first = unsent_.begin();
+    outgoing_.set_allocation(first->first.allocation.value());
+    outgoing_.set_rank(static_cast<int32_t>(first->first.rank));
+    outgoing_.set_stream(static_cast<int32_t>(first->first.stream));
+    outgoing_.set_seq(first->second);
+    unsent_.erase(first);
     writing_ = true;
     StartWrite(&outgoing_);
   }
@@ -97,6 +106,7 @@ class Receiver : public grpc::ServerBidiReactor<pb::ShipRequest, pb::ShipReply>,
   void CloseLocked(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (closed_) return;
     closed_ = true;
+    waiting_.reset();
     Finish(net::ToGrpc(status));
   }
 
@@ -108,8 +118,8 @@ class Receiver : public grpc::ServerBidiReactor<pb::ShipRequest, pb::ShipReply>,
   Mutex mutex_;
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
-  // By allocation, rank and stream.
-  std::map<std::tuple<int64_t, int32_t, int32_t>, pb::ShipReply> unsent_ ABSL_GUARDED_BY(mutex_);
+  std::optional<ingest::Shipment> waiting_ ABSL_GUARDED_BY(mutex_);  // for room
+  std::map<ingest::StreamKey, int64_t> unsent_ ABSL_GUARDED_BY(mutex_);
 };
 
 // Sends a context's chunks. The store is read a chunk a step, so a slow agent holds no thread.

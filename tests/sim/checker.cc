@@ -1,5 +1,6 @@
 #include "tests/sim/checker.h"
 
+#include "common/base/overload.h"
 #include "common/base/strings.h"
 #include "master/core/lifecycle.h"
 #include "master/searcher/hparams.h"
@@ -85,15 +86,51 @@ void Checker::CheckPromises() {
   }
 }
 
-// Every report that an agent took is stored once, unless its run was given up.
+void Checker::OnReportTaken(const ingest::Report& report) {
+  const core::ReportId& id = report.id;
+  taken_[{id.allocation.value(), id.stream, id.seq}] = ingest::CommandFor({}, report).has_value();
+}
+
+bool Checker::WasLost(AllocationId id) const {
+  const auto row = store_->rows.find({Table::kAllocations, id.ToString()});
+  const Value* kind = row == store_->rows.end() ? nullptr : row->second.Find("exit_kind");
+  return kind != nullptr && kind->is_string() && kind->as_string() == "LOST";
+}
+
+// How often the core decided on each report.
+std::map<Checker::ReportKey, int64_t> Checker::Decided() const {
+  std::map<ReportKey, int64_t> decided;
+  journal::MemoryJournal reader(store_);
+  const absl::Status status = reader.Read(1, [&](const journal::Recorded& recorded) {
+    const auto count = [&](const core::ReportId& id) {
+      ++decided[{id.allocation.value(), id.stream, id.seq}];
+    };
+    std::visit(overloaded{[&](const core::ValidationRecorded& e) { count(e.report); },
+                          [&](const core::CheckpointRecorded& e) { count(e.report); },
+                          [&](const core::HparamsRefused& e) { count(e.report); },
+                          [](const auto&) {}},
+               recorded.event.body);
+    return absl::OkStatus();
+  });
+  if (!status.ok()) kernel_.Fail(StrCat("journal: ", FromAbsl(status.message())));
+  return decided;
+}
+
+// Every report that an agent took is stored once, and decided on once if that is the core's to do,
+// unless its run was given up.
 void Checker::CheckReports() {
-  for (const auto& [allocation, stream, seq] : taken_) {
-    if (metrics_.Has({AllocationId(allocation), stream, seq})) continue;
-    const auto row = store_->rows.find({Table::kAllocations, std::to_string(allocation)});
-    const Value* kind = row == store_->rows.end() ? nullptr : row->second.Find("exit_kind");
-    if (kind == nullptr || !kind->is_string() || kind->as_string() != "LOST") {
-      kernel_.Fail(StrCat("report ", seq, " of allocation ", allocation, " is not in the store"));
-    }
+  const std::map<ReportKey, int64_t> decided = Decided();
+  for (const auto& [key, decides] : taken_) {
+    const auto& [allocation, stream, seq] = key;
+    const auto found = decided.find(key);
+    const int64_t times = found == decided.end() ? 0 : found->second;
+    const auto fail = [&, seq = seq, allocation = allocation](std::string_view what) {
+      kernel_.Fail(StrCat("report ", seq, " of allocation ", allocation, what));
+    };
+    if (times > 1) fail(" was decided on twice");
+    if (WasLost(AllocationId(allocation))) continue;
+    if (!metrics_.Has({AllocationId(allocation), stream, seq})) fail(" is not in the store");
+    if (decides && times == 0) fail(" was never decided on");
   }
   if (metrics_.duplicates() != 0) kernel_.Fail("a report is in the store twice");
 }

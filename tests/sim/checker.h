@@ -4,6 +4,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <tuple>
 
 #include "master/journal/memory_journal.h"
 #include "tests/sim/metric_store.h"
@@ -28,9 +29,7 @@ class Checker {
   // An agent dropped all that it knew of a run, so the store must know that run's end by now.
   void OnForgotten(AllocationId id);
   // A trial was told that its agent has the report.
-  void OnReportTaken(const core::ReportId& id) {
-    taken_.insert({id.allocation.value(), id.stream, id.seq});
-  }
+  void OnReportTaken(const ingest::Report& report);
   // A trial ended by its own fault.
   void OnTrialFault(TrialId id) { ++trial_faults_[id]; }
 
@@ -38,16 +37,20 @@ class Checker {
   void AtEnd();
 
  private:
+  using ReportKey = std::tuple<int64_t, int64_t, int64_t>;  // allocation, stream, seq
+
   std::string StateOf(journal::Table table, const std::string& id) const;
   void CheckPromises();
   void CheckReports();
+  std::map<ReportKey, int64_t> Decided() const;
+  bool WasLost(AllocationId id) const;
   void CheckRestarts();
 
   Kernel& kernel_;
   std::shared_ptr<journal::MemoryStore> store_;
   MetricStore& metrics_;
   std::set<ExperimentId> promised_;
-  std::set<std::tuple<int64_t, int64_t, int64_t>> taken_;
+  std::map<ReportKey, bool> taken_;  // true: the core has to decide on it
   std::map<TrialId, int64_t> trial_faults_;
   std::map<std::pair<journal::Table, std::string>, std::string> ended_;
   size_t events_seen_ = 0;

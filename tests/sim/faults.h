@@ -32,6 +32,7 @@ enum class Fault : uint8_t {
   kIngestFails,
   kIngestExecutesAndTimesOut,
   kStoreExecutesLate,
+  kCoreBusy,  // no room for a report's command
   kCount,
 };
 
@@ -80,7 +81,9 @@ inline constexpr std::array<std::string_view, kFaults> kFaultNames = {
     "trial reports twice",
     "ingest fails",
     "ingest executes and times out",
-    "store executes late"};
+    "store executes late",
+    "core busy",
+};
 
 inline constexpr std::array<std::string_view, kCrashPoints> kCrashPointNames = {
     "master idle",

@@ -31,6 +31,7 @@ constexpr std::array<double, kFaults> kRates = {
     0.03,    // ingest fails
     0.03,    // ingest executes and times out
     0.02,    // store executes late
+    0.01,    // core busy, a report
 };
 
 constexpr std::array<double, kCrashPoints> kCrashRates = {

@@ -65,7 +65,7 @@ void SimHost::Crash(const std::string& why) {
   core_.reset();
   preempted_.clear();
   welcomed_ = false;
-  for (auto& [id, spool] : spools_) spool.sent = absl::InfinitePast();
+  for (auto& [id, spool] : spools_) spool.sent = 0;
   if (connection_ != nullptr) deps_.network.Break(connection_);
   connection_ = nullptr;
   if (kernel.Happens(Fault::kHostReboot)) {
@@ -106,7 +106,7 @@ void SimHost::OnBroken(std::shared_ptr<Connection> c) {
   connection_ = nullptr;
   welcomed_ = false;
   core_->OnDisconnected();
-  for (auto& [id, spool] : spools_) spool.sent = absl::InfinitePast();
+  for (auto& [id, spool] : spools_) spool.sent = 0;
   Later(absl::Seconds(deps_.kernel.rng.Between(0.1, 0.5)), [this] { Connect(); });
 }
 
@@ -133,19 +133,35 @@ void SimHost::Tick() {
   }
 }
 
+// Sends what is new, behind what is not answered yet. No answer for long: the link is dead.
 void SimHost::Ship(AllocationId id, Spool& spool) {
   if (spool.unacked.empty()) return CheckDrained(id);
-  if (!welcomed_ || deps_.kernel.now() - spool.sent < absl::Seconds(10)) return;
   MasterPort* master = deps_.master();
-  if (master == nullptr || connection_ == nullptr) return;
-  spool.sent = deps_.kernel.now();
-  std::vector<ingest::Report> reports(
-      spool.unacked.begin(),
-      spool.unacked.begin() +
-          static_cast<std::ptrdiff_t>(std::min<size_t>(spool.unacked.size(), 8)));
+  if (!welcomed_ || master == nullptr || connection_ == nullptr) return;
+  const bool waits = spool.sent >= spool.unacked.front().id.seq;
+  if (waits && deps_.kernel.now() - spool.answered > absl::Seconds(10)) {
+    return deps_.network.Break(connection_);
+  }
+  std::vector<ingest::Report> reports;
+  const auto most = static_cast<size_t>(1 + deps_.kernel.rng.Below(8));
+  for (const ingest::Report& report : spool.unacked) {
+    if (report.id.seq > spool.sent && reports.size() < most) reports.push_back(report);
+  }
+  if (reports.empty()) return;
+  if (!waits) spool.answered = deps_.kernel.now();
+  spool.sent = reports.back().id.seq;
   deps_.network.Send(connection_,
                      Network::Direction::kToMaster,
-                     [master, c = connection_, reports] { master->OnReports(c, reports); });
+                     [master, c = connection_, number = connection_->shipped++, reports] {
+                       master->OnReports(c, number, reports);
+                     });
+  if (spool.sent < spool.unacked.back().id.seq) ShipSoon(id);
+}
+
+void SimHost::ShipSoon(AllocationId id) {
+  Later(absl::Milliseconds(deps_.kernel.rng.Between(0, 30)), [this, id] {
+    if (spools_.contains(id)) Ship(id, spools_[id]);
+  });
 }
 
 void SimHost::OnReportAck(std::shared_ptr<Connection> c, AllocationId id, int64_t seq) {
@@ -153,7 +169,7 @@ void SimHost::OnReportAck(std::shared_ptr<Connection> c, AllocationId id, int64_
   const auto spool = spools_.find(id);
   if (spool == spools_.end()) return;
   std::erase_if(spool->second.unacked, [&](const ingest::Report& r) { return r.id.seq <= seq; });
-  spool->second.sent = absl::InfinitePast();
+  spool->second.answered = deps_.kernel.now();
   if (spool->second.unacked.empty()) CheckDrained(id);
 }
 
@@ -287,10 +303,11 @@ void SimHost::LaterStarted(AllocationId id) {
 
 void SimHost::TakeReport(AllocationId id, ingest::Report report) {
   Spool& spool = spools_[id];
-  deps_.checker.OnReportTaken(report.id);
+  deps_.checker.OnReportTaken(report);
   if (report.id.seq <= spool.last_seq) return;
   spool.last_seq = report.id.seq;
   spool.unacked.push_back(std::move(report));
+  ShipSoon(id);
 }
 
 bool SimHost::ShouldPreempt(AllocationId id) {

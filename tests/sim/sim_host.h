@@ -51,13 +51,15 @@ class SimHost : public AgentPort, public TrialHost {
   struct Spool {
     std::vector<ingest::Report> unacked;
     int64_t last_seq = 0;
-    absl::Time sent = absl::InfinitePast();  // in flight since
+    int64_t sent = 0;                            // on this connection, up to here
+    absl::Time answered = absl::InfinitePast();  // or first sent
   };
 
   void Crash(const std::string& why);
   void Connect();
   void Tick();
   void Ship(AllocationId id, Spool& spool);
+  void ShipSoon(AllocationId id);
   void CheckDrained(AllocationId id);
   void Do(agent::Actions actions);
   bool DoOne(const agent::Action& action);

@@ -16,6 +16,60 @@ core::Command AsAgent(const AgentId& agent, core::CommandBody body) {
   return {{core::Role::kAgent, agent.value()}, std::move(body)};
 }
 
+// A connection's end of the data plane.
+class SimSender : public ingest::Sender {
+ public:
+  SimSender(Network& network,
+            std::weak_ptr<Connection> connection,
+            std::function<AgentPort*(const AgentId&)> agent)
+      : network_(network), connection_(std::move(connection)), agent_(std::move(agent)) {}
+
+  void OnDurable(const ingest::StreamKey& stream, int64_t seq) override {
+    const std::shared_ptr<Connection> c = connection_.lock();
+    if (c == nullptr) return;
+    network_.Send(c, Network::Direction::kToAgent, [agent = agent_, c, stream, seq] {
+      agent(c->agent)->OnReportAck(c, stream.allocation, seq);
+    });
+  }
+  void OnRoom() override {}
+
+ protected:
+  void OnRefused(const absl::Status& /*why*/) override {
+    if (const std::shared_ptr<Connection> c = connection_.lock()) network_.Break(c);
+  }
+
+ private:
+  Network& network_;
+  const std::weak_ptr<Connection> connection_;
+  const std::function<AgentPort*(const AgentId&)> agent_;
+};
+
+// The master's inbox, which has no room at times and expects no refusal of a report.
+class BusyInbox : public engine::CoreInbox {
+ public:
+  BusyInbox(Kernel& kernel, engine::CoreInbox& inbox) : kernel_(kernel), inbox_(inbox) {}
+
+  void Post(core::Command command, Reply reply) override {
+    if (kernel_.Happens(Fault::kCoreBusy)) return reply(absl::ResourceExhaustedError("busy"));
+    inbox_.Post(
+        std::move(command),
+        [&kernel = kernel_, reply = std::move(reply)](absl::StatusOr<core::Events> result) mutable {
+          if (!result.ok()) {
+            kernel.Fail(StrCat("report refused: ", FromAbsl(result.status().message())));
+          }
+          reply(std::move(result));
+        });
+  }
+  absl::Status Follow(engine::OutputGate::Output then) override {
+    if (kernel_.Happens(Fault::kCoreBusy)) return absl::ResourceExhaustedError("busy");
+    return inbox_.Follow(std::move(then));
+  }
+
+ private:
+  Kernel& kernel_;
+  engine::CoreInbox& inbox_;
+};
+
 }  // namespace
 
 std::unique_ptr<journal::Journal> SimMaster::MakeJournal() {
@@ -97,8 +151,15 @@ void SimMaster::Watch() {
 
 void SimMaster::Post(core::Command command, Reply reply) {
   if (!alive_) return;
-  inbox_.push_back({std::move(command), std::move(reply), nullptr});
+  inbox_.push_back({.command = std::move(command), .reply = std::move(reply)});
   ScheduleTurn();
+}
+
+absl::Status SimMaster::Follow(engine::OutputGate::Output then) {
+  if (!alive_) return absl::UnavailableError("the master is gone");
+  inbox_.push_back({.follow = std::move(then)});
+  ScheduleTurn();
+  return absl::OkStatus();
 }
 
 void SimMaster::ScheduleTurn() {
@@ -131,6 +192,7 @@ void SimMaster::Turn() {
 }
 
 void SimMaster::RunRequest(Request request) {
+  if (request.follow) return Hold(std::move(request.follow));
   absl::StatusOr<core::Events> result = stepper_->Run(request.command, deps_.kernel.now());
   if (request.connection != nullptr && result.ok()) {
     const auto connection = request.connection;
@@ -212,14 +274,16 @@ void SimMaster::Durable() {
 void SimMaster::OnHello(std::shared_ptr<Connection> c, const core::ConnectAgent& hello) {
   if (!serving()) return;
   connections_.push_back(c);
-  inbox_.push_back({AsAgent(c->agent, hello),
-                    [this, c](const absl::StatusOr<core::Events>& result) {
-                      if (!result.ok()) return deps_.network.Break(c);
-                      deps_.network.Send(c, Network::Direction::kToAgent, [this, c] {
-                        deps_.agent(c->agent)->OnWelcome(c, epoch_);
-                      });
-                    },
-                    c});
+  c->sender = std::make_shared<SimSender>(deps_.network, c, deps_.agent);
+  inbox_.push_back({.command = AsAgent(c->agent, hello),
+                    .reply =
+                        [this, c](const absl::StatusOr<core::Events>& result) {
+                          if (!result.ok()) return deps_.network.Break(c);
+                          deps_.network.Send(c, Network::Direction::kToAgent, [this, c] {
+                            deps_.agent(c->agent)->OnWelcome(c, epoch_);
+                          });
+                        },
+                    .connection = c});
   ScheduleTurn();
 }
 
@@ -239,34 +303,43 @@ void SimMaster::OnHeartbeat(std::shared_ptr<Connection> c, int64_t generation) {
   Deliver(reconciler_.OnHeartbeat(stepper_->state(), c->agent, c->session, generation));
 }
 
-void SimMaster::OnReports(std::shared_ptr<Connection> c, std::vector<ingest::Report> reports) {
-  Kernel& kernel = deps_.kernel;
-  if (!serving() || reports.empty() || kernel.Happens(Fault::kIngestFails)) return;
-  const MetricStore::Result result = deps_.metrics.Commit(epoch_, reports);
-  if (result.fenced) return Die("its lease was taken (seen by ingest)");
-  if (kernel.Happens(Fault::kIngestExecutesAndTimesOut)) return;
-  if (kernel.CrashesAt(CrashPoint::kMasterAfterIngest)) return Die("after ingest");
-  for (const ingest::Report& report : reports) {
-    if (!result.ended && report.id.seq > result.high) break;
-    const std::optional<core::Command> command = ingest::CommandFor(c->agent, report);
-    if (result.ended || !command.has_value()) {
-      // In order behind the commands before it.
-      Hold([this, c, report] { Acknowledge(c, report); });
-      continue;
-    }
-    Post(*command, [this, c, report](const absl::StatusOr<core::Events>& decided) {
-      if (!decided.ok()) {
-        deps_.kernel.Fail(StrCat("report refused: ", FromAbsl(decided.status().message())));
-      }
-      Acknowledge(c, report);
-    });
+void SimMaster::OnReports(std::shared_ptr<Connection> c,
+                          int64_t number,
+                          std::vector<ingest::Report> reports) {
+  if (!serving() || c->sender == nullptr || number < c->received) return;
+  c->early[number] = std::move(reports);
+  const bool idle = ingesting_.empty();
+  for (auto next = c->early.find(c->received); next != c->early.end();
+       next = c->early.find(++c->received)) {
+    ingesting_.push_back({c, std::move(c->early.extract(next).mapped())});
   }
+  if (idle) Ingest();
 }
 
-void SimMaster::Acknowledge(std::shared_ptr<Connection> c, const ingest::Report& report) {
-  deps_.network.Send(c, Network::Direction::kToAgent, [this, c, id = report.id] {
-    deps_.agent(c->agent)->OnReportAck(c, id.allocation, id.seq);
-  });
+// As the one writer of the allocation: what can't be stored yet holds up what is behind it.
+void SimMaster::Ingest() {
+  Kernel& kernel = deps_.kernel;
+  for (; alive_ && !ingesting_.empty(); ingesting_.pop_front()) {
+    const auto& [c, reports] = ingesting_.front();
+    if (c->sender->refused()) continue;
+    const absl::Duration pause = absl::Milliseconds(kernel.rng.Between(20, 2000));
+    if (kernel.Happens(Fault::kIngestFails)) return Retry(pause, &SimMaster::Ingest);
+    const MetricStore::Result result = deps_.metrics.Commit(epoch_, reports);
+    if (result.fenced) return Die("its lease was taken (seen by ingest)");
+    if (kernel.Happens(Fault::kIngestExecutesAndTimesOut)) return Retry(pause, &SimMaster::Ingest);
+    if (kernel.CrashesAt(CrashPoint::kMasterAfterIngest)) return Die("after ingest");
+    const ingest::Report& first = reports.front();
+    std::vector<ingest::StoredShipment> stored;
+    stored.push_back({c->sender,
+                      {.agent = c->agent,
+                       .allocation = first.id.allocation,
+                       .trial = first.trial,
+                       .stream = first.id.stream,
+                       .reports = reports},
+                      {.high = result.high, .ended = result.ended}});
+    BusyInbox inbox(kernel, *this);
+    ingest::TakeIn(inbox, std::move(stored));
+  }
 }
 
 void SimMaster::OnBroken(std::shared_ptr<Connection> c) {

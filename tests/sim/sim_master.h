@@ -11,6 +11,7 @@
 
 #include "master/engine/agent_reconciler.h"
 #include "master/engine/commit_queue.h"
+#include "master/engine/core_inbox.h"
 #include "master/engine/output_gate.h"
 #include "master/engine/recovery.h"
 #include "master/engine/stepper.h"
@@ -23,9 +24,10 @@ namespace det::sim {
 
 // One life of a master: recovery, turns of the core, commits, the gate, sessions, ingest. The parts
 // are the product's own; what is simulated is the threads between them and the store below.
-class SimMaster : public MasterPort, public std::enable_shared_from_this<SimMaster> {
+class SimMaster : public MasterPort,
+                  public engine::CoreInbox,
+                  public std::enable_shared_from_this<SimMaster> {
  public:
-  using Reply = std::function<void(const absl::StatusOr<core::Events>&)>;
   struct Deps {
     Kernel& kernel;
     Network& network;
@@ -41,7 +43,8 @@ class SimMaster : public MasterPort, public std::enable_shared_from_this<SimMast
 
   // Takes the lease and recovers; dies on the way when a fault says so.
   void Start();
-  void Post(core::Command command, Reply reply);
+  void Post(core::Command command, Reply reply) override;
+  absl::Status Follow(engine::OutputGate::Output then) override;
   bool alive() const { return alive_; }
   bool serving() const { return alive_ && stepper_.has_value(); }
   const core::State& state() const { return stepper_->state(); }
@@ -50,7 +53,9 @@ class SimMaster : public MasterPort, public std::enable_shared_from_this<SimMast
   void OnHello(std::shared_ptr<Connection> c, const core::ConnectAgent& hello) override;
   void OnStatus(std::shared_ptr<Connection> c, const core::ReportStatus& status) override;
   void OnHeartbeat(std::shared_ptr<Connection> c, int64_t generation) override;
-  void OnReports(std::shared_ptr<Connection> c, std::vector<ingest::Report> reports) override;
+  void OnReports(std::shared_ptr<Connection> c,
+                 int64_t number,
+                 std::vector<ingest::Report> reports) override;
   void OnBroken(std::shared_ptr<Connection> c) override;
 
  private:
@@ -58,6 +63,7 @@ class SimMaster : public MasterPort, public std::enable_shared_from_this<SimMast
     core::Command command;
     Reply reply;
     std::shared_ptr<Connection> connection;  // of a hello
+    engine::OutputGate::Output follow;       // instead of a command
   };
 
   std::unique_ptr<journal::Journal> MakeJournal();
@@ -75,7 +81,7 @@ class SimMaster : public MasterPort, public std::enable_shared_from_this<SimMast
   void Resolve();
   void Durable();
   void Watch();
-  void Acknowledge(std::shared_ptr<Connection> c, const ingest::Report& report);
+  void Ingest();
 
   Deps deps_;
   bool alive_ = true;
@@ -86,6 +92,7 @@ class SimMaster : public MasterPort, public std::enable_shared_from_this<SimMast
   engine::CommitQueue queue_;
   engine::AgentReconciler reconciler_;
   std::deque<Request> inbox_;
+  std::deque<std::pair<std::shared_ptr<Connection>, std::vector<ingest::Report>>> ingesting_;
   std::optional<journal::Batch> committing_;
   bool turn_scheduled_ = false;
   std::vector<std::shared_ptr<Connection>> connections_;

@@ -1,0 +1,75 @@
+#include "master/ingest/intake.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+namespace det::ingest {
+namespace {
+
+struct Ack {
+  std::shared_ptr<Sender> sender;
+  StreamKey stream;
+  int64_t seq = 0;
+};
+
+void Tell(const Ack& ack) {
+  if (!ack.sender->refused()) ack.sender->OnDurable(ack.stream, ack.seq);
+}
+
+bool IsStored(const Report& report, const Stored& stored) {
+  return stored.ended || report.id.seq <= stored.high;
+}
+
+void PostOne(engine::CoreInbox& core, core::Command command, std::shared_ptr<Sender> sender) {
+  core.Post(
+      std::move(command), [sender = std::move(sender)](const absl::StatusOr<core::Events>& result) {
+        // The core's own refusal is an answer too: sent again it would be the same.
+        const absl::StatusCode code = result.status().code();
+        const bool unheard =
+            code == absl::StatusCode::kUnavailable || code == absl::StatusCode::kResourceExhausted;
+        if (unheard) sender->Refuse(result.status());
+      });
+}
+
+// The last record that may be acknowledged, or 0.
+int64_t PostReports(engine::CoreInbox& core, const StoredShipment& item) {
+  int64_t last = 0;
+  for (const Report& report : item.shipment.reports) {
+    if (!IsStored(report, item.stored)) break;
+    const bool over = item.stored.ended;
+    std::optional<core::Command> command =
+        over ? std::nullopt : CommandFor(item.shipment.agent, report);
+    if (command.has_value()) PostOne(core, *std::move(command), item.sender);
+    if (item.sender->refused()) return 0;
+    last = std::max(last, report.id.seq);
+  }
+  return last;
+}
+
+}  // namespace
+
+int64_t CommandsOf(const StoredShipment& stored) {
+  return static_cast<int64_t>(stored.shipment.reports.size());
+}
+
+void TakeIn(engine::CoreInbox& core, std::vector<StoredShipment> shipments) {
+  std::vector<Ack> behind;
+  for (const StoredShipment& item : shipments) {
+    if (item.sender->refused()) continue;
+    const int64_t decided = PostReports(core, item);
+    if (decided > 0) behind.push_back({item.sender, item.shipment.key(), decided});
+    // The core never hears of a log.
+    int64_t logged = 0;
+    for (const LogRecord& record : item.shipment.logs) logged = std::max(logged, record.seq);
+    if (logged > 0) Tell({item.sender, item.shipment.key(), logged});
+  }
+  if (behind.empty()) return;
+  const absl::Status queued = core.Follow([behind] {
+    for (const Ack& ack : behind) Tell(ack);
+  });
+  if (queued.ok()) return;
+  for (const Ack& ack : behind) ack.sender->Refuse(queued);
+}
+
+}  // namespace det::ingest
