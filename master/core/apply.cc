@@ -8,6 +8,7 @@
 #include "common/base/strings.h"
 #include "master/core/decide.h"
 #include "master/core/index.h"
+#include "master/core/internal.h"
 
 namespace det::core {
 namespace {
@@ -129,8 +130,9 @@ class Applier {
     trial.latest_metric = *e.metric;
     const Experiment* experiment = state_.Find(trial.experiment);
     const bool smaller = experiment == nullptr || experiment->spec->searcher.smaller_is_better;
-    const bool better = smaller ? *e.metric < trial.best_metric : *e.metric > trial.best_metric;
-    if (trial.validations == 0 || better) trial.best_metric = *e.metric;
+    if (trial.validations == 0 || internal::IsBetter(smaller, *e.metric, trial.best_metric)) {
+      trial.best_metric = *e.metric;
+    }
     ++trial.validations;
   }
   void operator()(const CheckpointRecorded& e) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <string>
 #include <string_view>
 
@@ -9,6 +10,12 @@
 
 // Shared by the files of this folder.
 namespace det::core::internal {
+
+// Not a number is never better, and everything else is better than it.
+inline bool IsBetter(bool smaller_is_better, double metric, double than) {
+  if (std::isnan(metric) || std::isnan(than)) return !std::isnan(metric);
+  return smaller_is_better ? metric < than : metric > than;
+}
 
 Reason MakeReason(std::string_view code, std::string text, std::string actor, absl::Time now);
 

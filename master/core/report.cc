@@ -50,11 +50,9 @@ std::string Names(const Value& metrics) {
   return StrJoin(metrics.as_object(), ", ", [](const auto& item) { return item.first; });
 }
 
-bool IsBetter(const Experiment& experiment, double metric) {
-  if (std::isnan(metric)) return false;
-  if (!experiment.best.has_value()) return true;
-  return experiment.spec->searcher.smaller_is_better ? metric < experiment.best->metric
-                                                     : metric > experiment.best->metric;
+bool IsBest(const Experiment& experiment, double metric) {
+  if (!experiment.best.has_value()) return !std::isnan(metric);
+  return IsBetter(experiment.spec->searcher.smaller_is_better, metric, experiment.best->metric);
 }
 
 const std::string* TimeMetric(const Experiment& experiment) {
@@ -148,7 +146,7 @@ absl::StatusOr<Events> DecideValidation(const State& state,
                                       .report = command.report,
                                       .steps_completed = command.steps_completed,
                                       .metric = metric});
-  if (metric.has_value() && IsBetter(experiment, *metric)) {
+  if (metric.has_value() && IsBest(experiment, *metric)) {
     events.push_back(
         BestFound{.id = experiment.id, .best = {trial->id, *metric, command.steps_completed}});
   }

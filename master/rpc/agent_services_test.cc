@@ -1,3 +1,5 @@
+#include <thread>
+
 #include "det/agent/v1/agent.grpc.pb.h"
 #include "det/api/v1/log.grpc.pb.h"
 #include "det/api/v1/trial.grpc.pb.h"
@@ -6,6 +8,7 @@
 #include "common/base/status.h"
 #include "common/base/strings.h"
 #include "common/net/grpc_status.h"
+#include "common/pg/pg.h"
 #include "common/testing/eventually.h"
 #include "master/ingest/limits.h"
 #include "master/testing/commands.h"
@@ -263,6 +266,33 @@ TEST_F(AgentDataTest, AMessageBeyondTheBoundIsRefused) {
   stream->Write(request);
   stream->WritesDone();
   EXPECT_FALSE(stream->Finish().ok());
+}
+
+TEST_F(AgentDataTest, AStreamThatWaitsForRoomEndsWithTheMaster) {
+  pb::ShipRequest request = Request(1);
+  for (int i = 1; i <= 3; ++i) {
+    request.add_logs()->set_seq(i);
+    request.mutable_logs(i - 1)->set_text(std::string(60 << 10, 'x'));
+  }
+  const auto context = TestServer::As(test::kAgentToken);
+  context->AddMetadata("det-agent-id", "a");
+  const auto stream = data->Ship(context.get());
+  pg::Connection other(server.database().conninfo());
+  ASSERT_TRUE(other
+                  .Transact([&](pqxx::work& tx) {
+                    // Nothing is stored meanwhile.
+                    tx.exec("SELECT epoch FROM lease FOR UPDATE");
+                    std::thread writer([&] {
+                      while (stream->Write(request)) {
+                      }
+                    });
+                    EXPECT_TRUE(Eventually([&] {
+                      return server.ingestor().queued_bytes() >= ingest::kQueuedBytesMax;
+                    }));
+                    server.CloseDoor();
+                    writer.join();
+                  })
+                  .ok());
 }
 
 TEST_F(AgentDataTest, AnAgentSpeaksOnlyForItsOwnRuns) {

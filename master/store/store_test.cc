@@ -135,6 +135,16 @@ class ReadStoreTest : public testing::Test {
   const AgentId agent{"a"};
 };
 
+TEST_F(ReadStoreTest, WhatIsNotANumberIsATrialsBestOnlyWhileThereIsNoNumber) {
+  engine.Must(test::Connect(agent, 1));
+  const ExperimentId id = Validate({std::nan("")}, true);
+  EXPECT_EQ(Ranked(id).front(), "NaN");
+  const AllocationId run = engine.Allocations().front();
+  for (const auto& [seq, loss] : {std::pair<int64_t, double>(2, 0.5), {3, 0.4}, {4, std::nan("")}})
+    engine.Must(test::Validated(agent, {run, 0, seq}, loss));
+  EXPECT_EQ(Ranked(id).front(), "0.4");
+}
+
 TEST_F(ReadStoreTest, TrialsAreRankedByTheirMetricWithNanAndNoneLast) {
   engine.Must(test::Connect(agent, 20));
   const std::vector<Value> losses = {0.5, std::nan(""), 0.1, "-Infinity", 2.0, "Infinity"};

@@ -34,6 +34,9 @@ class TestServer {
   TestEngine& engine() { return engine_; }
   store::ReadStore& store() { return store_; }
   const TestDatabase& database() const { return database_; }
+  const ingest::Ingestor& ingestor() const { return ingestor_; }
+  // Ends all calls.
+  void CloseDoor() { server_.reset(); }
 
   // Who calls. No more than some seconds for the call.
   static std::unique_ptr<grpc::ClientContext> As(const std::string& token);
