@@ -115,9 +115,7 @@ absl::StatusOr<int64_t> AcquireLease(journal::Journal& journal,
 Engine::Engine(Deps deps, int64_t epoch, Recovered recovered)
     : deps_(std::move(deps)),
       epoch_(epoch),
-      stepper_(std::move(recovered.state),
-               std::move(recovered.snapshotter),
-               {.snapshot_lag_events = kSnapshotLagEvents}),
+      stepper_(std::move(recovered.state), std::move(recovered.snapshotter), {}),
       gate_(stepper_.state().seq) {
   durable_ = stepper_.state().seq;
   Post({{core::Role::kMaster, "master"}, core::StartMaster{}}, [](const auto&) {});

@@ -441,7 +441,7 @@ TEST(EngineTest, AnAgentIsSentAnOrderOnlyWhenItIsDurableAndAgainWhenItMissedOne)
 TEST(EngineTest, ThreadsBesideEachOtherGetEachTheirOwnAnswerOnce) {
   const auto store = std::make_shared<journal::MemoryStore>();
   journal::MemoryJournal journal(store);
-  TestEngine engine(journal, 50);
+  TestEngine engine(journal, {.snapshot_lag_events = 50});
   constexpr int kThreads = 4;
   constexpr int kCommands = 60;
   std::vector<std::thread> threads;

@@ -23,6 +23,8 @@ inline constexpr int64_t kBytesPerTurnMax = 8 << 20;  // of commands, beyond the
 inline constexpr int64_t kCommitTriesMax = 60;
 inline constexpr int64_t kEventsUncommittedMax = 20000;  // beyond it the core thread waits
 inline constexpr int64_t kSnapshotLagEvents = 20000;     // a recovery reads about so many events
+// A larger one would not fit into a commit: its aggregate is always read from the journal.
+inline constexpr int64_t kSnapshotPartBytesMax = 64 << 20;
 inline constexpr int64_t kSnapshotPartsPerTurnMax = 64;
 inline constexpr int64_t kSnapshotBytesPerTurnMax = 8 << 20;
 inline constexpr absl::Duration kCommitRetryMin = absl::Milliseconds(20);

@@ -108,10 +108,11 @@ absl::StatusOr<Recovered> RecoverFrom(journal::Journal& journal,
   }
   // A newer version may draw conclusions that an older one did not.
   MarkAllDirty(replay.state);
-  Recovered recovered{.state = std::move(replay.state),
-                      .snapshotter = Snapshotter(options.snapshot_lag_events),
-                      .events_read = loaded.last_seq - from + 1,
-                      .from_snapshots = snapshots};
+  Recovered recovered{
+      .state = std::move(replay.state),
+      .snapshotter = Snapshotter({options.snapshot_lag_events, options.snapshot_part_bytes_max}),
+      .events_read = loaded.last_seq - from + 1,
+      .from_snapshots = snapshots};
   recovered.snapshotter.Reset(replay.Saved(), replay.unsaved);
   return recovered;
 }

@@ -12,7 +12,8 @@ namespace det::engine {
 
 struct RecoverOptions {
   scheduler::Policy policy = scheduler::Policy::kPriority;
-  int64_t snapshot_lag_events = 20000;
+  int64_t snapshot_lag_events = kSnapshotLagEvents;
+  int64_t snapshot_part_bytes_max = kSnapshotPartBytesMax;
   bool use_snapshots = true;  // false: from the first event
 };
 

@@ -62,7 +62,7 @@ TYPED_TEST(ReplayOnEach, FromTheFirstEventItGivesTheLiveState) {
 
 TYPED_TEST(ReplayOnEach, SnapshotsAndTheTailGiveTheLiveStateToo) {
   auto journal = this->backend.Open();
-  TestEngine engine(*journal, 20);
+  TestEngine engine(*journal, {.snapshot_lag_events = 20});
   test::StartSearches(engine);
   test::PlayToEnd(engine);
   engine.Must(test::Submit());
@@ -77,10 +77,31 @@ TYPED_TEST(ReplayOnEach, SnapshotsAndTheTailGiveTheLiveStateToo) {
   EXPECT_EQ(test::Replayed(*reader), live);
 }
 
+// Its experiments are larger than that, its trials are not.
+TYPED_TEST(ReplayOnEach, WhatIsTooLargeToBeSavedIsReadFromTheJournal) {
+  const RecoverOptions small{.snapshot_lag_events = 20, .snapshot_part_bytes_max = 700};
+  for (int term = 0; term < 3; ++term) {
+    auto journal = this->backend.Open();
+    TestEngine engine(*journal, small);
+    if (term == 0) test::StartSearches(engine);
+    test::PlayRound(engine);
+    const TestEngine::Mark live = engine.State();
+    engine.Stop();
+    auto reader = this->backend.Open();
+    for (const journal::SnapshotPart& part : reader->Load()->snapshots) {
+      EXPECT_LE(part.bytes->size(), 700U) << part.key;
+    }
+    const auto recovered = Recover(*reader, small);
+    ASSERT_TRUE(recovered.ok()) << recovered.status();
+    EXPECT_TRUE(recovered->from_snapshots);
+    EXPECT_EQ((TestEngine::Mark{recovered->state.seq, core::CompleteHash(recovered->state)}), live);
+  }
+}
+
 TYPED_TEST(ReplayOnEach, TheNextTermGoesOnWhereTheLastOneEnded) {
   for (int term = 0; term < 4; ++term) {
     auto journal = this->backend.Open();
-    TestEngine engine(*journal, 20);
+    TestEngine engine(*journal, {.snapshot_lag_events = 20});
     if (term == 0) test::StartSearches(engine);
     test::PlayRound(engine);
     engine.Stop();

@@ -1,12 +1,12 @@
 #include "master/engine/snapshotter.h"
 
+#include <algorithm>
 #include <charconv>
 #include <iterator>
 
 #include "common/base/archive.h"
 #include "common/base/strings.h"
 #include "common/json/json.h"
-#include "master/engine/limits.h"
 #include "master/spec/parse.h"
 
 namespace det::engine {
@@ -126,11 +126,10 @@ bool RestorePart(const journal::SnapshotPart& part, core::State* state) {
   return false;
 }
 
-Snapshotter::Snapshotter(int64_t lag_events) : lag_events_(lag_events) {}
-
 void Snapshotter::Reset(std::set<core::Key> saved, const std::map<core::Key, int64_t>& unsaved) {
   saved_ = std::move(saved);
   unsaved_ = unsaved;
+  too_large_.clear();
   by_age_.clear();
   for (const auto& [key, since] : unsaved) by_age_.emplace(since, key);
 }
@@ -141,19 +140,41 @@ void Snapshotter::OnChanged(const std::set<core::Key>& changed, int64_t first_se
   }
 }
 
+// What is too large and gone leaves a saved form to take away.
+void Snapshotter::ReviveGone(const core::State& state) {
+  std::erase_if(too_large_, [&](const auto& item) {
+    const auto* experiment = std::get_if<ExperimentId>(&item.first);
+    const bool gone = experiment != nullptr && state.Find(*experiment) == nullptr;
+    if (gone) by_age_.emplace(item.second, item.first);
+    return gone;
+  });
+}
+
+int64_t Snapshotter::Floor(const core::State& state) const {
+  int64_t floor = by_age_.empty() ? state.seq + 1 : by_age_.begin()->first;
+  for (const auto& [key, since] : too_large_) floor = std::min(floor, since);
+  return floor;
+}
+
 void Snapshotter::Fill(const core::State& state, journal::Batch* batch) {
-  if (by_age_.empty() || state.seq - by_age_.begin()->first < lag_events_) return;
+  ReviveGone(state);
+  if (by_age_.empty() || state.seq - by_age_.begin()->first < options_.lag_events) return;
   int64_t filled = 0;
   for (int64_t i = 0; i < kSnapshotPartsPerTurnMax && !by_age_.empty(); ++i) {
     if (filled >= kSnapshotBytesPerTurnMax) break;
-    const core::Key key = by_age_.begin()->second;
+    const auto [since, key] = *by_age_.begin();
     by_age_.erase(by_age_.begin());
-    unsaved_.erase(key);
     std::optional<std::string> bytes = SaveKey(state, key);
+    const auto size = static_cast<int64_t>(bytes.has_value() ? bytes->size() : 0);
+    if (size > options_.part_bytes_max) {
+      too_large_[key] = since;
+      continue;
+    }
+    unsaved_.erase(key);
     // What lived and went between two saves has no saved form that would have to go.
     if (!bytes.has_value() && !saved_.contains(key)) continue;
+    filled += size;
     if (bytes.has_value()) {
-      filled += static_cast<int64_t>(bytes->size());
       saved_.insert(key);
     } else {
       saved_.erase(key);
@@ -161,7 +182,7 @@ void Snapshotter::Fill(const core::State& state, journal::Batch* batch) {
     batch->snapshots.push_back({SnapshotKey(key), state.seq, std::move(bytes)});
   }
   batch->snapshots.push_back({kMetaKey, state.seq, SaveMeta(state)});
-  batch->snapshot_floor = by_age_.empty() ? state.seq + 1 : by_age_.begin()->first;
+  batch->snapshot_floor = Floor(state);
 }
 
 }  // namespace det::engine

@@ -9,16 +9,22 @@
 #include <vector>
 
 #include "master/core/state.h"
+#include "master/engine/limits.h"
 #include "master/journal/journal.h"
 
 namespace det::engine {
 
 // Keeps what a recovery has to read short, at a cost that follows what changes: it saves the
 // aggregates whose oldest unsaved change is the oldest, a few a turn, and never the whole state.
-// The saved parts are of different ages; recovery brings each one up to date (recovery.h).
+// The saved parts are of different ages; recovery brings each one up to date (recovery.h). An
+// aggregate that is too large to be saved holds the floor where it is.
 class Snapshotter {
  public:
-  explicit Snapshotter(int64_t lag_events);
+  struct Options {
+    int64_t lag_events = kSnapshotLagEvents;
+    int64_t part_bytes_max = kSnapshotPartBytesMax;
+  };
+  explicit Snapshotter(Options options) : options_(options) {}
 
   // After a recovery: the aggregates with a saved form, and those changed since theirs (or without
   // one), each with the first such event.
@@ -31,8 +37,12 @@ class Snapshotter {
   void Fill(const core::State& state, journal::Batch* batch);
 
  private:
-  const int64_t lag_events_;
-  std::map<core::Key, int64_t> unsaved_;  // since which event
+  void ReviveGone(const core::State& state);
+  int64_t Floor(const core::State& state) const;
+
+  const Options options_;
+  std::map<core::Key, int64_t> unsaved_;    // since which event
+  std::map<core::Key, int64_t> too_large_;  // of those, not to be tried again while they live
   std::set<std::pair<int64_t, core::Key>> by_age_;
   std::set<core::Key> saved_;  // those with a saved form
 };

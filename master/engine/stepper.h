@@ -19,7 +19,6 @@ namespace det::engine {
 class Stepper {
  public:
   struct Options {
-    int64_t snapshot_lag_events = 20000;
     // Faults planted by tests of the tests: see tests/sim.
     bool plant_double_placement = false;
   };

@@ -14,11 +14,11 @@ void CountingProbe::OnCommit(int64_t events, absl::Duration /*latency*/) {
 
 void CountingProbe::OnTurn(int64_t /*commands*/, absl::Duration /*scheduling*/) {}
 
-TestEngine::TestEngine(journal::Journal& journal, int64_t snapshot_lag_events) {
+TestEngine::TestEngine(journal::Journal& journal, const engine::RecoverOptions& options) {
   const absl::StatusOr<int64_t> epoch = engine::AcquireLease(journal, [] { return false; });
   DET_CHECK(epoch.ok(), epoch.status().ToString());
-  absl::StatusOr<engine::Recovered> recovered = engine::RecoverPatiently(
-      journal, {.snapshot_lag_events = snapshot_lag_events}, [] { return false; });
+  absl::StatusOr<engine::Recovered> recovered =
+      engine::RecoverPatiently(journal, options, [] { return false; });
   DET_CHECK(recovered.ok(), recovered.status().ToString());
   const auto on_fatal = [this](absl::Status status) {
     MutexLock lock(mutex_);

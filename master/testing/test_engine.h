@@ -42,8 +42,7 @@ class CountingProbe : public engine::Probe {
 class TestEngine {
  public:
   // Takes the lease and recovers; both must succeed.
-  explicit TestEngine(journal::Journal& journal,
-                      int64_t snapshot_lag_events = engine::kSnapshotLagEvents);
+  explicit TestEngine(journal::Journal& journal, const engine::RecoverOptions& options = {});
 
   // Waits for the reply.
   absl::StatusOr<core::Events> Run(core::Command command);

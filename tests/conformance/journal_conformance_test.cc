@@ -1,5 +1,6 @@
 #include <map>
 #include <memory>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -38,12 +39,17 @@ class MemoryBackend : public Backend {
   std::shared_ptr<MemoryStore> store_ = std::make_shared<MemoryStore>();
 };
 
+// One that fails as it is told, and not before.
 class FaultyBackend : public MemoryBackend {
  public:
   std::unique_ptr<Journal> Open(const std::string& holder) override {
-    return std::make_unique<FaultyJournal>(MemoryBackend::Open(holder),
-                                           [] { return StoreFault::kNone; });
+    return std::make_unique<FaultyJournal>(
+        MemoryBackend::Open(holder), [this] { return std::exchange(next_, StoreFault::kNone); });
   }
+  void Plan(StoreFault fault) { next_ = fault; }
+
+ private:
+  StoreFault next_ = StoreFault::kNone;
 };
 
 class PostgresBackend : public Backend {
@@ -171,6 +177,38 @@ TYPED_TEST(JournalConformance, KeepsRowsAndSnapshots) {
   EXPECT_EQ(loaded->snapshots[0].key, "trial/1");
   EXPECT_EQ(loaded->snapshots[0].seq, 2);
   EXPECT_EQ(*loaded->snapshots[0].bytes, std::string("\0\xff'\"\\{}", 7));
+}
+
+// A writer that resolves each doubt as the interface says writes each batch once.
+TEST(FaultyJournalTest, EveryFaultLeavesTheBatchWholeOrAbsent) {
+  struct Case {
+    StoreFault fault;
+    absl::StatusCode answer;
+    bool durable;
+  };
+  constexpr Case kCases[] = {
+      {StoreFault::kFail, absl::StatusCode::kUnavailable, false},
+      {StoreFault::kTimeout, absl::StatusCode::kUnknown, false},
+      {StoreFault::kExecuteAndTimeout, absl::StatusCode::kUnknown, true},
+      {StoreFault::kExecuteLate, absl::StatusCode::kUnknown, false},
+  };
+  FaultyBackend backend;
+  auto journal = backend.Open("a");
+  ASSERT_TRUE(journal->Acquire().ok());
+  int64_t next = 1;
+  for (const Case& one : kCases) {
+    const Batch batch = MakeBatch(next, 3);
+    backend.Plan(one.fault);
+    EXPECT_EQ(journal->Append(batch).code(), one.answer);
+    EXPECT_EQ(*journal->IsDurable(batch), one.durable);
+    while (!*journal->IsDurable(batch)) {
+      // What was late takes its numbers first, which is one more doubt.
+      const absl::Status again = journal->Append(batch);
+      EXPECT_TRUE(again.ok() || absl::IsUnknown(again)) << again;
+    }
+    next += 3;
+    EXPECT_EQ(ReadAll(*journal, 1).size(), static_cast<size_t>(next - 1));
+  }
 }
 
 TEST(PostgresJournal, ALiveHolderIsWaitedForAndADeadOneIsNot) {

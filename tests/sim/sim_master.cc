@@ -103,6 +103,8 @@ void SimMaster::Start() {
 void SimMaster::Recover() {
   if (deps_.kernel.CrashesAt(CrashPoint::kMasterInRecovery)) return Die("in recovery");
   engine::RecoverOptions options{.snapshot_lag_events = 200};
+  // Experiments are larger than that, trials and tasks are not.
+  if (deps_.kernel.rng.Chance(0.3)) options.snapshot_part_bytes_max = 700;
   absl::StatusOr<engine::Recovered> recovered = engine::Recover(*journal_, options);
   if (!recovered.ok()) {
     if (recovered.status().code() == absl::StatusCode::kUnavailable) {
@@ -115,9 +117,8 @@ void SimMaster::Recover() {
   gate_ = engine::OutputGate(recovered->state.seq);
   stepper_.emplace(std::move(recovered->state),
                    std::move(recovered->snapshotter),
-                   engine::Stepper::Options{
-                       .snapshot_lag_events = 200,
-                       .plant_double_placement = deps_.kernel.options.planted.double_placement});
+                   engine::Stepper::Options{.plant_double_placement =
+                                                deps_.kernel.options.planted.double_placement});
   Post(AsMaster(core::StartMaster{}), [](const auto&) {});
   Watch();
 }
