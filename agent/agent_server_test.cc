@@ -9,8 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/shim/task_files.h"
 #include "agent/state/state_db.h"
+#include "agent/task/task_files.h"
 #include "agent/testing/fake_master.h"
 #include "agent/testing/small_disk.h"
 #include "common/base/status.h"
