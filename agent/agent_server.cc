@@ -1,5 +1,6 @@
 #include "agent/agent_server.h"
 
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <future>
@@ -55,6 +56,14 @@ absl::StatusOr<std::string> Remembered(const std::string& path,
 absl::StatusOr<Secret> JoinToken(const std::string& path) {
   DET_ASSIGN_OR_RETURN(std::string token, ReadFile(path, 4096));
   token.erase(token.find_last_not_of(" \r\n") + 1);
+  // Anything else in a header, and gRPC ends the process.
+  const auto fits = [](char c) { return c > ' ' && c <= '~'; };
+  if (token.empty() || !std::all_of(token.begin(), token.end(), fits)) {
+    return Error(absl::StatusCode::kInvalidArgument,
+                 "INVALID_TOKEN",
+                 StrCat(path, " holds no valid token"),
+                 "a token is one line of letters, digits and signs");
+  }
   return Secret(std::move(token));
 }
 

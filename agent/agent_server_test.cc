@@ -261,6 +261,16 @@ TEST_F(AgentServerTest, WhatComesDuringARestartIsNotUndone) {
   ASSERT_TRUE(AtomicWriteFile(token(second), "token", 0600).ok());
 }
 
+TEST_F(AgentServerTest, ATokenThatIsNoneEndsTheStart) {
+  for (const char* token : {"", "tok\xc3\xa9n", "two words"}) {
+    Start(token);
+    int status = 0;
+    ASSERT_EQ(::waitpid(pid_, &status, 0), pid_);
+    pid_ = 0;
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) != 0) << token << ": " << status;
+  }
+}
+
 TEST_F(AgentServerTest, AStateThatCantBeReadEndsTheStart) {
   const std::string record = data_ + "/state/1.held";
   ASSERT_TRUE(MakeDirs(data_ + "/state", 0700).ok());

@@ -70,6 +70,15 @@ program "8000 categories" COMPLETED 'category-number-8000' \
   'test -z "$DET_EXPERIMENT_CONFIG" && grep -o category-number-8000 "$DET_EXPERIMENT_CONFIG_FILE"'
 extra=
 
+# A model directory that agents refuse, with a name that is cut within a character by whoever counts
+# bytes: the refusal arrives, and the agent stays.
+deep=$scratch/deep$(printf '/\303\251%.0s' $(seq 204))
+mkdir -p "$deep"
+printf 'name: deep\nentrypoint: "true"\nsearcher: {name: single, metric: loss}\nmax_restarts: 0\n' >"$scratch/deep.yaml"
+id=$(det e create "$scratch/deep.yaml" "$scratch/deep" -o name -q | sed 's,.*/,,')
+wait_for 60 "the end of a refused model directory" ends_as "$id" ERROR
+program "after a refusal" COMPLETED 'SEARCH_DONE|search is complete' 'true'
+
 # Words on the command line.
 expect 2 'trial' det trail list
 expect 3 'experiment 999 does not exist' det e describe 999
