@@ -1,5 +1,6 @@
 #include "agent/agent_server.h"
 
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <future>
@@ -17,6 +18,7 @@
 #include "agent/session/convert.h"
 #include "agent/session/shipper.h"
 #include "agent/state/state_db.h"
+#include "common/base/check.h"
 #include "common/base/overload.h"
 #include "common/base/status.h"
 #include "common/base/strings.h"
@@ -54,6 +56,14 @@ absl::StatusOr<std::string> Remembered(const std::string& path,
 absl::StatusOr<Secret> JoinToken(const std::string& path) {
   DET_ASSIGN_OR_RETURN(std::string token, ReadFile(path, 4096));
   token.erase(token.find_last_not_of(" \r\n") + 1);
+  // Anything else in a header, and gRPC ends the process.
+  const auto fits = [](char c) { return c > ' ' && c <= '~'; };
+  if (token.empty() || !std::all_of(token.begin(), token.end(), fits)) {
+    return Error(absl::StatusCode::kInvalidArgument,
+                 "INVALID_TOKEN",
+                 StrCat(path, " holds no valid token"),
+                 "a token is one line of letters, digits and signs");
+  }
   return Secret(std::move(token));
 }
 
@@ -75,17 +85,18 @@ class AgentServer::Body {
 
  private:
   absl::Status OpenFiles();
-  absl::Status TakeUp();
+  absl::Status TakeUpOnLoop();
+  void Connect();
+  void Tick();
+
+  // On the loop's thread.
+  absl::StatusOr<Actions> TakeUp();
   absl::StatusOr<std::vector<Held>> LoadRuns();
   Held Substitute(AllocationId id) const;
   Found Look(AllocationId id);
   void TakeUpRun(const Held& saved);
   void TakeUpLeftovers();
-  void Connect();
   v1::Hello Hello();
-  void Tick();
-
-  // On the loop's thread.
   void Do(const Actions& actions);
   void DoOne(const Action& action);
   void SaveHeld(const Held& held);
@@ -150,7 +161,7 @@ absl::Status AgentServer::Body::Start() {
     Post([this, id] { Do(core_->OnDrained(id, absl::Now())); });
   });
   runtime_ = std::make_unique<ProcessRuntime>(ProcessRuntime::Options{.shim_path = ShimPath()});
-  DET_RETURN_IF_ERROR(TakeUp());
+  DET_RETURN_IF_ERROR(TakeUpOnLoop());
   Connect();
   Tick();
   LogInfo("det-agent runs",
@@ -192,9 +203,24 @@ absl::Status AgentServer::Body::OpenFiles() {
   return absl::OkStatus();
 }
 
+// The loop's first job, with what follows from it: what the runs that were taken up say meanwhile
+// waits its turn, and nothing older is saved over it. A full disk may hold up what follows, but not
+// the start, so that the agent can be told to end.
+absl::Status AgentServer::Body::TakeUpOnLoop() {
+  const auto taken = std::make_shared<std::promise<absl::Status>>();
+  std::future<absl::Status> future = taken->get_future();
+  const bool posted = loop_.Post([this, taken] {
+    const absl::StatusOr<Actions> actions = TakeUp();
+    taken->set_value(actions.status());
+    if (actions.ok()) Do(*actions);
+  });
+  DET_CHECK(posted, "the loop's queue is empty, and it has not been stopped");
+  return future.get();
+}
+
 // What an earlier life of the agent left: runs that go on, runs that ended meanwhile, and logs that
 // are not with the master yet.
-absl::Status AgentServer::Body::TakeUp() {
+absl::StatusOr<Actions> AgentServer::Body::TakeUp() {
   DET_ASSIGN_OR_RETURN(const std::vector<Held> saved, LoadRuns());
   std::map<AllocationId, Found> found;
   for (const Held& held : saved) {
@@ -204,8 +230,7 @@ absl::Status AgentServer::Body::TakeUp() {
   core_.emplace(saved, found, &actions);
   for (const Held& held : saved) TakeUpRun(held);
   TakeUpLeftovers();
-  Post([this, actions = std::move(actions)]() mutable { Do(std::move(actions)); });
-  return absl::OkStatus();
+  return actions;
 }
 
 // Those on record, and those whose record is damaged or gone but that may still run.

@@ -2,12 +2,15 @@
 #include <filesystem>
 #include <optional>
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/shim/task_files.h"
+#include "agent/state/state_db.h"
+#include "agent/task/task_files.h"
 #include "agent/testing/fake_master.h"
 #include "agent/testing/small_disk.h"
 #include "common/base/status.h"
@@ -15,6 +18,7 @@
 #include "common/os/process.h"
 #include "common/os/spawn.h"
 #include "common/os/testing.h"
+#include "common/os/unique_fd.h"
 
 // det-agent as a process, with a master in this one. What it is killed over, it gets over.
 namespace det::agent {
@@ -209,6 +213,75 @@ TEST_F(AgentServerTest, ADamagedRecordOfARunningTaskDoesNotLoseIt) {
   }
   EXPECT_TRUE(Logged("a task's record can't be read"));
   EXPECT_EQ(*ReadFile(data_ + "/state/1.held.damaged", 100), "nonsense");
+}
+
+// While the second run is being taken up, the first ends: what is saved of that stays.
+TEST_F(AgentServerTest, WhatComesDuringARestartIsNotUndone) {
+  Start();
+  Desire({{1, Waits(1)}, {2, Waits(2)}});
+  for (const int64_t id : {1, 2}) ASSERT_TRUE(Reaches(id, kRunning));
+  Stop(SIGKILL);
+  // Taking a run up reads its token, which now lasts until somebody writes it.
+  const auto token = [&](int64_t id) { return Task(id) + "/token"; };
+  for (const int64_t id : {1, 2}) {
+    ASSERT_EQ(unlink(token(id).c_str()), 0);
+    ASSERT_EQ(mkfifo(token(id).c_str(), 0600), 0);
+  }
+  Start();
+  UniqueFd writer;
+  const auto is_read = [&](int64_t id) {
+    writer = UniqueFd(open(token(id).c_str(), O_WRONLY | O_NONBLOCK));
+    return writer.valid();
+  };
+  const auto let_read = [&](int64_t id) {
+    EXPECT_TRUE(WriteAll(writer.get(), "token", token(id)).ok());
+    writer.Reset();
+  };
+  int64_t first = 1;
+  ASSERT_TRUE(Eventually([&] { return is_read(first) || is_read(first = 3 - first); }));
+  let_read(first);
+  const int64_t second = 3 - first;
+  ASSERT_TRUE(Eventually([&] { return is_read(second); }));
+  const auto record = [&] {
+    return ReadFile(StrCat(data_, "/state/", first, ".held"), 1 << 20).value_or("");
+  };
+  const std::string before = record();
+  LetGo(first);
+  ASSERT_TRUE(Eventually([&] { return RunningShims().size() == 1; }));
+  // Should its end be saved before its turn, it is by now.
+  (void)Eventually([&] { return record() != before; }, absl::Milliseconds(500));
+  let_read(second);
+  ASSERT_TRUE(Reaches(first, kEnded));
+  Stop(SIGKILL);
+  const auto loaded = StateDb::Open(data_ + "/state")->Load();
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  ASSERT_EQ(loaded->held.size(), 2);
+  for (const Held& held : loaded->held)
+    EXPECT_EQ(held.phase, held.id.value() == first ? Phase::kExited : Phase::kRunning);
+  ASSERT_TRUE(AtomicWriteFile(token(second), "token", 0600).ok());
+}
+
+TEST_F(AgentServerTest, ATokenThatIsNoneEndsTheStart) {
+  for (const char* token : {"", "tok\xc3\xa9n", "two words"}) {
+    Start(token);
+    int status = 0;
+    ASSERT_EQ(::waitpid(pid_, &status, 0), pid_);
+    pid_ = 0;
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) != 0) << token << ": " << status;
+  }
+}
+
+TEST_F(AgentServerTest, AStateThatCantBeReadEndsTheStart) {
+  const std::string record = data_ + "/state/1.held";
+  ASSERT_TRUE(MakeDirs(data_ + "/state", 0700).ok());
+  ASSERT_TRUE(AtomicWriteFile(record, "det held 99 0000000000000000\n", 0600).ok());
+  Start();
+  int status = 0;
+  ASSERT_EQ(::waitpid(pid_, &status, 0), pid_);
+  pid_ = 0;
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) != 0) << status;
+  EXPECT_EQ(*ReadFile(record, 100), "det held 99 0000000000000000\n");
+  ASSERT_EQ(unlink(record.c_str()), 0);
 }
 
 TEST_F(AgentServerTest, DamagedRecordsOfAnEndedTaskLoseItAlone) {

@@ -11,68 +11,20 @@
 #include <tuple>
 #include <vector>
 
+#include "tools/layers.h"
+
 // det-lint ROOT: the rules of the tree that a compiler does not know. Prints "file:line: rule" and
 // exits 1 when one is broken. Rules: docs/lint.md.
 namespace {
 
 namespace fs = std::filesystem;
+using det::lint::FindCycle;
+using det::lint::Layer;
+using det::lint::LayerOf;
+using det::lint::Layers;
 
 constexpr size_t kFileLinesMax = 800;
 constexpr size_t kFunctionLinesMax = 70;
-
-// Each folder may include itself, what stands before it in `below`, and nothing else of the
-// project. "common/" alone stands for all of common.
-struct Layer {
-  std::string_view folder;
-  std::vector<std::string_view> below;
-};
-
-const std::vector<Layer>& Layers() {
-  static const std::vector<std::string_view> pure = {"common/base", "common/rng", "common/math"};
-  static const auto with = [](std::vector<std::string_view> a,
-                              std::initializer_list<std::string_view> b) {
-    a.insert(a.end(), b);
-    return a;
-  };
-  static const std::vector<std::string_view> core =
-      with(pure, {"master/spec", "master/searcher", "master/scheduler", "master/core"});
-  static const std::vector<std::string_view> engine =
-      with(core, {"common/", "master/journal", "master/engine"});
-  static const std::vector<Layer> layers = {
-      {"common/base", {}},
-      {"common/rng", {"common/base"}},
-      {"common/math", {"common/base"}},
-      {"common", {"common/"}},
-      {"master/spec", pure},
-      {"master/searcher", with(pure, {"master/spec"})},
-      {"master/scheduler", with(pure, {"master/spec"})},
-      {"master/core", core},
-      {"master/config", with(core, {"common/"})},
-      {"master/journal", with(core, {"common/"})},
-      {"master/engine", engine},
-      {"master/store", with(engine, {})},
-      {"master/auth", with(core, {"common/"})},
-      {"master/ingest", with(engine, {})},
-      {"master/rpc",
-       with(engine, {"master/config", "master/store", "master/ingest", "master/auth"})},
-      {"master/http", with(engine, {"master/ingest", "master/auth"})},
-      {"agent/core", pure},
-      {"agent/spool", {"common/"}},
-      {"agent/state", {"common/", "agent/core"}},
-      {"agent/devices", {"common/"}},
-      {"agent/config", {"common/"}},
-      {"agent/shim", {"common/", "agent/core", "agent/spool", "agent/runtime"}},
-      {"agent/runtime", {"common/", "agent/core", "agent/spool", "agent/shim"}},
-      {"agent/relay", {"common/", "agent/spool"}},
-      {"agent/session", {"common/", "agent/core", "agent/spool", "agent/relay"}},
-      {"agent/prepare", {"common/", "agent/core", "agent/devices", "agent/session"}},
-      {"cli/cluster",
-       {"common/", "agent/config", "agent/core", "agent/shim", "agent/runtime", "cli/"}},
-      {"cli", {"common/", "cli/cluster"}},
-      {"harness/cpp", {}},
-  };
-  return layers;
-}
 
 // Where nothing may depend on a clock, a thread, a file, the environment or hashing.
 bool IsPure(std::string_view folder) {
@@ -198,24 +150,16 @@ std::string FolderOf(const std::string& file) {
   return folder;
 }
 
-const Layer* LayerOf(const std::string& folder) {
-  const Layer* best = nullptr;
-  for (const Layer& layer : Layers()) {
-    const bool inside =
-        folder == layer.folder || (folder.size() > layer.folder.size() &&
-                                   folder.compare(0, layer.folder.size(), layer.folder) == 0 &&
-                                   folder[layer.folder.size()] == '/');
-    if (inside && (best == nullptr || layer.folder.size() > best->folder.size())) best = &layer;
-  }
-  return best;
-}
-
 class Linter {
  public:
   explicit Linter(fs::path root) : root_(std::move(root)) {}
 
   int Run() {
     for (const std::string& file : Files()) Check(file);
+    if (const std::string cycle = FindCycle(det::lint::Below(Layers())); !cycle.empty())
+      Add("tools/layers.cc", 1, "the table of layers goes in a circle: " + cycle);
+    if (const std::string cycle = FindCycle(includes_); !cycle.empty())
+      Add(".", 1, "folders include each other in a circle: " + cycle);
     std::sort(findings_.begin(), findings_.end(), [](const Finding& a, const Finding& b) {
       return std::tie(a.file, a.line) < std::tie(b.file, b.line);
     });
@@ -279,6 +223,7 @@ class Linter {
     for (size_t i = 0; i < lines.size(); ++i) {
       if (lines[i].compare(0, 10, "#include \"") != 0) continue;
       const std::string target = lines[i].substr(10, lines[i].rfind('"') - 10);
+      if (fs::exists(root_ / target)) includes_[folder].insert(FolderOf(target));
       if (!Allowed(file, *layer, target)) {
         Add(file, i + 1, folder + " may not include " + target);
       }
@@ -288,7 +233,7 @@ class Linter {
   // Generated code is seen by converters, codecs, services and links alone.
   static bool MaySeeProto(const std::string& file, const Layer& layer) {
     static const std::set<std::string_view> folders = {
-        "master/rpc", "agent/session", "agent/relay", "agent/prepare", "cli"};
+        "master/rpc", "agent/session", "agent/relay", "agent/prepare", "cli/client"};
     return folders.contains(layer.folder) || file == "master/journal/codec.cc" ||
            file.compare(0, 11, "common/net/") == 0;
   }
@@ -378,6 +323,7 @@ class Linter {
 
   const fs::path root_;
   size_t files_ = 0;
+  det::lint::Graph includes_;  // by folder, tests left out
   std::vector<Finding> findings_;
 };
 

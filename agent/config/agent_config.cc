@@ -1,10 +1,14 @@
 #include "agent/config/agent_config.h"
 
+#include <algorithm>
+
 #include <unistd.h>
 
 #include "common/base/map_reader.h"
 #include "common/base/status.h"
 #include "common/base/strings.h"
+#include "common/base/utf8.h"
+#include "common/base/value.h"
 #include "common/config/settings_file.h"
 
 namespace det::agent {
@@ -17,6 +21,11 @@ constexpr int64_t kGraceSecondsMax = 24 * 3600;
 std::string HostName() {
   char name[256] = {};
   return gethostname(name, sizeof(name) - 1) == 0 && name[0] != '\0' ? name : "agent";
+}
+
+// Each call carries it in a header, and with anything else there gRPC ends the process.
+bool FitsInHeader(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~'; });
 }
 
 AgentConfig Read(const Value& value, Problems* problems) {
@@ -43,11 +52,18 @@ AgentConfig Read(const Value& value, Problems* problems) {
   }
   if (!config.data_dir.empty() && !config.data_dir.starts_with('/'))
     reader.Error("data_dir", "must be absolute");
+  if (config.agent_id.empty()) config.agent_id = HostName();
+  if (!FitsInHeader(config.agent_id)) {
+    reader.Error("agent_id",
+                 StrCat("is ",
+                        QuoteJson(ToUtf8(config.agent_id)),
+                        ", must be letters, digits and signs of ASCII without blanks"),
+                 "set agent_id; without it the host's name is taken");
+  }
   reader.Finish();
   config.slots = static_cast<int>(slots);
   config.artificial_slots = static_cast<int>(artificial);
   config.stop_grace = absl::Seconds(grace);
-  if (config.agent_id.empty()) config.agent_id = HostName();
   return config;
 }
 

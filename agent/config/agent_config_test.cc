@@ -85,6 +85,16 @@ log:
   }
 }
 
+// gRPC would end the process at its first call.
+TEST_F(AgentConfigTest, ANameThatFitsInNoHeaderIsRefused) {
+  for (const char* id : {"gpu-\xc3\xa9", "gpu 1", "\"gpu\\n1\""}) {
+    const auto config = Load(StrCat("data_dir: /d\njoin_token_file: /t\nagent_id: ", id, "\n"));
+    EXPECT_THAT(std::string(config.status().message()),
+                HasSubstr(StrCat(path_, ":3:11: error: agent_id")));
+  }
+  EXPECT_TRUE(Load("data_dir: /d\njoin_token_file: /t\nagent_id: GPU-1.site_2\n").ok());
+}
+
 TEST_F(AgentConfigTest, WhatIsNoConfiguration) {
   for (const char* text : {"", "[]", "data_dir: [", "just text", "data_dir: {}\n"}) {
     EXPECT_FALSE(Load(text).ok()) << text;

@@ -12,6 +12,9 @@ namespace det::agent {
 namespace {
 
 constexpr std::string_view kOpen = "${hp.";
+// Of one variable, as Linux takes it: 128 KiB with its NUL.
+constexpr size_t kVariableBytesMax = (128 << 10) - 1;
+constexpr std::string_view kConfigVariable = "DET_EXPERIMENT_CONFIG";
 
 std::string Plain(const Value& value) {
   return value.is_string() ? value.as_string() : value.ToJson();
@@ -53,7 +56,10 @@ void AddNames(const RunContext& run, std::map<std::string, std::string>* env) {
   for (const Device& device : run.devices) slots.push_back(device.index);
   (*env)["DET_HPARAMS"] = run.order.hparams_json();
   (*env)["DET_HPARAMS_FILE"] = run.hparams_file;
-  (*env)["DET_EXPERIMENT_CONFIG"] = run.order.config_json();
+  (*env)["DET_EXPERIMENT_CONFIG_FILE"] = run.config_file;
+  // Thousands of categories make it longer than a variable can be.
+  if (kConfigVariable.size() + 1 + run.order.config_json().size() <= kVariableBytesMax)
+    (*env)[std::string(kConfigVariable)] = run.order.config_json();
   (*env)["DET_EXPERIMENT_ID"] = std::to_string(run.order.experiment());
   (*env)["DET_TRIAL_ID"] = std::to_string(run.order.trial());
   (*env)["DET_TASK_ID"] = std::to_string(run.order.task());

@@ -27,6 +27,7 @@ struct RunContext {
   std::string relay_socket;
   std::string token;
   std::string hparams_file;
+  std::string config_file;
 };
 
 // kInvalidArgument names a ${hp.NAME} that the trial does not have.

@@ -7,10 +7,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
+#include <sys/wait.h>
 
 #include "common/base/status.h"
 #include "common/base/strings.h"
 #include "common/json/json.h"
+#include "common/os/spawn.h"
+#include "master/spec/limits.h"
 
 namespace det::agent {
 namespace {
@@ -113,7 +116,8 @@ class CommandLineTest : public ::testing::Test {
                   .cluster_id = "cluster",
                   .relay_socket = "/run/s",
                   .token = "secret",
-                  .hparams_file = "/h.json"};
+                  .hparams_file = "/h.json",
+                  .config_file = "/c.json"};
 };
 
 TEST_F(CommandLineTest, SaysWhatTheContractPromises) {
@@ -127,6 +131,8 @@ TEST_F(CommandLineTest, SaysWhatTheContractPromises) {
   EXPECT_EQ(env["HP_FLAG"], "true");
   EXPECT_EQ(env["DET_HPARAMS"], kHparams);
   EXPECT_EQ(env["DET_HPARAMS_FILE"], "/h.json");
+  EXPECT_EQ(env["DET_EXPERIMENT_CONFIG"], R"({"name":"c"})");
+  EXPECT_EQ(env["DET_EXPERIMENT_CONFIG_FILE"], "/c.json");
   EXPECT_EQ(env["DET_EXPERIMENT_ID"], "1");
   EXPECT_EQ(env["DET_TRIAL_ID"], "2");
   EXPECT_EQ(env["DET_TASK_ID"], "3");
@@ -144,6 +150,48 @@ TEST_F(CommandLineTest, SaysWhatTheContractPromises) {
   EXPECT_FALSE(env.contains("DET_LATEST_CHECKPOINT"));
   order_.set_latest_checkpoint("uuid");
   EXPECT_EQ(Env()["DET_LATEST_CHECKPOINT"], "uuid");
+}
+
+// Linux starts no program with a longer variable than 128 KiB.
+TEST_F(CommandLineTest, AConfigurationThatFitsIntoNoVariableIsInItsFileAlone) {
+  const size_t most = (128 << 10) - 1 - std::string("DET_EXPERIMENT_CONFIG=").size();
+  for (const size_t bytes : {most, most + 1}) {
+    order_.set_config_json(std::string(bytes, 'x'));
+    auto env = Env();
+    EXPECT_EQ(env.contains("DET_EXPERIMENT_CONFIG"), bytes == most);
+    EXPECT_EQ(env["DET_EXPERIMENT_CONFIG_FILE"], "/c.json");
+  }
+}
+
+// All that the master accepts, at once: what is accepted can be started.
+TEST_F(CommandLineTest, TheLargestThatIsAcceptedStarts) {
+  order_.set_entrypoint(0, "/bin/true");
+  const auto words = static_cast<size_t>(spec::kEntrypointWordsMax);
+  const std::string word(static_cast<size_t>(spec::kArgumentsBytesMax) / words - 1, 'w');
+  for (size_t i = 1; i < words; ++i) order_.add_entrypoint(word);
+  const auto variables = static_cast<size_t>(spec::kEnvironmentVariablesMax);
+  const size_t bytes = static_cast<size_t>(spec::kVariablesBytesMax) / variables;
+  for (size_t i = 0; i < variables; ++i) {
+    const std::string name = StrCat("V", i, "=");
+    order_.add_environment_cpu(name + std::string(bytes - name.size(), 'v'));
+  }
+  order_.set_config_json(std::string((128 << 10) - 1 - 22, 'x'));
+  Value hparams;
+  Value* map = &hparams;
+  for (int depth = 0; depth < 2; ++depth) map = &(*map)[std::string(240, 'n')];
+  for (int i = 0; i < 1000; ++i) (*map)[StrCat("leaf", i)] = std::string(85, 'x');
+  order_.set_hparams_json(hparams.ToJson());
+  EXPECT_LE(order_.hparams_json().size(), static_cast<size_t>(spec::kPointBytesMax));
+  const auto line = MakeCommandLine(run_);
+  ASSERT_TRUE(line.ok()) << line.status();
+  size_t all = 0;
+  for (const std::string& text : line->env) all += text.size();
+  EXPECT_GT(all, 1200000U);
+  const auto pid = Spawn({.argv = line->argv, .env = line->env});
+  ASSERT_TRUE(pid.ok()) << pid.status();
+  int status = -1;
+  EXPECT_EQ(waitpid(*pid, &status, 0), *pid);
+  EXPECT_EQ(status, 0);
 }
 
 TEST_F(CommandLineTest, NamesOfHyperparametersBecomeNamesOfVariables) {

@@ -119,6 +119,8 @@ absl::Status RunFiles::Prepare(const Held& held, const std::string& cluster_id) 
       AtomicWriteFile(StrCat(directory, "/trial"), std::to_string(order.trial()), 0600));
   DET_RETURN_IF_ERROR(
       AtomicWriteFile(StrCat(directory, "/hparams.json"), order.hparams_json(), 0600));
+  DET_RETURN_IF_ERROR(
+      AtomicWriteFile(StrCat(directory, "/config.json"), order.config_json(), 0600));
   DET_RETURN_IF_ERROR(AtomicWriteFile(StrCat(directory, "/token"), RandomToken(), 0600));
   if (!order.context_sha256().empty()) {
     DET_RETURN_IF_ERROR(PlaceContext(order.context_sha256(), WorkDirectory(held.id)));
@@ -152,7 +154,8 @@ RunContext RunFiles::ContextOf(const Held& held,
                  .agent_id = options_.agent_id,
                  .cluster_id = cluster_id,
                  .relay_socket = SocketPath(held.id),
-                 .hparams_file = StrCat(Directory(held.id), "/hparams.json")};
+                 .hparams_file = StrCat(Directory(held.id), "/hparams.json"),
+                 .config_file = StrCat(Directory(held.id), "/config.json")};
   for (const Device& device : options_.devices) {
     for (const int slot : held.slots) {
       if (device.index == slot) run.devices.push_back(device);

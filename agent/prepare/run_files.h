@@ -41,9 +41,9 @@ class RunFiles {
   };
   std::vector<Leftover> List() const;
 
-  // Makes the run's folder: model directory, hyperparameters, token. What is there already is made
-  // anew. Blocks. kInvalidArgument is the user's fault; anything else is this machine's or the
-  // master's.
+  // Makes the run's folder: model directory, hyperparameters, configuration, token. What is there
+  // already is made anew. Blocks. kInvalidArgument is the user's fault; anything else is this
+  // machine's or the master's.
   absl::Status Prepare(const Held& held, const std::string& cluster_id);
 
   // Of a prepared run.

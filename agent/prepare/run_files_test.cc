@@ -70,16 +70,19 @@ TEST_F(RunFilesTest, MakesWhatARunNeeds) {
   const std::string directory = files.Directory(kId);
   EXPECT_EQ(Read(files.WorkDirectory(kId) + "/train.py"), "print()");
   EXPECT_EQ(Read(directory + "/hparams.json"), R"({"lr":0.5})");
+  EXPECT_EQ(Read(directory + "/config.json"), "{}");
   EXPECT_TRUE(fs::is_directory(dir_ / "checkpoints/3"));
   const CommandLine line = *files.Command(Run(), "cluster");
   EXPECT_THAT(line.argv, ::testing::ElementsAre("train 0.5"));
-  EXPECT_THAT(line.env,
-              ::testing::IsSupersetOf({StrCat("DET_RELAY=", files.SocketPath(kId)),
-                                       StrCat("DET_TOKEN=", files.Token(kId)->Reveal()),
-                                       StrCat("DET_HPARAMS_FILE=", directory, "/hparams.json"),
-                                       std::string("DET_SLOT_IDS=[1]"),
-                                       std::string("DET_TRIAL_RUN_ID=2")}));
-  for (const char* name : {"", "/work", "/token", "/hparams.json"}) {
+  EXPECT_THAT(
+      line.env,
+      ::testing::IsSupersetOf({StrCat("DET_RELAY=", files.SocketPath(kId)),
+                               StrCat("DET_TOKEN=", files.Token(kId)->Reveal()),
+                               StrCat("DET_HPARAMS_FILE=", directory, "/hparams.json"),
+                               StrCat("DET_EXPERIMENT_CONFIG_FILE=", directory, "/config.json"),
+                               std::string("DET_SLOT_IDS=[1]"),
+                               std::string("DET_TRIAL_RUN_ID=2")}));
+  for (const char* name : {"", "/work", "/token", "/hparams.json", "/config.json"}) {
     struct stat info {};
     ASSERT_EQ(stat((directory + name).c_str(), &info), 0);
     EXPECT_EQ(info.st_mode & 077, 0U) << name;

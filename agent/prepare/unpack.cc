@@ -32,7 +32,7 @@ struct CloseWrite {
 absl::Status Refuse(const std::string& name, std::string_view why) {
   return Error(absl::StatusCode::kInvalidArgument,
                "UNSAFE_CONTEXT",
-               StrCat("the model directory holds ", QuoteJson(name.substr(0, 200)), ", ", why));
+               StrCat("the model directory holds ", QuoteJson(CutUtf8(name, 200)), ", ", why));
 }
 
 std::string_view Text(const char* text) {

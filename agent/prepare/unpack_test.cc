@@ -11,6 +11,7 @@
 #include "agent/testing/small_disk.h"
 #include "agent/testing/tar_builder.h"
 #include "common/base/status.h"
+#include "common/base/utf8.h"
 #include "common/os/fs.h"
 #include "common/os/testing.h"
 
@@ -109,6 +110,16 @@ TEST_F(UnpackTest, NamesOfEveryFormatAreBytes) {
     EXPECT_TRUE(Unpack({{.name = name, .content = "x"}}, {}, format).ok()) << format;
     EXPECT_EQ(Read(name), "x") << format;
   }
+}
+
+TEST_F(UnpackTest, ALongNameIsCutBetweenCharacters) {
+  std::string name = "x";
+  for (int i = 0; i < 204; ++i) name += "\xc3\xa9/";
+  const absl::Status status = Unpack({{.name = name, .type = AE_IFDIR}});
+  EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+  const std::string text(status.message());
+  EXPECT_EQ(ToUtf8(text), text);
+  EXPECT_THAT(text, HasSubstr("whose path is too long"));
 }
 
 TEST_F(UnpackTest, NamesThatLeadOutAreRefused) {

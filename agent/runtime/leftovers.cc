@@ -4,7 +4,7 @@
 
 #include "agent/shim/cgroup.h"
 #include "agent/shim/kill.h"
-#include "agent/shim/mark.h"
+#include "agent/task/mark.h"
 #include "common/base/status.h"
 #include "common/os/pause.h"
 

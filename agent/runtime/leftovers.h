@@ -3,7 +3,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 
-#include "agent/shim/task_files.h"
+#include "agent/task/task_files.h"
 
 namespace det::agent {
 

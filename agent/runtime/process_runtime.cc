@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "agent/runtime/leftovers.h"
-#include "agent/shim/mark.h"
+#include "agent/task/mark.h"
 #include "common/base/archive.h"
 #include "common/base/status.h"
 #include "common/base/strings.h"

@@ -5,7 +5,7 @@
 
 #include "agent/runtime/exit_watcher.h"
 #include "agent/runtime/runtime.h"
-#include "agent/shim/task_files.h"
+#include "agent/task/task_files.h"
 #include "common/os/lock_file.h"
 
 namespace det::agent {

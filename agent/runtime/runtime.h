@@ -6,7 +6,7 @@
 #include "absl/status/statusor.h"
 
 #include "agent/core/agent_core.h"
-#include "agent/runtime/task_spec.h"
+#include "agent/task/task_spec.h"
 
 namespace det::agent {
 

@@ -4,6 +4,7 @@
 
 #include "common/log/log.h"
 #include "common/net/grpc_status.h"
+#include "common/net/message_text.h"
 #include "common/os/process.h"
 
 namespace det::agent {
@@ -43,6 +44,8 @@ ControlLink::~ControlLink() {
 void ControlLink::Send(v1::Status status) {
   v1::AgentMessage message;
   *message.mutable_status() = std::move(status);
+  // A status that the master can't read would end this connection, and each one after it.
+  net::MakeStringsUtf8(&message);
   MutexLock lock(mutex_);
   if (!welcomed_ || outbox_.size() >= kOutboxMax) return;
   outbox_.push_back(std::move(message));
@@ -97,6 +100,7 @@ void ControlLink::RunOnce(Backoff* backoff) {
 void ControlLink::Converse(Stream& stream, Backoff* backoff) {
   v1::AgentMessage hello;
   *hello.mutable_hello() = events_.hello();
+  net::MakeStringsUtf8(&hello);
   if (!stream.call->Write(hello)) return;
   std::thread writer([&] { WriteLoop(stream); });
   v1::MasterMessage message;

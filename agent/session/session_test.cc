@@ -101,6 +101,7 @@ class LinkTest : public ::testing::Test {
                                   ++hellos_;
                                   v1::Hello hello;
                                   hello.set_agent_id("agent");
+                                  hello.add_slots()->set_name("a CPU \xae");
                                   return hello;
                                 },
                             .on_welcome = [this](const v1::Welcome&) { ++welcomes_; },
@@ -141,6 +142,21 @@ TEST_F(LinkTest, CarriesWhatBothSay) {
   EXPECT_EQ(master.statuses()[0].allocation(), 3);
   master.Desire({});
   EXPECT_TRUE(Eventually([&] { return desired_ == 1; }));
+}
+
+// A master that can't read a message ends the connection, and the agent would say the same again.
+TEST_F(LinkTest, TextOfAnyBytesArrives) {
+  FakeMaster master;
+  Connect(master.address());
+  ASSERT_TRUE(Eventually([&] { return welcomes_ == 1; }));
+  EXPECT_EQ(master.hellos()[0].slots(0).name(), "a CPU \xEF\xBF\xBD");
+  v1::Status status;
+  status.set_allocation(3);
+  status.mutable_exit()->set_text("half of \xc3");
+  link_->Send(status);
+  ASSERT_TRUE(Eventually([&] { return acks_ == 1; }));
+  EXPECT_EQ(master.statuses()[0].exit().text(), "half of \xEF\xBF\xBD");
+  EXPECT_EQ(disconnects_, 0);
 }
 
 TEST_F(LinkTest, ComesBackToAMasterThatWasAway) {

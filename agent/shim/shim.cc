@@ -11,7 +11,7 @@
 
 #include "agent/shim/cgroup.h"
 #include "agent/shim/supervisor.h"
-#include "agent/shim/task_files.h"
+#include "agent/task/task_files.h"
 #include "common/base/status.h"
 #include "common/base/strings.h"
 #include "common/os/fs.h"

@@ -7,7 +7,7 @@
 #include <fcntl.h>
 #include <poll.h>
 
-#include "agent/shim/mark.h"
+#include "agent/task/mark.h"
 #include "common/base/status.h"
 #include "common/base/strings.h"
 #include "common/os/os_error.h"

@@ -10,9 +10,9 @@
 
 #include "agent/core/agent_core.h"
 #include "agent/shim/cgroup.h"
-#include "agent/shim/task_files.h"
 #include "agent/shim/task_log.h"
 #include "agent/shim/tree.h"
+#include "agent/task/task_files.h"
 #include "common/clock/clock.h"
 #include "common/os/signals.h"
 #include "common/os/unique_fd.h"

@@ -228,7 +228,20 @@ TEST_F(ErrorsTest, FilesThatCantBeRead) {
   dir.Write("bytes.yaml", "name: \xff\n");
   const CliResult bytes = runner_.Run(StrCat("e create ", dir.File("bytes.yaml")));
   EXPECT_THAT(bytes.err, HasSubstr("UTF-8"));
+  const CliResult value = runner_.Run(StrCat("e create ", path, " --config name=\xff"));
+  EXPECT_THAT(value.err, HasSubstr("--config: byte 5 is no UTF-8"));
   EXPECT_TRUE(master_.Look().created.empty());
+}
+
+// The master must be able to read the request, whatever a file is called.
+TEST_F(ErrorsTest, AFilesNameMayBeAnyBytes) {
+  const TempDir dir;
+  dir.Write("\xff.yaml", "name: x\n");
+  const CliResult result = runner_.Run(StrCat("e create ", dir.File("\xff.yaml")));
+  EXPECT_EQ(result.code, ExitCode::kOk) << result.err;
+  const auto created = master_.Look().created;
+  ASSERT_EQ(created.size(), 1);
+  EXPECT_THAT(created[0].config_name(), HasSubstr("/\xEF\xBF\xBD.yaml"));
 }
 
 TEST_F(ErrorsTest, ColourOnlyWhereItIsWanted) {

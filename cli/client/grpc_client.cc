@@ -12,6 +12,7 @@
 #include "cli/client/client.h"
 #include "common/base/status.h"
 #include "common/base/strings.h"
+#include "common/net/message_text.h"
 
 namespace det::cli {
 namespace {
@@ -280,7 +281,8 @@ class GrpcClient : public Client {
   absl::StatusOr<Response> Call(std::string_view name,
                                 Stub& stub,
                                 Method<Stub, Request, Response> method,
-                                const Request& request) {
+                                Request request) {
+    net::MakeStringsUtf8(&request);
     grpc::ClientContext context;
     shared_.Authorize(&context);
     const absl::Time start = absl::Now();

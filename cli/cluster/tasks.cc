@@ -7,7 +7,7 @@
 #include "absl/time/clock.h"
 
 #include "agent/runtime/process_runtime.h"
-#include "agent/shim/task_files.h"
+#include "agent/task/task_files.h"
 #include "common/base/status.h"
 #include "common/base/strings.h"
 #include "common/os/os_error.h"

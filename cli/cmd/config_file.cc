@@ -39,6 +39,7 @@ std::vector<Param> ConfigParams(ConfigWords* words) {
 
 absl::StatusOr<ConfigText> ReadConfig(const ConfigWords& words) {
   for (const std::string& override_text : words.overrides) {
+    DET_RETURN_IF_ERROR(CheckUtf8(override_text, "--config"));
     const size_t equals = override_text.find('=');
     if (equals != std::string::npos && equals > 0) continue;
     return UsageError(StrCat("--config: ", QuoteJson(override_text), " is not KEY=VALUE"),

@@ -6,6 +6,7 @@
 #include "common/base/hash.h"
 #include "common/base/status.h"
 #include "common/base/strong_id.h"
+#include "common/base/utf8.h"
 #include "common/base/value.h"
 
 namespace det {
@@ -37,6 +38,17 @@ TEST(Status, Macros) {
   EXPECT_EQ(*Quarter(8), 2);
   EXPECT_EQ(Quarter(6).status().message(), "odd");
   EXPECT_EQ(Quarter(3).status().message(), "odd");
+}
+
+TEST(Utf8, WhatIsNoneIsReplacedByteByByte) {
+  const std::string mark = "\xEF\xBF\xBD";
+  EXPECT_EQ(ToUtf8(""), "");
+  EXPECT_EQ(ToUtf8("gr\xc3\xb6\xc3\x9f "), "gr\xc3\xb6\xc3\x9f ");
+  EXPECT_EQ(ToUtf8("a\xff z"), "a" + mark + " z");
+  EXPECT_EQ(ToUtf8("cut \xc3"), "cut " + mark);
+  EXPECT_EQ(ToUtf8("\xe2\x82"), mark + mark);
+  EXPECT_EQ(ToUtf8("\xed\xa0\x80"), mark + mark + mark);  // a surrogate
+  EXPECT_EQ(ToUtf8(ToUtf8("\xf0\x9f\x98")), ToUtf8("\xf0\x9f\x98"));
 }
 
 TEST(StrongId, OrdersAndPrints) {

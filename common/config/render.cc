@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "common/base/strings.h"
-#include "common/config/utf8.h"
+#include "common/base/utf8.h"
 
 namespace det {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "common/base/status.h"
 #include "common/base/strings.h"
-#include "common/config/utf8.h"
+#include "common/base/utf8.h"
 #include "common/config/yaml_text.h"
 
 namespace det {

@@ -4,6 +4,7 @@
 
 #include "common/base/status.h"
 #include "common/base/strings.h"
+#include "common/net/message_text.h"
 
 namespace det::net {
 
@@ -13,6 +14,7 @@ grpc::Status ToGrpc(const absl::Status& status) {
   api::v1::ErrorDetail detail;
   detail.set_reason(ErrorReason(status));
   detail.set_hint(ErrorHint(status));
+  MakeStringsUtf8(&detail);
   return {static_cast<grpc::StatusCode>(status.code()),
           std::string(status.message()),
           detail.SerializeAsString()};

@@ -51,6 +51,7 @@ absl::StatusOr<ParsedConfig> ParseExperimentConfig(const ConfigInput& input,
   Problems problems;
   parsed.spec = spec::ParseExperiment(config, defaults, &problems);
   spec::CheckEntrypoint(parsed.spec, &problems);
+  if (!HasErrors(problems)) spec::CheckStart(parsed.spec, &problems);
   for (const Problem& problem : problems) report.Add(problem);
   DET_RETURN_IF_ERROR(report.Errors());
   parsed.warnings = report.Warnings();

@@ -240,6 +240,23 @@ std::string Many(int count, const std::function<std::string(int)>& line) {
   return out;
 }
 
+TEST(ExperimentConfig, WhatLinuxCantStartIsRefusedWhereItStands) {
+  const std::string searcher = "searcher: {name: single, metric: loss}\n";
+  const auto begins = [](const std::string& text, const std::string& line) {
+    EXPECT_EQ(Told(Parse(text)).substr(0, line.size()), line);
+  };
+  begins(
+      StrCat(searcher, "entrypoint: ", std::string(131072, 'x'), "\n"),
+      "t.yaml:2:13: error: entrypoint: is up to 131072 bytes with hyperparameters in it, at most "
+      "131071 are allowed");
+  begins(StrCat(searcher,
+                "entrypoint: x\nenvironment:\n  environment_variables: [\"A=",
+                std::string(131070, 'x'),
+                "\"]\n"),
+         "t.yaml:4:26: error: environment.environment_variables: has the variable \"A\" of 131072 "
+         "bytes, at most 131071 are allowed");
+}
+
 // As in yaml_test, with room for sanitizers: what passes the reader must not cost much later.
 TEST(ExperimentConfig, HostileConfigurationsEndSoon) {
   const std::string texts[] = {

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "common/base/strings.h"
-#include "common/config/utf8.h"
+#include "common/base/utf8.h"
 #include "common/config/yaml.h"
 
 namespace det::config {

@@ -31,7 +31,9 @@ bool Has(const Hparam& hparam, std::string_view path) {
 // Names may hold dots themselves, as for Value::FindPath.
 bool Has(const HparamMap& map, std::string_view path) {
   for (size_t end = path.find('.');; end = path.find('.', end + 1)) {
-    const auto found = map.find(std::string(path.substr(0, end)));
+    const std::string_view name = path.substr(0, end);
+    if (static_cast<int64_t>(name.size()) > kHparamNameBytesMax) return false;
+    const auto found = map.find(std::string(name));
     const bool last = end == std::string_view::npos;
     if (found != map.end() && Has(found->second, last ? "" : path.substr(end + 1))) return true;
     if (last) return false;

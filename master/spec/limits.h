@@ -14,6 +14,15 @@ inline constexpr int64_t kEnvironmentVariablesMax = 1000;
 inline constexpr int64_t kEnvironmentVariableBytesMax = 128 << 10;
 inline constexpr int64_t kPathBytesMax = 4096;
 
+// Of what a trial is started with (check_start.cc). Linux takes 128 KiB of one argument or variable
+// with its NUL, and 2 MiB of all together, where hyperparameters (their values twice,
+// kPointBytesMax each), the configuration (if it fits into one variable) and the agent's own need
+// room too.
+inline constexpr int64_t kExecStringBytesMax = (128 << 10) - 1;
+inline constexpr int64_t kArgumentsBytesMax = 256 << 10;
+inline constexpr int64_t kVariablesBytesMax = 512 << 10;
+inline constexpr int64_t kHparamPathsBytesMax = 512 << 10;  // of all variables HP_<PATH>
+
 inline constexpr int64_t kHparamsMax = 1000;    // leaves of the space
 inline constexpr int64_t kHparamDepthMax = 20;  // nested maps
 inline constexpr int64_t kHparamNameBytesMax = 256;

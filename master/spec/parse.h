@@ -40,6 +40,10 @@ std::string_view SearcherName(const SearcherSpec& searcher);
 // read for ever.
 void CheckEntrypoint(const ExperimentSpec& spec, Problems* problems);
 
+// The operating system can start a trial of it, whatever its hyperparameters are. Asked of what is
+// submitted too, and of a specification without errors.
+void CheckStart(const ExperimentSpec& spec, Problems* problems);
+
 // Rules that need both: a grid needs `count` everywhere and has a bounded product.
 void CheckSearchSpace(const SearcherSpec& searcher, const HparamMap& hparams, Problems* problems);
 

@@ -42,6 +42,14 @@ std::string CheckNames(std::string_view json) {
   return Lines(problems);
 }
 
+std::string CheckSizes(std::string_view json) {
+  Problems problems;
+  const ExperimentSpec spec = ParseExperiment(*ParseJson(json), kDefaults, &problems);
+  EXPECT_EQ(Lines(problems), "");
+  CheckStart(spec, &problems);
+  return Lines(problems);
+}
+
 // kMinimal with one more top-level member.
 std::string With(std::string_view member) {
   std::string text(kMinimal);
@@ -335,6 +343,101 @@ TEST(Spec, ConditionsFindNamesWithDots) {
       "y": {"type": "int", "minval": 0, "maxval": 1, "when": {"a.b.d": [1]}},
       "z": {"type": "int", "minval": 0, "maxval": 1, "when": {"a.b": [1]}}})")),
             "hyperparameters.z.when: \"a.b\" is not a hyperparameter\n");
+}
+
+// A configuration that may be larger than is good to write down.
+Value Sized(Value entrypoint) {
+  Value config;
+  config["entrypoint"] = std::move(entrypoint);
+  config["searcher"]["name"] = "single";
+  config["searcher"]["metric"] = "loss";
+  return config;
+}
+constexpr size_t kMostOfOne = static_cast<size_t>(kExecStringBytesMax);
+
+TEST(Spec, AnEntrypointThatLinuxDoesNotTakeIsRefused) {
+  const auto check = [](Value entrypoint) {
+    return CheckSizes(Sized(std::move(entrypoint)).ToJson());
+  };
+  const std::string hint = " (put it into a script in the model directory)\n";
+  EXPECT_EQ(check(std::string(kMostOfOne, 'x')), "");
+  EXPECT_EQ(check(std::string(kMostOfOne + 1, 'x')),
+            "entrypoint: is up to 131072 bytes with hyperparameters in it, at most 131071 are "
+            "allowed" +
+                hint);
+  EXPECT_EQ(check(Value::Array{"x", std::string(kMostOfOne, 'x'), std::string(kMostOfOne, 'x')}),
+            "");
+  EXPECT_EQ(check(Value::Array{"x", std::string(kMostOfOne + 1, 'x')}),
+            "entrypoint[1]: is up to 131072 bytes with hyperparameters in it, at most 131071 are "
+            "allowed" +
+                hint);
+  EXPECT_EQ(check(Value::Array(3, Value(std::string(100000, 'x')))),
+            "entrypoint: is up to 300000 bytes with hyperparameters in it, at most 262144 are "
+            "allowed" +
+                hint);
+}
+
+// By the longest that may come in its place.
+TEST(Spec, AnEntrypointIsMeasuredWithItsHyperparameters) {
+  const auto bytes = [](Value entrypoint) {
+    Value config = Sized(std::move(entrypoint));
+    Value& hparams = config["hyperparameters"];
+    hparams["text"]["type"] = "categorical";
+    hparams["text"]["vals"] = Value::Array{"a", std::string(5000, 'b'), std::string(3000, '\'')};
+    hparams["map"]["inner"] = "c";
+    hparams["map"]["n"]["type"] = "int";
+    hparams["map"]["n"]["minval"] = 0;
+    hparams["map"]["n"]["maxval"] = 9;
+    std::string line = CheckSizes(config.ToJson());
+    const std::string up_to = "is up to ";
+    const size_t at = line.find(up_to);
+    return at == std::string::npos ? 0 : std::stol(line.substr(at + up_to.size()));
+  };
+  std::string text;
+  std::string map;
+  for (int i = 0; i < 30; ++i) text += "${hp.text} ";
+  for (int i = 0; i < 3000; ++i) map += "${hp.map}";
+  EXPECT_EQ(bytes(Value::Array{text}), 30 * 5001);
+  EXPECT_EQ(bytes(text), 30 * (3000 + 9000 + 2 + 1));
+  EXPECT_GE(bytes(map), 3000 * 22);  // '{"inner":"c","n":9}'
+  EXPECT_EQ(bytes("${hp.map.inner} ${hp.text}"), 0);
+  // Names with a great many dots cost little.
+  EXPECT_NE(CheckNames(Sized("${hp." + std::string(200000, '.') + "}").ToJson()), "");
+}
+
+TEST(Spec, AnEnvironmentThatLinuxDoesNotTakeIsRefused) {
+  const auto check = [](Value variables) {
+    Value config = Sized("x");
+    config["environment"]["environment_variables"] = std::move(variables);
+    return CheckSizes(config.ToJson());
+  };
+  const std::string at = "environment.environment_variables: ";
+  const std::string hint = " (put large values into a file of the model directory)\n";
+  EXPECT_EQ(check(Value::Array{"A=" + std::string(kMostOfOne - 2, 'x')}), "");
+  EXPECT_EQ(check(Value::Array{"A=" + std::string(kMostOfOne - 1, 'x')}),
+            at + "has the variable \"A\" of 131072 bytes, at most 131071 are allowed" + hint);
+  EXPECT_NE(check(Value::Array{std::string(kMostOfOne, 'N')}), "");  // "=" is added
+  EXPECT_EQ(check(Value::Array(6, Value("A=" + std::string(99998, 'x')))),
+            at + "has 600000 bytes on cpu slots, at most 524288 are allowed" + hint);
+  // Recorded, they are one list, and are read again as one.
+  Value kinds;
+  kinds["gpu"] = kinds["cuda"] = Value::Array(600, Value("A=1"));
+  EXPECT_EQ(check(kinds), at + "has 1200 variables on cuda slots, at most 1000 are allowed" + hint);
+}
+
+TEST(Spec, PathsOfHyperparametersAreVariablesToo) {
+  const auto check = [](size_t name, size_t leaves) {
+    Value config = Sized("x");
+    Value* map = &config["hyperparameters"];
+    for (int depth = 0; depth < 10; ++depth) map = &(*map)[std::string(name, 'n')];
+    for (size_t i = 0; i < leaves; ++i) (*map)["l" + std::to_string(i)] = 1;
+    return CheckSizes(config.ToJson());
+  };
+  EXPECT_EQ(check(10, 999), "");
+  EXPECT_EQ(check(200, 10), "");
+  const std::string said = check(200, 999);
+  EXPECT_NE(said.find("hyperparameters: has paths of "), std::string::npos) << said;
+  EXPECT_NE(said.find("at most 524288 are allowed"), std::string::npos) << said;
 }
 
 }  // namespace

@@ -10,9 +10,9 @@
 #include <sys/stat.h>
 
 #include "agent/runtime/process_runtime.h"
-#include "agent/shim/task_files.h"
 #include "agent/spool/log_record.h"
 #include "agent/spool/segment_log.h"
+#include "agent/task/task_files.h"
 #include "common/base/archive.h"
 #include "common/base/mutex.h"
 #include "common/base/strings.h"

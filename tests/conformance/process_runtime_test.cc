@@ -8,8 +8,8 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-#include "agent/shim/mark.h"
 #include "agent/shim/shim.h"
+#include "agent/task/mark.h"
 #include "common/base/status.h"
 #include "common/os/lock_file.h"
 #include "common/os/pause.h"

@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
-#include "agent/shim/mark.h"
+#include "agent/task/mark.h"
 #include "common/os/spawn.h"
 #include "tests/conformance/bench.h"
 

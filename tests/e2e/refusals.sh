@@ -17,7 +17,8 @@ expect() {
   cases=$((cases + 1))
 }
 
-# run NAME ENTRYPOINT [OVERRIDE...]: runs a trial to its end, and gives the experiment.
+# run NAME ENTRYPOINT [OVERRIDE...]: runs a trial to its end, and gives the experiment. $extra is
+# more of its configuration.
 run() {
   local name=$1 entrypoint=$2 override options=()
   shift 2
@@ -28,6 +29,7 @@ entrypoint: |
   $entrypoint
 searcher: {name: single, metric: loss}
 max_restarts: 0
+${extra:-}
 EOF
   det e create "$scratch/one.yaml" "${options[@]}" -o name -q | sed 's,.*/,,'
 }
@@ -62,6 +64,20 @@ det t metrics "$trial" -o csv --no-headers --columns name,value | grep -qi '^los
 program "a report that is none" COMPLETED 'det: .*begins as a report' 'echo "{\"det\": {\"validation\": 1}}"'
 halving='searcher={name: async_halving, metric: loss, max_trials: 2, max_time: 4, time_metric: batches, num_rungs: 1}'
 program "metric missing" ERROR 'loss' 'echo "{\"det\": {\"validation\": {\"other\": 1, \"batches\": 1}, \"steps\": 1}}"; sleep 20' "$halving"
+# Its configuration fits into no variable.
+extra="hyperparameters: {which: {type: categorical, vals: [$(seq -s, -f category-number-%.0f 1 8000)]}}"
+program "8000 categories" COMPLETED 'category-number-8000' \
+  'test -z "$DET_EXPERIMENT_CONFIG" && grep -o category-number-8000 "$DET_EXPERIMENT_CONFIG_FILE"'
+extra=
+
+# A model directory that agents refuse, with a name that is cut within a character by whoever counts
+# bytes: the refusal arrives, and the agent stays.
+deep=$scratch/deep$(printf '/\303\251%.0s' $(seq 204))
+mkdir -p "$deep"
+printf 'name: deep\nentrypoint: "true"\nsearcher: {name: single, metric: loss}\nmax_restarts: 0\n' >"$scratch/deep.yaml"
+id=$(det e create "$scratch/deep.yaml" "$scratch/deep" -o name -q | sed 's,.*/,,')
+wait_for 60 "the end of a refused model directory" ends_as "$id" ERROR
+program "after a refusal" COMPLETED 'SEARCH_DONE|search is complete' 'true'
 
 # Words on the command line.
 expect 2 'trial' det trail list
@@ -75,6 +91,9 @@ printf 'name: x\nentrypoint: echo ${hp.lrr}\nhyperparameters: {lr: 0.1}\nsearche
 expect 1 'lrr' det e create "$scratch/template.yaml"
 printf 'a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e]\ng: [*f,*f,*f,*f,*f,*f,*f,*f,*f]\n' >"$scratch/bomb.yaml"
 expect 1 'bomb.yaml' det e create "$scratch/bomb.yaml"
+printf 'name: x\nsearcher: {name: single, metric: loss}\nentrypoint: ' >"$scratch/long.yaml"
+head -c 131072 /dev/zero | tr '\0' x >>"$scratch/long.yaml"
+expect 1 'long.yaml:3:13: .*at most 131071' det e create "$scratch/long.yaml"
 mkdir "$scratch/model" && ln -s /etc/passwd "$scratch/model/link"
 printf 'name: x\nentrypoint: "true"\nsearcher: {name: single, metric: loss}\n' >"$scratch/good.yaml"
 expect 1 'link' det e create "$scratch/good.yaml" "$scratch/model"

@@ -1,4 +1,4 @@
-#include "common/config/utf8.h"
+#include "common/base/utf8.h"
 
 namespace det {
 
@@ -17,6 +17,17 @@ CodePoint DecodeUtf8(std::string_view text) {
   static constexpr uint32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
   if (code < kLeast[bytes] || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF)) return invalid;
   return {.code = code, .bytes = bytes, .valid = true};
+}
+
+std::string ToUtf8(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  while (!text.empty()) {
+    const CodePoint point = DecodeUtf8(text);
+    out.append(point.valid ? text.substr(0, point.bytes) : "\xEF\xBF\xBD");
+    text.remove_prefix(point.bytes);
+  }
+  return out;
 }
 
 }  // namespace det

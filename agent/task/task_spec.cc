@@ -1,4 +1,4 @@
-#include "agent/runtime/task_spec.h"
+#include "agent/task/task_spec.h"
 
 #include <string_view>
 

@@ -1,4 +1,4 @@
-#include "agent/shim/mark.h"
+#include "agent/task/mark.h"
 
 #include <array>
 #include <cerrno>

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace det {
@@ -16,5 +17,8 @@ struct CodePoint {
 
 // The text must not be empty. Pure.
 CodePoint DecodeUtf8(std::string_view text);
+
+// The text, with U+FFFD for each byte that is not UTF-8. Pure.
+std::string ToUtf8(std::string_view text);
 
 }  // namespace det

@@ -9,7 +9,7 @@
 #include "absl/time/time.h"
 
 #include "agent/core/agent_core.h"
-#include "agent/runtime/task_spec.h"
+#include "agent/task/task_spec.h"
 #include "common/os/process.h"
 #include "common/os/unique_fd.h"
 

@@ -1,4 +1,4 @@
-#include "agent/shim/task_files.h"
+#include "agent/task/task_files.h"
 
 #include <cerrno>
 #include <cstdio>
