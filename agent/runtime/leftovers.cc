@@ -12,9 +12,6 @@ namespace det::agent {
 namespace {
 
 constexpr absl::Duration kBetweenRounds = absl::Milliseconds(2);
-// One look at /proc can miss a process that forks its successor meanwhile: this many must find
-// none.
-constexpr int kEmptyLooks = 4;
 
 absl::StatusOr<std::vector<ProcessId>> Find(const ShimRecord& record, const Cgroup& cgroup) {
   DET_ASSIGN_OR_RETURN(std::vector<ProcessId> found,
