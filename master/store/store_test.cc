@@ -4,6 +4,7 @@
 
 #include "common/base/status.h"
 #include "common/base/strings.h"
+#include "common/testing/eventually.h"
 #include "master/journal/postgres_journal.h"
 #include "master/store/context_store.h"
 #include "master/store/migrate.h"
@@ -161,6 +162,34 @@ TEST_F(ReadStoreTest, TrialsComeInPagesAndCanBeThoseThatHoldSlots) {
   EXPECT_EQ((*running)[1].agent, "a");
   EXPECT_EQ((*running)[1].slots, std::vector<int64_t>{1});
   EXPECT_EQ((*store.Trials({.experiment = id}))[2].agent, "");
+}
+
+// The plan depends on the table's size, so the table has one.
+TEST_F(ReadStoreTest, WhoRunsIsFoundWithoutReadingAllThatEverRan) {
+  database.Exec(
+      "INSERT INTO allocations (id, task_id, trial_id, run, agent, slots, state, level, level_text,"
+      " placed_at, ended_at) SELECT n, n, n / 2 + 1, 1, 'a', '[0]', 'TERMINATED', 'RUN', '', now(),"
+      " CASE WHEN n % 10000 = 0 THEN NULL ELSE now() END FROM generate_series(1, 200000) AS n");
+  database.Exec(
+      "INSERT INTO trials (id, experiment_id, bracket, index_in_bracket, hparams, seed, state, "
+      "reason_code, reason_text, reason_actor, restarts, infrastructure_restarts, runs, "
+      "latest_steps, created_at) SELECT n, n / 1000, 0, n, '{}', 1, 'ACTIVE', '', '', '', 0, 0, 1, "
+      "0, now() FROM generate_series(1, 100000) AS n");
+  database.Exec("ANALYZE allocations, trials");
+  const char* scans = "SELECT seq_scan FROM pg_stat_user_tables WHERE relname = 'allocations'";
+  const char* used =
+      "SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = 'allocations_live'";
+  const int64_t scans_before = database.Count(scans);
+  {
+    // A connection that ends tells what it read.
+    ReadStore own(database.conninfo());
+    const ReadStore::TrialFilter running{.experiment = ExperimentId(5), .only_running = true};
+    EXPECT_EQ(own.Trials({.experiment = ExperimentId(5)})->size(), 100U);
+    EXPECT_EQ(own.Trials(running)->size(), 1U);
+    EXPECT_EQ(own.Trial(TrialId(5001))->agent, "a");
+  }
+  EXPECT_TRUE(Eventually([&] { return database.Count(used) >= 3; }));
+  EXPECT_EQ(database.Count(scans), scans_before);
 }
 
 TEST_F(ReadStoreTest, ExperimentsComeNewestFirstInPagesOfEverybodyOrOne) {
