@@ -1,3 +1,4 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "cli/testing/fake_master.h"
@@ -7,6 +8,8 @@
 
 namespace det::cli {
 namespace {
+
+using testing::HasSubstr;
 
 // The output of every verb, in every format that there is.
 class VerbsTest : public testing::Test {
@@ -58,6 +61,16 @@ TEST_F(VerbsTest, ExperimentLogs) {
 }
 TEST_F(VerbsTest, CheckpointList) {
   ExpectAllFormats("checkpoint_list", "checkpoint list 7");
+}
+TEST_F(VerbsTest, CheckpointDownloadTakesTheTrialBeforeTheName) {
+  const std::string uuid = "7c1f0000-0000-4000-8000-000000000001";
+  for (const std::string& name : {uuid, "17/" + uuid, "t17/" + uuid}) {
+    const CliResult found = runner_.Run("c download " + name);
+    EXPECT_THAT(found.err, HasSubstr("can't be seen from this machine")) << name;
+  }
+  EXPECT_THAT(runner_.Run("c download 18/" + uuid).err, HasSubstr("does not exist"));
+  for (const char* name : {"x/u", "17/", "17/..", "17/a/b"})
+    EXPECT_EQ(runner_.Run(std::string("c download ") + name).code, ExitCode::kUsage) << name;
 }
 TEST_F(VerbsTest, AgentList) {
   ExpectAllFormats("agent_list", "agent list");

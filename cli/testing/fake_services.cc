@@ -266,7 +266,9 @@ grpc::Status FakeCheckpoints::GetCheckpoint(ServerContext* context,
                                             api::GetCheckpointResponse* response) {
   return state_->Serve(context, "GetCheckpoint", [&](Model& model) {
     for (const api::Checkpoint& checkpoint : model.checkpoints) {
-      if (checkpoint.uuid() != request->uuid()) continue;
+      const std::string& asked = request->uuid();
+      if (asked != checkpoint.uuid() && asked != StrCat(checkpoint.trial(), "/", checkpoint.uuid()))
+        continue;
       *response->mutable_checkpoint() = checkpoint;
       return grpc::Status::OK;
     }

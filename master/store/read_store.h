@@ -162,7 +162,9 @@ class ReadStore {
   // Of an experiment the best first; of a trial the newest first.
   absl::StatusOr<std::vector<CheckpointRow>> CheckpointsOf(ExperimentId experiment, int64_t limit);
   absl::StatusOr<std::vector<CheckpointRow>> CheckpointsOf(TrialId trial, int64_t limit);
-  absl::StatusOr<CheckpointRow> Checkpoint(const std::string& uuid);
+  // By "UUID" or "TRIAL/UUID". FAILED_PRECONDITION (AMBIGUOUS_CHECKPOINT), which names the trials:
+  // several have one of that uuid.
+  absl::StatusOr<CheckpointRow> Checkpoint(const std::string& name);
   // The trial's latest checkpoint; "" when it has none.
   absl::StatusOr<std::string> LatestCheckpoint(TrialId trial);
 

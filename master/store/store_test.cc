@@ -251,6 +251,37 @@ TEST_F(ReadStoreTest, CheckpointsOfAnExperimentComeBestFirstAndOfATrialNewestFir
   EXPECT_EQ(*store.LatestCheckpoint(one->trial), store.CheckpointsOf(one->trial, 1)->front().uuid);
 }
 
+TEST_F(ReadStoreTest, ATrialsCheckpointIsReplacedByTheSameTrialAlone) {
+  engine.Must(test::Connect(agent, 2));
+  engine.Must(test::Submit());
+  engine.Must(test::Submit());
+  const std::vector<AllocationId> runs = engine.Allocations();
+  ASSERT_EQ(runs.size(), 2U);
+  const auto report = [&](const AllocationId run, int64_t seq, int64_t steps) {
+    engine.Must(test::AsAgent(agent,
+                              core::ReportCheckpoint{.agent = agent,
+                                                     .report = {run, 0, seq},
+                                                     .uuid = "step-1",
+                                                     .steps_completed = steps,
+                                                     .files = Value(Value::Object{}),
+                                                     .metadata = Value(Value::Object{})}));
+  };
+  report(runs[0], 1, 1);
+  EXPECT_EQ(store.Checkpoint("step-1")->trial, TrialId(1));
+  report(runs[1], 1, 2);
+  const absl::Status ambiguous = store.Checkpoint("step-1").status();
+  EXPECT_EQ(ErrorReason(ambiguous), "AMBIGUOUS_CHECKPOINT");
+  EXPECT_EQ(ambiguous.message(), "the trials 1, 2 each have a checkpoint step-1");
+  EXPECT_EQ(ErrorHint(ambiguous), "name one as TRIAL/UUID: 1/step-1");
+  EXPECT_EQ(store.Checkpoint("1/step-1")->steps_completed, 1);
+  EXPECT_EQ(store.Checkpoint("2/step-1")->steps_completed, 2);
+  report(runs[0], 2, 5);
+  EXPECT_EQ(store.Checkpoint("1/step-1")->steps_completed, 5);
+  EXPECT_EQ(store.Checkpoint("2/step-1")->experiment, ExperimentId(2));
+  for (const char* name : {"3/step-1", "x/step-1", "/step-1", "1/", "99999999999999999999/step-1"})
+    EXPECT_EQ(ErrorReason(store.Checkpoint(name).status()), "CHECKPOINT_NOT_FOUND") << name;
+}
+
 std::string Sha256Hex(const std::string& name) {
   return name == "abc" ? "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
                        : "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
