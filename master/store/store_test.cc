@@ -348,6 +348,21 @@ TEST_F(ContextStoreTest, TwoUploadsOfTheSameBytesAreOne) {
   EXPECT_EQ(**contexts.Chunk(abc, 0), "abc");
 }
 
+TEST_F(ContextStoreTest, UploadsThatAreUnderWayTakeNoConnections) {
+  std::vector<std::unique_ptr<ContextStore::Upload>> uploads;
+  const std::string chunk(static_cast<size_t>(kContextChunkBytes), 'x');
+  for (int i = 0; i < 40; ++i) {
+    uploads.push_back(*contexts.Begin(abc));
+    ASSERT_TRUE(uploads.back()->Append(chunk).ok());
+  }
+  EXPECT_LE(database.Count("SELECT count(*) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
+                           "AND datname = current_database()"),
+            8);
+  auto whole = contexts.Begin(abc);
+  ASSERT_TRUE((*whole)->Append("abc").ok());
+  EXPECT_EQ(*(*whole)->Finish(), 3);
+}
+
 TEST_F(ContextStoreTest, WhatABrokenUploadLeftGoesAtTheNextStart) {
   database.Exec("INSERT INTO context_chunks (sha256, number, data) VALUES ('upload:1', 0, 'x')");
   ASSERT_TRUE(contexts.RemoveBrokenUploads().ok());
