@@ -5,6 +5,7 @@
 #include "cli/testing/golden.h"
 #include "cli/testing/run_cli.h"
 #include "cli/testing/sample_model.h"
+#include "common/base/strings.h"
 
 namespace det::cli {
 namespace {
@@ -80,6 +81,17 @@ TEST_F(VerbsTest, SlotList) {
 }
 TEST_F(VerbsTest, JobList) {
   ExpectAllFormats("job_list", "job list");
+}
+TEST_F(VerbsTest, ListsThatAreCutShortSayIt) {
+  master_.Edit([](Model& model) { model.jobs.push_back(model.jobs.front()); });
+  for (const char* verb : {"agent", "job"}) {
+    const CliResult all = runner_.Run(StrCat(verb, " list -o name"));
+    EXPECT_EQ(all.err, "") << verb;
+    const CliResult first = runner_.Run(StrCat(verb, " list -o name --limit 1"));
+    EXPECT_EQ(first.out, all.out.substr(0, all.out.find('\n') + 1)) << verb;
+    EXPECT_THAT(first.err, HasSubstr("the first 1; --limit N shows more")) << verb;
+    EXPECT_EQ(runner_.Run(StrCat(verb, " list --limit 0")).code, ExitCode::kUsage) << verb;
+  }
 }
 TEST_F(VerbsTest, ExperimentWait) {
   ExpectAllFormats("experiment_wait", "experiment wait 6");

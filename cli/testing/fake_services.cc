@@ -325,19 +325,31 @@ grpc::Status FakeCluster::GetCluster(ServerContext* context,
 }
 
 grpc::Status FakeCluster::ListAgents(ServerContext* context,
-                                     const api::ListAgentsRequest* /*request*/,
+                                     const api::ListAgentsRequest* request,
                                      api::ListAgentsResponse* response) {
   return state_->Serve(context, "ListAgents", [&](Model& model) {
-    for (const api::Agent& agent : model.agents) *response->add_agents() = agent;
+    for (const api::Agent& agent : model.agents) {
+      if (agent.id() <= request->after_id()) continue;
+      if (response->agents_size() == request->limit()) {
+        response->set_next_after_id(response->agents().rbegin()->id());
+        break;
+      }
+      *response->add_agents() = agent;
+    }
     return grpc::Status::OK;
   });
 }
 
 grpc::Status FakeCluster::ListJobs(ServerContext* context,
-                                   const api::ListJobsRequest* /*request*/,
+                                   const api::ListJobsRequest* request,
                                    api::ListJobsResponse* response) {
   return state_->Serve(context, "ListJobs", [&](Model& model) {
-    for (const api::Job& job : model.jobs) *response->add_jobs() = job;
+    // A place is the number of jobs before it.
+    auto next = static_cast<size_t>(request->after().position());
+    for (; next < model.jobs.size() && response->jobs_size() < request->limit(); ++next)
+      *response->add_jobs() = model.jobs[next];
+    if (next < model.jobs.size())
+      response->mutable_next_after()->set_position(static_cast<int64_t>(next));
     return grpc::Status::OK;
   });
 }
