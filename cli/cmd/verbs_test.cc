@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -53,6 +55,19 @@ TEST_F(VerbsTest, TrialDescribe) {
 }
 TEST_F(VerbsTest, TrialMetrics) {
   ExpectAllFormats("trial_metrics", "trial metrics 17");
+}
+TEST_F(VerbsTest, TrialMetricsComePageByPageUpToTheLimit) {
+  const auto lines = [](const std::string& text) {
+    return std::count(text.begin(), text.end(), '\n');
+  };
+  const CliResult all = runner_.Run("t metrics 17 --limit 0 -o csv --no-headers");
+  EXPECT_EQ(all.err, "");
+  ASSERT_EQ(lines(all.out), 3);
+  const CliResult some = runner_.Run("t metrics 17 --limit 2 -o csv --no-headers");
+  EXPECT_EQ(lines(some.out), 2);
+  EXPECT_EQ(some.out, all.out.substr(0, some.out.size()));
+  EXPECT_THAT(some.err, HasSubstr("the first 2 points; --limit 0 shows all"));
+  EXPECT_EQ(runner_.Run("t metrics 17 --limit -1").code, ExitCode::kUsage);
 }
 TEST_F(VerbsTest, TrialLogs) {
   ExpectAllFormats("trial_logs", "trial logs 17");

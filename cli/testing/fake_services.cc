@@ -206,15 +206,23 @@ grpc::Status FakeTrials::ListTrials(ServerContext* context,
   });
 }
 
+constexpr int kMetricsPageMax = 2;
+
 grpc::Status FakeTrials::GetMetrics(ServerContext* context,
                                     const api::GetMetricsRequest* request,
                                     api::GetMetricsResponse* response) {
   return state_->Serve(context, "GetMetrics", [&](Model& model) {
     if (!model.trials.contains(request->trial())) return NotFound("trial", request->trial());
-    for (const api::MetricPoint& point : model.metrics[request->trial()]) {
-      if (!request->group().empty() && point.group() != request->group()) continue;
-      if (response->points_size() == request->limit()) break;
-      *response->add_points() = point;
+    // A place is the number of points up to it; a page is smaller than what may be asked for.
+    const std::vector<api::MetricPoint>& points = model.metrics[request->trial()];
+    const int limit = std::min(request->limit(), kMetricsPageMax);
+    for (auto i = static_cast<size_t>(request->after().seq()); i < points.size(); ++i) {
+      if (!request->group().empty() && points[i].group() != request->group()) continue;
+      if (response->points_size() == limit) {
+        response->mutable_next_after()->set_seq(static_cast<int64_t>(i));
+        break;
+      }
+      *response->add_points() = points[i];
     }
     return grpc::Status::OK;
   });

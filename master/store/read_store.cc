@@ -216,6 +216,22 @@ LogRow ToLog(const pqxx::row& row) {
   return l;
 }
 
+MetricRow ToMetric(const pqxx::row& row) {
+  Fields f(row);
+  MetricRow m;
+  m.place.allocation = f.Int();
+  m.place.stream = f.Int();
+  m.place.seq = f.Int();
+  m.group = f.Text();
+  m.name = f.Text();
+  m.place.name = m.name;
+  m.steps = f.Int();
+  m.value = f.Double();
+  m.other = f.Text();
+  m.at = f.Time();
+  return m;
+}
+
 template <class T>
 using Rows = std::vector<T>;
 
@@ -415,28 +431,24 @@ absl::StatusOr<std::string> ReadStore::LatestCheckpoint(TrialId trial) {
 
 absl::StatusOr<std::vector<MetricRow>> ReadStore::Metrics(TrialId trial,
                                                           const std::string& group,
-                                                          int64_t limit) {
+                                                          int64_t limit,
+                                                          const MetricCursor& after) {
   Rows<MetricRow> rows;
   DET_RETURN_IF_ERROR(pool_->Read([&](pqxx::work& tx) {
     Collect(
-        tx.exec_params(StrCat("SELECT grp, name, steps, value, other, ",
+        tx.exec_params(StrCat("SELECT allocation_id, stream, seq, grp, name, steps, value, other, ",
                               Micros("at"),
                               " FROM metrics WHERE trial_id = $1 AND ($2 = '' OR grp = $2) "
-                              "ORDER BY allocation_id, stream, seq, name LIMIT $3"),
+                              "AND (allocation_id, stream, seq, name) > ($3, $4, $5, $6) "
+                              "ORDER BY allocation_id, stream, seq, name LIMIT $7"),
                        trial.value(),
                        group,
+                       after.allocation,
+                       after.stream,
+                       after.seq,
+                       after.name,
                        limit),
-        [](const pqxx::row& row) {
-          Fields f(row);
-          MetricRow m;
-          m.group = f.Text();
-          m.name = f.Text();
-          m.steps = f.Int();
-          m.value = f.Double();
-          m.other = f.Text();
-          m.at = f.Time();
-          return m;
-        },
+        ToMetric,
         &rows);
   }));
   return rows;

@@ -96,7 +96,16 @@ struct CheckpointRow {
   std::optional<double> metric;  // the searcher's, of the validation at the same step
 };
 
+// Where a reader of a trial's metrics stands: after this point.
+struct MetricCursor {
+  int64_t allocation = 0;
+  int64_t stream = 0;
+  int64_t seq = 0;
+  std::string name;
+};
+
 struct MetricRow {
+  MetricCursor place;
   std::string group;
   std::string name;
   int64_t steps = 0;
@@ -168,9 +177,11 @@ class ReadStore {
   // The trial's latest checkpoint; "" when it has none.
   absl::StatusOr<std::string> LatestCheckpoint(TrialId trial);
 
+  // Points after the cursor, in the order of their reports; group "" is all.
   absl::StatusOr<std::vector<MetricRow>> Metrics(TrialId trial,
                                                  const std::string& group,
-                                                 int64_t limit);
+                                                 int64_t limit,
+                                                 const MetricCursor& after = {});
 
   // Records after the cursor, in order.
   absl::StatusOr<std::vector<LogRow>> Logs(TrialId trial, const LogCursor& after, int64_t limit);

@@ -221,6 +221,34 @@ TEST_F(ReadStoreTest, WhatDoesNotExistIsNamed) {
   EXPECT_EQ(ErrorReason(store.Checkpoint("x").status()), "CHECKPOINT_NOT_FOUND");
 }
 
+TEST_F(ReadStoreTest, MetricsComeInPagesWithoutAGapOrARepetition) {
+  database.Exec(
+      "INSERT INTO metrics (trial_id, allocation_id, stream, seq, grp, name, steps, value, at, "
+      "received_at) SELECT 1, a, s, q, 'training', n, q, q, now(), now() FROM generate_series(1, "
+      "2) "
+      "AS a, generate_series(0, 1) AS s, generate_series(1, 5) AS q, unnest(ARRAY['B', 'a', '']) "
+      "AS n");
+  const auto all = store.Metrics(TrialId(1), "", 1000);
+  ASSERT_TRUE(all.ok()) << all.status();
+  ASSERT_EQ(all->size(), 60U);
+  size_t seen = 0;
+  MetricCursor after;
+  while (true) {
+    const auto page = store.Metrics(TrialId(1), "training", 7, after);
+    ASSERT_TRUE(page.ok()) << page.status();
+    if (page->empty()) break;
+    for (const MetricRow& row : *page) {
+      const MetricCursor& expected = all->at(seen++).place;
+      EXPECT_EQ(row.place.allocation, expected.allocation);
+      EXPECT_EQ(row.place.stream, expected.stream);
+      EXPECT_EQ(row.place.seq, expected.seq);
+      EXPECT_EQ(row.name, expected.name);
+    }
+    after = page->back().place;
+  }
+  EXPECT_EQ(seen, 60U);
+}
+
 TEST_F(ReadStoreTest, HistoryTellsWhatBecameOfATrialAndItsRuns) {
   engine.Must(test::Connect(agent, 1));
   engine.Must(test::Submit());
