@@ -19,7 +19,7 @@ absl::Status VerifyJournalOf(const config::MasterConfig& config) {
     const std::string directory = StrCat(config.data_dir, "/postgres");
     DET_ASSIGN_OR_RETURN(conninfo, pg::PrivateServer::ConninfoOf(directory));
     absl::StatusOr<std::unique_ptr<pg::PrivateServer>> started =
-        pg::PrivateServer::Start({.directory = directory});
+        pg::PrivateServer::Start({.directory = directory, .create = false});
     if (started.ok()) {
       server = *std::move(started);
     } else if (ErrorReason(started.status()) != "LOCK_HELD") {

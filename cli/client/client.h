@@ -80,8 +80,9 @@ class Client {
   virtual std::unique_ptr<Upload> UploadContext(const std::string& sha256) = 0;
 
   virtual absl::StatusOr<api::GetClusterResponse> GetCluster() = 0;
-  virtual absl::StatusOr<api::ListAgentsResponse> ListAgents() = 0;
-  virtual absl::StatusOr<api::ListJobsResponse> ListJobs() = 0;
+  virtual absl::StatusOr<api::ListAgentsResponse> ListAgents(
+      const api::ListAgentsRequest& request) = 0;
+  virtual absl::StatusOr<api::ListJobsResponse> ListJobs(const api::ListJobsRequest& request) = 0;
   virtual absl::StatusOr<api::ExplainResponse> Explain(const api::ExplainRequest& request) = 0;
   virtual absl::StatusOr<api::PreviewSearchResponse> PreviewSearch(
       const api::PreviewSearchRequest& request) = 0;

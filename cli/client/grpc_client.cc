@@ -245,11 +245,12 @@ class GrpcClient : public Client {
   absl::StatusOr<api::GetClusterResponse> GetCluster() override {
     return Call("GetCluster", *cluster_, &Cluster::GetCluster, api::GetClusterRequest());
   }
-  absl::StatusOr<api::ListAgentsResponse> ListAgents() override {
-    return Call("ListAgents", *cluster_, &Cluster::ListAgents, api::ListAgentsRequest());
+  absl::StatusOr<api::ListAgentsResponse> ListAgents(
+      const api::ListAgentsRequest& request) override {
+    return Call("ListAgents", *cluster_, &Cluster::ListAgents, request);
   }
-  absl::StatusOr<api::ListJobsResponse> ListJobs() override {
-    return Call("ListJobs", *cluster_, &Cluster::ListJobs, api::ListJobsRequest());
+  absl::StatusOr<api::ListJobsResponse> ListJobs(const api::ListJobsRequest& request) override {
+    return Call("ListJobs", *cluster_, &Cluster::ListJobs, request);
   }
   absl::StatusOr<api::ExplainResponse> Explain(const api::ExplainRequest& request) override {
     return Call("Explain", *cluster_, &Cluster::Explain, request);

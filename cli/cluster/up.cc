@@ -8,6 +8,7 @@
 #include "agent/config/agent_config.h"
 #include "cli/app/context.h"
 #include "cli/base/cause.h"
+#include "cli/client/agent_pages.h"
 #include "cli/client/client.h"
 #include "cli/cluster/daemon.h"
 #include "cli/cluster/ports.h"
@@ -301,13 +302,13 @@ class Starter {
                        {});
     const Awaited what{daemon, started, result_.agent_started, "connected"};
     const auto is_connected = [&]() -> absl::StatusOr<bool> {
-      const absl::StatusOr<api::ListAgentsResponse> agents = client->ListAgents();
-      if (!agents.ok()) return MasterTrouble(agents.status());
-      const auto at =
-          std::find_if(agents->agents().begin(), agents->agents().end(), [&](const auto& a) {
-            return a.id() == agent_.agent_id && a.state() == "CONNECTED";
-          });
-      if (at == agents->agents().end()) return false;
+      const absl::StatusOr<AgentPages> pages = ListAgents(client.get());
+      if (!pages.ok()) return MasterTrouble(pages.status());
+      const auto& agents = pages->agents;
+      const auto at = std::find_if(agents.begin(), agents.end(), [&](const auto& a) {
+        return a.id() == agent_.agent_id && a.state() == "CONNECTED";
+      });
+      if (at == agents.end()) return false;
       result_.agent = at->id();
       result_.slots = at->slots_size();
       return true;

@@ -7,6 +7,7 @@
 #include "cli/base/cause.h"
 #include "cli/client/client.h"
 #include "cli/cmd/commands.h"
+#include "cli/cmd/ids.h"
 #include "cli/download/copy_tree.h"
 #include "cli/format/quantity.h"
 #include "cli/view/proto_document.h"
@@ -50,13 +51,21 @@ std::map<std::string, int64_t> ReportedFiles(const api::Checkpoint& checkpoint) 
   return files;
 }
 
+// What the master is asked for: UUID, or TRIAL/UUID with the trial as people write it.
+absl::StatusOr<std::string> NameOf(const Options& options) {
+  const size_t slash = options.uuid.find('/');
+  if (slash == std::string::npos) return options.uuid;
+  DET_ASSIGN_OR_RETURN(const int64_t trial, ParseId(options.uuid.substr(0, slash), 't', "trial"));
+  return StrCat(trial, options.uuid.substr(slash));
+}
+
 // A name from outside must not lead anywhere else.
-absl::StatusOr<std::string> Destination(const Options& options) {
+absl::StatusOr<std::string> Destination(const Options& options, const std::string& name) {
   if (!options.directory.empty()) return options.directory;
-  const bool name = !options.uuid.empty() && options.uuid.find('/') == std::string::npos &&
-                    !options.uuid.starts_with('.');
-  if (!name) return UsageError(StrCat(QuoteJson(options.uuid), " is no uuid of a checkpoint"));
-  return options.uuid;
+  const std::string uuid = name.substr(name.find('/') + 1);
+  const bool plain = !uuid.empty() && uuid.find('/') == std::string::npos && !uuid.starts_with('.');
+  if (!plain) return UsageError(StrCat(QuoteJson(options.uuid), " is no uuid of a checkpoint"));
+  return uuid;
 }
 
 Report DownloadReport(const api::Checkpoint& checkpoint,
@@ -76,10 +85,10 @@ Report DownloadReport(const api::Checkpoint& checkpoint,
 }
 
 absl::StatusOr<ExitCode> Run(Context& context, const Options& options) {
-  DET_ASSIGN_OR_RETURN(const std::string destination, Destination(options));
+  DET_ASSIGN_OR_RETURN(const std::string name, NameOf(options));
+  DET_ASSIGN_OR_RETURN(const std::string destination, Destination(options, name));
   DET_ASSIGN_OR_RETURN(Client * client, context.Connect());
-  DET_ASSIGN_OR_RETURN(const api::GetCheckpointResponse response,
-                       client->GetCheckpoint(options.uuid));
+  DET_ASSIGN_OR_RETURN(const api::GetCheckpointResponse response, client->GetCheckpoint(name));
   const api::Checkpoint& checkpoint = response.checkpoint();
   std::error_code error;
   if (checkpoint.directory().empty() ||
@@ -111,7 +120,10 @@ Command CheckpointDownloadCommand() {
               "The copy appears under its name when it is complete. The checkpoint's "
               "directory must be visible from this machine: on a shared file system, or on "
               "the machine of the cluster itself.",
-          .params = {Required("UUID", &options->uuid, "the checkpoint: see det c list"),
+          .params = {Required("UUID",
+                              &options->uuid,
+                              "the checkpoint: see det c list; TRIAL/UUID where several trials "
+                              "have one of that name"),
                      Option("-o,--output-dir",
                             "DIR",
                             &options->directory,

@@ -1,5 +1,5 @@
 #include "cli/app/context.h"
-#include "cli/client/client.h"
+#include "cli/client/agent_pages.h"
 #include "cli/cmd/commands.h"
 #include "cli/view/cluster_view.h"
 #include "common/base/status.h"
@@ -9,9 +9,8 @@ namespace {
 
 absl::StatusOr<ExitCode> Run(Context& context) {
   DET_ASSIGN_OR_RETURN(Client * client, context.Connect());
-  DET_ASSIGN_OR_RETURN(const api::ListAgentsResponse response, client->ListAgents());
-  DET_RETURN_IF_ERROR(
-      context.Show(SlotReport({response.agents().begin(), response.agents().end()})));
+  DET_ASSIGN_OR_RETURN(const AgentPages pages, ListAgents(client));
+  DET_RETURN_IF_ERROR(context.Show(SlotReport(pages.agents)));
   return ExitCode::kOk;
 }
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <memory>
 
 #include "cli/app/context.h"
@@ -14,7 +15,7 @@ namespace det::cli {
 namespace {
 
 constexpr int64_t kLimitDefault = 1000;
-constexpr int64_t kLimitMax = 100'000;
+constexpr int64_t kPageMax = 50'000;
 
 struct Options {
   std::string id;
@@ -25,19 +26,25 @@ struct Options {
 absl::StatusOr<ExitCode> Run(Context& context, const Options& options) {
   DET_ASSIGN_OR_RETURN(const int64_t id, ParseId(options.id, 't', "trial"));
   const int64_t limit = options.limit.value_or(kLimitDefault);
-  DET_RETURN_IF_ERROR(CheckPositive("--limit", limit));
-  if (limit > kLimitMax) return UsageError(StrCat("--limit: at most ", kLimitMax, " points"));
+  if (limit != 0) DET_RETURN_IF_ERROR(CheckPositive("--limit", limit));
   api::GetMetricsRequest request;
   request.set_trial(id);
   request.set_group(options.group);
-  request.set_limit(static_cast<int32_t>(limit));
   DET_ASSIGN_OR_RETURN(Client * client, context.Connect());
-  DET_ASSIGN_OR_RETURN(const api::GetMetricsResponse response, client->GetMetrics(request));
-  const std::vector<api::MetricPoint> points(response.points().begin(), response.points().end());
+  std::vector<api::MetricPoint> points;
+  bool more = false;
+  int64_t left = limit == 0 ? INT64_MAX : limit;
+  do {
+    request.set_limit(static_cast<int32_t>(std::min(left, kPageMax)));
+    DET_ASSIGN_OR_RETURN(const api::GetMetricsResponse page, client->GetMetrics(request));
+    points.insert(points.end(), page.points().begin(), page.points().end());
+    left -= page.points_size();
+    more = page.has_next_after();
+    *request.mutable_after() = page.next_after();
+  } while (left > 0 && more);
   DET_RETURN_IF_ERROR(context.Show({ToDocumentList(points), MetricTable(points), {}}));
-  if (static_cast<int64_t>(points.size()) == limit) {
-    context.Note(StrCat("there may be more than these ", limit, " points: see --limit"));
-  }
+  if (more)
+    context.Note(StrCat("these are the first ", points.size(), " points; --limit 0 shows all"));
   return ExitCode::kOk;
 }
 
@@ -45,15 +52,16 @@ absl::StatusOr<ExitCode> Run(Context& context, const Options& options) {
 
 Command TrialMetricsCommand() {
   auto options = std::make_shared<Options>();
-  return {.noun = "trial",
-          .verb = "metrics",
-          .summary = "Print what a trial has reported, in the order of its reports.",
-          .params = {Required("ID", &options->id, "the trial: 17 or t17"),
-                     Option("--group", "NAME", &options->group, "training, validation, ..."),
-                     Option("--limit", "N", &options->limit, "at most so many points (1000)")},
-          .examples = {{"det t metrics 17 --group validation", "how it went"},
-                       {"det t metrics 17 --limit 100000 -o csv > t17.csv", "all, for a plot"}},
-          .run = [options](Context& context) { return Run(context, *options); }};
+  return {
+      .noun = "trial",
+      .verb = "metrics",
+      .summary = "Print what a trial has reported, in the order of its reports.",
+      .params = {Required("ID", &options->id, "the trial: 17 or t17"),
+                 Option("--group", "NAME", &options->group, "training, validation, ..."),
+                 Option("--limit", "N", &options->limit, "at most so many points (1000); 0: all")},
+      .examples = {{"det t metrics 17 --group validation", "how it went"},
+                   {"det t metrics 17 --limit 0 -o csv > t17.csv", "all, for a plot"}},
+      .run = [options](Context& context) { return Run(context, *options); }};
 }
 
 }  // namespace det::cli

@@ -1,12 +1,18 @@
+#include <algorithm>
+
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "cli/testing/fake_master.h"
 #include "cli/testing/golden.h"
 #include "cli/testing/run_cli.h"
 #include "cli/testing/sample_model.h"
+#include "common/base/strings.h"
 
 namespace det::cli {
 namespace {
+
+using testing::HasSubstr;
 
 // The output of every verb, in every format that there is.
 class VerbsTest : public testing::Test {
@@ -50,6 +56,19 @@ TEST_F(VerbsTest, TrialDescribe) {
 TEST_F(VerbsTest, TrialMetrics) {
   ExpectAllFormats("trial_metrics", "trial metrics 17");
 }
+TEST_F(VerbsTest, TrialMetricsComePageByPageUpToTheLimit) {
+  const auto lines = [](const std::string& text) {
+    return std::count(text.begin(), text.end(), '\n');
+  };
+  const CliResult all = runner_.Run("t metrics 17 --limit 0 -o csv --no-headers");
+  EXPECT_EQ(all.err, "");
+  ASSERT_EQ(lines(all.out), 3);
+  const CliResult some = runner_.Run("t metrics 17 --limit 2 -o csv --no-headers");
+  EXPECT_EQ(lines(some.out), 2);
+  EXPECT_EQ(some.out, all.out.substr(0, some.out.size()));
+  EXPECT_THAT(some.err, HasSubstr("the first 2 points; --limit 0 shows all"));
+  EXPECT_EQ(runner_.Run("t metrics 17 --limit -1").code, ExitCode::kUsage);
+}
 TEST_F(VerbsTest, TrialLogs) {
   ExpectAllFormats("trial_logs", "trial logs 17");
 }
@@ -59,6 +78,16 @@ TEST_F(VerbsTest, ExperimentLogs) {
 TEST_F(VerbsTest, CheckpointList) {
   ExpectAllFormats("checkpoint_list", "checkpoint list 7");
 }
+TEST_F(VerbsTest, CheckpointDownloadTakesTheTrialBeforeTheName) {
+  const std::string uuid = "7c1f0000-0000-4000-8000-000000000001";
+  for (const std::string& name : {uuid, "17/" + uuid, "t17/" + uuid}) {
+    const CliResult found = runner_.Run("c download " + name);
+    EXPECT_THAT(found.err, HasSubstr("can't be seen from this machine")) << name;
+  }
+  EXPECT_THAT(runner_.Run("c download 18/" + uuid).err, HasSubstr("does not exist"));
+  for (const char* name : {"x/u", "17/", "17/..", "17/a/b"})
+    EXPECT_EQ(runner_.Run(std::string("c download ") + name).code, ExitCode::kUsage) << name;
+}
 TEST_F(VerbsTest, AgentList) {
   ExpectAllFormats("agent_list", "agent list");
 }
@@ -67,6 +96,17 @@ TEST_F(VerbsTest, SlotList) {
 }
 TEST_F(VerbsTest, JobList) {
   ExpectAllFormats("job_list", "job list");
+}
+TEST_F(VerbsTest, ListsThatAreCutShortSayIt) {
+  master_.Edit([](Model& model) { model.jobs.push_back(model.jobs.front()); });
+  for (const char* verb : {"agent", "job"}) {
+    const CliResult all = runner_.Run(StrCat(verb, " list -o name"));
+    EXPECT_EQ(all.err, "") << verb;
+    const CliResult first = runner_.Run(StrCat(verb, " list -o name --limit 1"));
+    EXPECT_EQ(first.out, all.out.substr(0, all.out.find('\n') + 1)) << verb;
+    EXPECT_THAT(first.err, HasSubstr("the first 1; --limit N shows more")) << verb;
+    EXPECT_EQ(runner_.Run(StrCat(verb, " list --limit 0")).code, ExitCode::kUsage) << verb;
+  }
 }
 TEST_F(VerbsTest, ExperimentWait) {
   ExpectAllFormats("experiment_wait", "experiment wait 6");

@@ -206,15 +206,23 @@ grpc::Status FakeTrials::ListTrials(ServerContext* context,
   });
 }
 
+constexpr int kMetricsPageMax = 2;
+
 grpc::Status FakeTrials::GetMetrics(ServerContext* context,
                                     const api::GetMetricsRequest* request,
                                     api::GetMetricsResponse* response) {
   return state_->Serve(context, "GetMetrics", [&](Model& model) {
     if (!model.trials.contains(request->trial())) return NotFound("trial", request->trial());
-    for (const api::MetricPoint& point : model.metrics[request->trial()]) {
-      if (!request->group().empty() && point.group() != request->group()) continue;
-      if (response->points_size() == request->limit()) break;
-      *response->add_points() = point;
+    // A place is the number of points up to it; a page is smaller than what may be asked for.
+    const std::vector<api::MetricPoint>& points = model.metrics[request->trial()];
+    const int limit = std::min(request->limit(), kMetricsPageMax);
+    for (auto i = static_cast<size_t>(request->after().seq()); i < points.size(); ++i) {
+      if (!request->group().empty() && points[i].group() != request->group()) continue;
+      if (response->points_size() == limit) {
+        response->mutable_next_after()->set_seq(static_cast<int64_t>(i));
+        break;
+      }
+      *response->add_points() = points[i];
     }
     return grpc::Status::OK;
   });
@@ -266,7 +274,9 @@ grpc::Status FakeCheckpoints::GetCheckpoint(ServerContext* context,
                                             api::GetCheckpointResponse* response) {
   return state_->Serve(context, "GetCheckpoint", [&](Model& model) {
     for (const api::Checkpoint& checkpoint : model.checkpoints) {
-      if (checkpoint.uuid() != request->uuid()) continue;
+      const std::string& asked = request->uuid();
+      if (asked != checkpoint.uuid() && asked != StrCat(checkpoint.trial(), "/", checkpoint.uuid()))
+        continue;
       *response->mutable_checkpoint() = checkpoint;
       return grpc::Status::OK;
     }
@@ -323,19 +333,31 @@ grpc::Status FakeCluster::GetCluster(ServerContext* context,
 }
 
 grpc::Status FakeCluster::ListAgents(ServerContext* context,
-                                     const api::ListAgentsRequest* /*request*/,
+                                     const api::ListAgentsRequest* request,
                                      api::ListAgentsResponse* response) {
   return state_->Serve(context, "ListAgents", [&](Model& model) {
-    for (const api::Agent& agent : model.agents) *response->add_agents() = agent;
+    for (const api::Agent& agent : model.agents) {
+      if (agent.id() <= request->after_id()) continue;
+      if (response->agents_size() == request->limit()) {
+        response->set_next_after_id(response->agents().rbegin()->id());
+        break;
+      }
+      *response->add_agents() = agent;
+    }
     return grpc::Status::OK;
   });
 }
 
 grpc::Status FakeCluster::ListJobs(ServerContext* context,
-                                   const api::ListJobsRequest* /*request*/,
+                                   const api::ListJobsRequest* request,
                                    api::ListJobsResponse* response) {
   return state_->Serve(context, "ListJobs", [&](Model& model) {
-    for (const api::Job& job : model.jobs) *response->add_jobs() = job;
+    // A place is the number of jobs before it.
+    auto next = static_cast<size_t>(request->after().position());
+    for (; next < model.jobs.size() && response->jobs_size() < request->limit(); ++next)
+      *response->add_jobs() = model.jobs[next];
+    if (next < model.jobs.size())
+      response->mutable_next_after()->set_position(static_cast<int64_t>(next));
     return grpc::Status::OK;
   });
 }

@@ -191,6 +191,16 @@ absl::Status Pool::Read(const std::function<void(pqxx::work&)>& fn) {
   return status;
 }
 
+absl::Status Pool::Write(const std::function<void(pqxx::work&)>& fn) {
+  std::unique_ptr<Connection> connection = Borrow();
+  absl::Status status = connection->Transact([&](pqxx::work& transaction) {
+    transaction.exec("SET LOCAL statement_timeout = 0");
+    fn(transaction);
+  });
+  Return(std::move(connection));
+  return status;
+}
+
 std::string ArrayOf(const std::vector<int64_t>& items) {
   return StrCat("{", StrJoin(items, ","), "}");
 }

@@ -56,7 +56,7 @@ class Connection {
   std::function<void(pqxx::connection&)> prepare_;
 };
 
-// Connections for readers on many threads. Any thread.
+// Connections shared by many threads. Any thread.
 class Pool {
  public:
   Pool(std::string conninfo, int connections_max);
@@ -64,6 +64,9 @@ class Pool {
   // Runs `fn` in a read-only transaction; waits for a free connection. A read whose connection
   // breaks is made once more.
   absl::Status Read(const std::function<void(pqxx::work&)>& fn);
+
+  // Runs `fn` in a transaction that is committed when it returns, once; waits as Read.
+  absl::Status Write(const std::function<void(pqxx::work&)>& fn);
 
  private:
   std::unique_ptr<Connection> Borrow();

@@ -4,6 +4,7 @@
 #include <csignal>
 #include <filesystem>
 #include <optional>
+#include <utility>
 
 #include <fcntl.h>
 #include <libpq-fe.h>
@@ -158,6 +159,7 @@ struct PrivateServer::Layout {
   std::string bin;
   std::optional<RunAs> user;
   std::string data;
+  std::string marker;  // says that data was made; outside the folder, which may be a mount
   std::string sockets;
   std::string log;
 
@@ -165,6 +167,8 @@ struct PrivateServer::Layout {
   absl::Status FindPlaces();
   std::string Conninfo() const;
   absl::Status CheckVersion() const;
+  absl::Status FindData(bool may_create) const;
+  absl::Status CheckNeverMade() const;
   absl::Status InitDb() const;
   absl::Status RunToEnd(const std::vector<std::string>& argv) const;
   std::vector<std::string> ServerArguments() const;
@@ -186,8 +190,10 @@ absl::Status PrivateServer::Layout::Prepare() {
 absl::Status PrivateServer::Layout::FindPlaces() {
   // As the server reports it in /proc.
   std::error_code error;
-  data = StrCat(fs::canonical(options.directory, error).string(), "/data");
+  const std::string directory = fs::canonical(options.directory, error).string();
   if (error) return OsError(error.value(), "find", options.directory);
+  data = StrCat(directory, "/data");
+  marker = StrCat(directory, ".initialized");
   log = StrCat(options.directory, "/log");
   sockets = StrCat(options.directory, "/run");
   if (sockets.size() > kSocketDirectoryBytesMax) {
@@ -252,7 +258,31 @@ absl::Status PrivateServer::Layout::InitDb() const {
   if (!options.durable) argv.emplace_back("--no-sync");
   DET_RETURN_IF_ERROR(RunToEnd(argv));
   if (rename(fresh.c_str(), data.c_str()) != 0) return OsError(errno, "rename", fresh);
+  return SyncDirectory(ParentDirectory(data));
+}
+
+absl::Status PrivateServer::Layout::CheckNeverMade() const {
+  struct stat info {};
+  if (lstat(marker.c_str(), &info) == 0) {
+    return Failed("DATA_GONE",
+                  StrCat("the database in ", data, " is gone: it was made there, says ", marker),
+                  StrCat("mount or restore ", data, ", or remove ", marker, " to begin anew"));
+  }
+  if (errno != ENOENT) return OsError(errno, "look for", marker);
   return absl::OkStatus();
+}
+
+// The marker is made after the data, and again where an older version made the data without one.
+absl::Status PrivateServer::Layout::FindData(bool may_create) const {
+  if (FirstLine(StrCat(data, "/PG_VERSION")).empty()) {
+    DET_RETURN_IF_ERROR(CheckNeverMade());
+    if (!may_create)
+      return Failed("DATA_GONE", StrCat("there is no database in ", data), "mount or restore it");
+    DET_RETURN_IF_ERROR(InitDb());
+  }
+  struct stat info {};
+  if (lstat(marker.c_str(), &info) == 0) return absl::OkStatus();
+  return AtomicWriteFile(marker, "The database beside this file was made.\n", 0644);
 }
 
 std::vector<std::string> PrivateServer::Layout::ServerArguments() const {
@@ -316,8 +346,10 @@ PrivateServer::~PrivateServer() {
 }
 
 void PrivateServer::Supervise() {
+  bool may_create = layout_->options.create;
+  absl::Status told;  // what lasts is said once, not at every attempt
   while (true) {
-    absl::Status status = StartOnce();
+    const absl::Status status = StartOnce(std::exchange(may_create, false));
     if (absl::IsCancelled(status)) WaitForEnd();
     {
       MutexLock lock(mutex_);
@@ -328,18 +360,17 @@ void PrivateServer::Supervise() {
         if (!status.ok()) return;
       }
     }
-    if (!status.ok())
+    if (!status.ok() && status != told)
       LogError("PostgreSQL does not start", {{"cause", std::string(status.message())}});
+    told = status;
     if (WaitForEnd()) return;
-    LogWarning("PostgreSQL ended and is started again");
+    if (status.ok()) LogWarning("PostgreSQL ended and is started again");
   }
 }
 
-absl::Status PrivateServer::StartOnce() {
+absl::Status PrivateServer::StartOnce(bool may_create) {
   DET_RETURN_IF_ERROR(EndStrays(layout_->data));
-  if (FirstLine(StrCat(layout_->data, "/PG_VERSION")).empty()) {
-    DET_RETURN_IF_ERROR(layout_->InitDb());
-  }
+  DET_RETURN_IF_ERROR(layout_->FindData(may_create));
   DET_RETURN_IF_ERROR(layout_->CheckVersion());
   // Nothing of it runs, so whatever these say is stale.
   for (const std::string& stale : {StrCat(layout_->data, "/postmaster.pid"),

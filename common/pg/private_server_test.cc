@@ -137,7 +137,54 @@ TEST(PrivateServer, AnUnfinishedInitIsMadeAnew) {
   { ASSERT_TRUE(PrivateServer::Start({.directory = dir / "pg"}).ok()); }
   std::filesystem::rename(dir / "pg/data", dir / "pg/data.new");
   std::filesystem::remove(dir / "pg/data.new/PG_VERSION");
+  std::filesystem::remove(dir / "pg.initialized");
   EXPECT_TRUE(PrivateServer::Start({.directory = dir / "pg"}).ok());
+}
+
+TEST(PrivateServer, NeverReplacesADatabaseThatIsGone) {
+  TmpDir dir;
+  { ASSERT_TRUE(PrivateServer::Start({.directory = dir / "pg"}).ok()); }
+  std::filesystem::rename(dir / "pg", dir / "elsewhere");  // as a volume that is not mounted
+  const auto refused = PrivateServer::Start({.directory = dir / "pg"});
+  EXPECT_EQ(ErrorReason(refused.status()), "DATA_GONE") << refused.status();
+  EXPECT_NE(refused.status().message().find(dir / "pg/data"), std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(dir / "pg/data"));
+  std::filesystem::remove(dir / "pg.initialized");
+  EXPECT_TRUE(PrivateServer::Start({.directory = dir / "pg"}).ok());
+}
+
+TEST(PrivateServer, AServerWhoseDataWentGetsNoNewDatabase) {
+  TmpDir dir;
+  auto server = PrivateServer::Start({.directory = dir / "pg"});
+  ASSERT_TRUE(server.ok()) << server.status();
+  ASSERT_TRUE(Fill(**server).ok());
+  // Not even where nothing is left that says that there was one.
+  std::filesystem::rename(dir / "pg/data", dir / "pg/gone");
+  std::filesystem::remove(dir / "pg.initialized");
+  const pid_t pid = (*server)->pid();
+  kill(pid, SIGKILL);
+  ASSERT_TRUE(Eventually([&] { return (*server)->pid() != pid; }));
+  const auto made_anew = [&] {
+    return std::filesystem::exists(dir / "pg/data.new") || std::filesystem::exists(dir / "pg/data");
+  };
+  EXPECT_FALSE(Eventually(made_anew, std::chrono::seconds(2)));
+  std::filesystem::rename(dir / "pg/gone", dir / "pg/data");
+  EXPECT_TRUE(Eventually([&] { return CountRows(**server) == 1; }));
+}
+
+TEST(PrivateServer, TakesUpADatabaseOfAnOlderVersionWithoutAMarker) {
+  TmpDir dir;
+  { ASSERT_TRUE(PrivateServer::Start({.directory = dir / "pg"}).ok()); }
+  std::filesystem::remove(dir / "pg.initialized");
+  EXPECT_TRUE(PrivateServer::Start({.directory = dir / "pg"}).ok());
+  EXPECT_TRUE(std::filesystem::exists(dir / "pg.initialized"));
+}
+
+TEST(PrivateServer, WhoOnlyReadsMakesNoDatabase) {
+  TmpDir dir;
+  const auto server = PrivateServer::Start({.directory = dir / "pg", .create = false});
+  EXPECT_EQ(ErrorReason(server.status()), "DATA_GONE") << server.status();
+  EXPECT_FALSE(std::filesystem::exists(dir / "pg/data"));
 }
 
 TEST(PrivateServer, SaysWhichFolderKeepsItsUserOut) {

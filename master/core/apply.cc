@@ -250,6 +250,8 @@ template <class Op>
 void ForIndexes(State& state, const Key& key, Op op) {
   if (const auto* task = std::get_if<TaskId>(&key)) {
     if (const Task* found = state.Find(*task)) op(*found, state.indexes);
+  } else if (const auto* experiment = std::get_if<ExperimentId>(&key)) {
+    if (const Experiment* found = state.Find(*experiment)) op(*found, state.indexes);
   } else if (const auto* agent = std::get_if<AgentId>(&key)) {
     if (const Agent* found = state.Find(*agent)) op(*found, state.indexes);
   }
@@ -272,6 +274,7 @@ void Depart(State& state, const Event& event, const std::vector<TrialId>& closed
   if (moved == nullptr || !IsTerminal(moved->to)) return;
   const auto experiment = state.experiments.find(moved->id);
   DET_CHECK(experiment->second.open_trials.empty(), "an experiment ended before its trials");
+  RemoveFromIndexes(experiment->second, state.indexes);
   state.departed.experiments.push_back(std::move(experiment->second));
   state.experiments.erase(experiment);
 }

@@ -23,9 +23,34 @@ void RemoveDeadline(const Aggregate& aggregate, Indexes& indexes) {
   indexes.deadlines.erase({Deadline(aggregate), Key(aggregate.id)});
 }
 
+JobPlace PlaceOf(const Experiment& experiment) {
+  const spec::ResourcesSpec& resources = experiment.spec->resources;
+  return {.pool = resources.resource_pool,
+          .priority = resources.priority,
+          .position = experiment.queue_position};
+}
+
+// `sign` is 1 as the task comes and -1 as it goes.
+void CountSlots(const Task& task, int64_t sign, Indexes& indexes) {
+  const bool held = task.state == TaskState::kAllocated;
+  if (task.request.slots == 0 || (!held && task.state != TaskState::kQueued)) return;
+  const auto job = indexes.job_slots.try_emplace(task.request.position).first;
+  (held ? job->second.held : job->second.waiting) += sign * task.request.slots;
+  if (job->second == JobSlots()) indexes.job_slots.erase(job);
+}
+
 }  // namespace
 
+void AddToIndexes(const Experiment& experiment, Indexes& indexes) {
+  indexes.jobs.emplace(PlaceOf(experiment), experiment.id);
+}
+
+void RemoveFromIndexes(const Experiment& experiment, Indexes& indexes) {
+  indexes.jobs.erase(PlaceOf(experiment));
+}
+
 void AddToIndexes(const Task& task, Indexes& indexes) {
+  CountSlots(task, 1, indexes);
   if (task.state == TaskState::kQueued) indexes.view.AddRequest(task.request);
   if (task.allocation.has_value()) {
     const Allocation& allocation = *task.allocation;
@@ -37,6 +62,7 @@ void AddToIndexes(const Task& task, Indexes& indexes) {
 }
 
 void RemoveFromIndexes(const Task& task, Indexes& indexes) {
+  CountSlots(task, -1, indexes);
   if (task.state == TaskState::kQueued) indexes.view.RemoveRequest(task.id);
   if (task.allocation.has_value()) {
     const Allocation& allocation = *task.allocation;
@@ -63,6 +89,7 @@ void RemoveFromIndexes(const Agent& agent, Indexes& indexes) {
 
 Indexes BuildIndexes(const State& state, scheduler::Policy policy) {
   Indexes indexes{.view = scheduler::View(policy)};
+  for (const auto& [id, experiment] : state.experiments) AddToIndexes(experiment, indexes);
   for (const auto& [id, agent] : state.agents) AddToIndexes(agent, indexes);
   for (const auto& [id, task] : state.tasks) AddToIndexes(task, indexes);
   return indexes;

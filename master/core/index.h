@@ -8,6 +8,8 @@ namespace det::core {
 // in after it.
 void AddToIndexes(const Task& task, Indexes& indexes);
 void RemoveFromIndexes(const Task& task, Indexes& indexes);
+void AddToIndexes(const Experiment& experiment, Indexes& indexes);
+void RemoveFromIndexes(const Experiment& experiment, Indexes& indexes);
 void AddToIndexes(const Agent& agent, Indexes& indexes);
 void RemoveFromIndexes(const Agent& agent, Indexes& indexes);
 

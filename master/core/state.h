@@ -152,12 +152,29 @@ struct Agent {
 // What Advance looks at again, and what is projected and hashed after a step.
 using Key = std::variant<ExperimentId, TrialId, TaskId, AgentId>;
 
+// Where an experiment stands among all: less goes first.
+struct JobPlace {
+  std::string pool;
+  int64_t priority = 0;
+  int64_t position = 0;
+  auto operator<=>(const JobPlace&) const = default;
+};
+
+// What the tasks of one experiment hold and wait for.
+struct JobSlots {
+  int64_t held = 0;
+  int64_t waiting = 0;
+  bool operator==(const JobSlots&) const = default;
+};
+
 // Rebuilt from the aggregates by BuildIndexes (index.h); never saved.
 struct Indexes {
   scheduler::View view;
   std::map<AgentId, std::map<AllocationId, TaskId>> on_agent;
   std::map<AllocationId, TaskId> allocations;
   std::set<std::pair<absl::Time, Key>> deadlines;
+  std::map<JobPlace, ExperimentId> jobs;
+  std::map<int64_t, JobSlots> job_slots;  // by position, which no two experiments share
 };
 
 // The next id of each kind. Ids of things that left the state are never used again.

@@ -132,7 +132,7 @@ void Engine::Stop() {
   {
     MutexLock lock(mutex_);
     stopping_ = true;
-    give_up_ = deps_.clock.Now() + kStopPatience;
+    give_up_ = deps_.steady() + kStopPatience;
   }
   core_wake_.NotifyAll();
   journal_wake_.NotifyAll();
@@ -277,12 +277,13 @@ std::deque<Engine::Job> Engine::NextJobs() {
 void Engine::Turn(std::deque<Job> jobs) {
   for (Job& job : jobs) job.run();
   const absl::Time now = deps_.clock.Now();
+  const absl::Duration begun = deps_.steady();
   stepper_.RunDue(now);
   const absl::Status scheduled = stepper_.Schedule(now);
   if (!scheduled.ok())
     LogError("the scheduler made a bad plan", {{"cause", std::string(scheduled.message())}});
   EmitAll(reconciler_.Collect(stepper_.state(), stepper_.TakeTouchedAgents()));
-  deps_.probe.OnTurn(static_cast<int64_t>(jobs.size()), deps_.clock.Now() - now);
+  deps_.probe.OnTurn(static_cast<int64_t>(jobs.size()), deps_.steady() - begun);
   Publish(stepper_.Seal());
 }
 
@@ -303,7 +304,7 @@ void Engine::Publish(std::optional<journal::Batch> batch) {
 }
 
 void Engine::JournalLoop() {
-  absl::Time renewed = deps_.clock.Now();
+  absl::Duration renewed = deps_.steady();
   while (true) {
     std::optional<journal::Batch> batch = NextBatch();
     absl::Status status;
@@ -313,9 +314,9 @@ void Engine::JournalLoop() {
       MutexLock lock(mutex_);
       if (core_done_ && commits_.empty()) return;
     }
-    if (status.ok() && deps_.clock.Now() - renewed >= kRenewEvery) {
+    if (status.ok() && deps_.steady() - renewed >= kRenewEvery) {
       status = deps_.journal.Renew();
-      renewed = deps_.clock.Now();
+      renewed = deps_.steady();
       if (status.code() == absl::StatusCode::kUnavailable) status = absl::OkStatus();  // next time
     }
     if (status.code() == absl::StatusCode::kCancelled) return;
@@ -332,7 +333,7 @@ std::optional<journal::Batch> Engine::NextBatch() {
 // Until the batch is durable, however long the store is away. kCancelled: the engine is stopping
 // and the store does not answer.
 absl::Status Engine::Commit(const journal::Batch& batch) {
-  const absl::Time begun = deps_.clock.Now();
+  const absl::Duration begun = deps_.steady();
   absl::Duration pause = kCommitRetryMin;
   absl::Status status = deps_.journal.Append(batch);
   std::string said;
@@ -364,8 +365,8 @@ absl::Status Engine::Commit(const journal::Batch& batch) {
   return absl::OkStatus();
 }
 
-void Engine::OnCommitted(const journal::Batch& batch, absl::Time begun) {
-  deps_.probe.OnCommit(static_cast<int64_t>(batch.events.size()), deps_.clock.Now() - begun);
+void Engine::OnCommitted(const journal::Batch& batch, absl::Duration begun) {
+  deps_.probe.OnCommit(static_cast<int64_t>(batch.events.size()), deps_.steady() - begun);
   std::vector<OutputGate::Output> released;
   {
     MutexLock lock(mutex_);
@@ -380,10 +381,10 @@ void Engine::OnCommitted(const journal::Batch& batch, absl::Time begun) {
 // False when the engine stops and has waited long enough.
 bool Engine::Pause(absl::Duration duration) {
   MutexLock lock(mutex_);
-  const absl::Time until = deps_.clock.Now() + duration;
-  while (deps_.clock.Now() < until) {
-    if (deps_.clock.Now() >= give_up_) return false;
-    journal_wake_.WaitFor(mutex_, std::min(until, give_up_) - deps_.clock.Now());
+  const absl::Duration until = deps_.steady() + duration;
+  for (absl::Duration now = deps_.steady(); now < until; now = deps_.steady()) {
+    if (now >= give_up_) return false;
+    journal_wake_.WaitFor(mutex_, std::min(until, give_up_) - now);
   }
   return true;
 }

@@ -14,6 +14,7 @@
 
 #include "common/base/mutex.h"
 #include "common/clock/clock.h"
+#include "common/os/process.h"
 #include "master/engine/agent_reconciler.h"
 #include "master/engine/commit_queue.h"
 #include "master/engine/core_inbox.h"
@@ -38,6 +39,8 @@ class Engine : public CoreInbox {
     // The lease was taken, or the journal contradicts us: the process must end. Called once, on the
     // journal thread.
     std::function<void(absl::Status)> on_fatal;
+    // What waiting is measured by: the time of day may be set back. Any thread.
+    std::function<absl::Duration()> steady = SteadyNow;
   };
 
   // With the lease held and the state recovered.
@@ -101,7 +104,7 @@ class Engine : public CoreInbox {
   void JournalLoop();
   std::optional<journal::Batch> NextBatch();
   absl::Status Commit(const journal::Batch& batch);
-  void OnCommitted(const journal::Batch& batch, absl::Time begun);
+  void OnCommitted(const journal::Batch& batch, absl::Duration begun);
   bool Pause(absl::Duration duration);
   void Fatal(const absl::Status& status);
 
@@ -122,7 +125,8 @@ class Engine : public CoreInbox {
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;  // no more jobs
   bool failed_ ABSL_GUARDED_BY(mutex_) = false;    // nothing more becomes durable
   bool core_done_ ABSL_GUARDED_BY(mutex_) = false;
-  absl::Time give_up_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteFuture();
+  // By the steady clock.
+  absl::Duration give_up_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteDuration();
 
   std::atomic<int64_t> queued_{0};
   std::atomic<int64_t> reads_{0};  // queued or held

@@ -52,7 +52,12 @@ class GatedJournal : public journal::MemoryJournal {
     MutexLock lock(mutex_);
     return waiting_ > 0;
   }
+  absl::Status Renew() override {
+    ++renewals_;
+    return MemoryJournal::Renew();
+  }
   int appends() const { return appends_; }
+  int renewals() const { return renewals_; }
 
  private:
   Mutex mutex_;
@@ -61,6 +66,7 @@ class GatedJournal : public journal::MemoryJournal {
   int waiting_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::Status failure_ ABSL_GUARDED_BY(mutex_);
   std::atomic<int> appends_{0};
+  std::atomic<int> renewals_{0};
 };
 
 // The outcome of a command, once it is there.
@@ -270,8 +276,8 @@ TEST(EngineTest, ACommitThatTheStoreBreaksOffEachTimeEndsTheEngineInsteadOfGoing
   Outcome lost;
   engine.engine().Post(test::Submit(), lost.Reply());
   ASSERT_TRUE(Eventually([&] {
-    // A pause ends early when its time has come by the clock and something wakes it.
-    engine.clock().Advance(absl::Seconds(10));
+    // A pause ends early when its time has come and something wakes it.
+    engine.AdvanceSteady(absl::Seconds(10));
     engine.engine().Follow([] {}).IgnoreError();
     return engine.fatal().has_value();
   }));
@@ -385,6 +391,23 @@ TEST(EngineTest, TimeNeverRunsBackwardsInTheJournal) {
                           return absl::OkStatus();
                         })
                   .ok());
+}
+
+TEST(EngineTest, ATimeOfDayThatIsSetBackDelaysNeitherTheLeaseNorAnotherTry) {
+  GatedJournal journal;
+  TestEngine engine(journal);
+  engine.clock().Advance(-absl::Hours(1));
+  const int before = journal.renewals();
+  EXPECT_TRUE(Eventually([&] { return journal.renewals() >= before + 2; }));
+  journal.Open(absl::UnavailableError("away"));
+  Outcome outcome;
+  engine.engine().Post(test::Submit(), outcome.Reply());
+  ASSERT_TRUE(Eventually([&] { return engine.probe().retries >= 1; }));
+  engine.clock().Advance(-absl::Hours(1));
+  const int64_t retries = engine.probe().retries;
+  EXPECT_TRUE(Eventually([&] { return engine.probe().retries >= retries + 2; }));
+  journal.Open();
+  EXPECT_TRUE(Eventually([&] { return outcome.IsThere(); }));
 }
 
 // The desired sets that one agent was sent.

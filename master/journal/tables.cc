@@ -1,5 +1,7 @@
 #include "master/journal/tables.h"
 
+#include <algorithm>
+
 #include "common/base/check.h"
 
 namespace det::journal {
@@ -24,7 +26,7 @@ const TableShape kShapes[kTables] = {
     {"allocations", "id",
      {"id", "task_id", "trial_id", "run", "agent", "slots", "state", "level", "level_text",
       "exit_kind", "exit_code", "exit_text", "placed_at", "ended_at"}},
-    {"checkpoints", "uuid",
+    {"checkpoints", "trial_id, uuid",
      {"uuid", "trial_id", "experiment_id", "allocation_id", "steps_completed", "bytes",
       "files", "metadata", "directory", "state", "reported_at"}},
     {"agents", "id",
@@ -41,9 +43,17 @@ const TableShape& ShapeOf(Table table) {
 }
 
 std::string KeyOf(const Row& row) {
-  const Value* key = row.values.Find(ShapeOf(row.table).key);
-  DET_CHECK(key != nullptr, "a row without its key");
-  return key->ToJson();
+  constexpr std::string_view kSeparator = ", ";
+  std::string key;
+  std::string_view columns = ShapeOf(row.table).key;
+  while (!columns.empty()) {
+    const size_t end = std::min(columns.find(kSeparator), columns.size());
+    const Value* value = row.values.Find(columns.substr(0, end));
+    DET_CHECK(value != nullptr, "a row without its key");
+    key.append(key.empty() ? "" : kSeparator).append(value->ToJson());
+    columns.remove_prefix(std::min(end + kSeparator.size(), columns.size()));
+  }
+  return key;
 }
 
 }  // namespace det::journal

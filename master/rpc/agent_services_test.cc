@@ -186,14 +186,20 @@ class AgentDataTest : public testing::Test {
   std::vector<std::string> Metrics() {
     api::v1::GetMetricsRequest request;
     request.set_trial(1);
-    api::v1::GetMetricsResponse response;
-    const auto context = TestServer::As(test::kAnnToken);
-    EXPECT_TRUE(api::v1::TrialService::NewStub(server.channel())
-                    ->GetMetrics(context.get(), request, &response)
-                    .ok());
+    request.set_limit(1);  // a page each
     std::vector<std::string> out;
-    for (const auto& point : response.points())
-      out.push_back(StrCat(point.group(), " ", point.name(), " ", FormatDouble(point.value())));
+    for (bool more = true; more;) {
+      api::v1::GetMetricsResponse response;
+      const auto context = TestServer::As(test::kAnnToken);
+      EXPECT_TRUE(api::v1::TrialService::NewStub(server.channel())
+                      ->GetMetrics(context.get(), request, &response)
+                      .ok());
+      EXPECT_LE(response.points_size(), 1);
+      for (const auto& point : response.points())
+        out.push_back(StrCat(point.group(), " ", point.name(), " ", FormatDouble(point.value())));
+      more = response.has_next_after();
+      *request.mutable_after() = response.next_after();
+    }
     return out;
   }
 

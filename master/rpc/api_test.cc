@@ -279,6 +279,42 @@ TEST_F(ApiTest, TheClusterItsAgentsAndItsQueueAreShown) {
   EXPECT_EQ(jobs.jobs(0).slots_waiting(), 1);
 }
 
+TEST_F(ApiTest, AgentsAndJobsComeInPagesInTheirOrder) {
+  for (int i = 0; i < 5; ++i) MustCreate();
+  for (const char* agent : {"c", "a", "b"}) server.engine().Must(test::Connect(AgentId(agent), 1));
+  ListAgentsRequest agents;
+  agents.set_limit(2);
+  ListAgentsResponse found;
+  ASSERT_TRUE(Call(*cluster, &ClusterService::Stub::ListAgents, agents, &found).ok());
+  ASSERT_EQ(found.agents_size(), 2);
+  EXPECT_EQ(found.agents(1).id(), "b");
+  agents.set_after_id(found.next_after_id());
+  found.Clear();
+  ASSERT_TRUE(Call(*cluster, &ClusterService::Stub::ListAgents, agents, &found).ok());
+  ASSERT_EQ(found.agents_size(), 1);
+  EXPECT_EQ(found.agents(0).id(), "c");
+  EXPECT_EQ(found.next_after_id(), "");
+  ListJobsRequest jobs;
+  jobs.set_limit(2);
+  std::vector<int64_t> order;
+  int64_t held = 0, waiting = 0;
+  for (bool more = true; more;) {
+    ListJobsResponse page;
+    ASSERT_TRUE(Call(*cluster, &ClusterService::Stub::ListJobs, jobs, &page).ok());
+    EXPECT_LE(page.jobs_size(), 2);
+    for (const Job& job : page.jobs()) {
+      order.push_back(job.experiment());
+      held += job.slots_held();
+      waiting += job.slots_waiting();
+    }
+    more = page.has_next_after();
+    *jobs.mutable_after() = page.next_after();
+  }
+  EXPECT_EQ(order, (std::vector<int64_t>{1, 2, 3, 4, 5}));
+  EXPECT_EQ(held, 3);
+  EXPECT_EQ(waiting, 7);
+}
+
 TEST_F(ApiTest, ExplainSaysWhySomethingWaitsAndHowItEnded) {
   const int64_t id = MustCreate();
   ExplainRequest request;

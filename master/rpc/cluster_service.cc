@@ -1,3 +1,5 @@
+#include <iterator>
+
 #include "det/api/v1/cluster.grpc.pb.h"
 
 #include "master/config/experiment_config.h"
@@ -16,6 +18,9 @@ namespace pb = det::api::v1;
 
 constexpr int kSamplesShown = 5;
 constexpr int64_t kHistoryMax = 20;
+// A page is made on the core thread.
+constexpr int64_t kPageDefault = 100;
+constexpr int64_t kPageMax = 1000;
 
 pb::GetClusterResponse GetCluster(const Deps& deps,
                                   const core::Principal& principal,
@@ -73,36 +78,41 @@ void PutJob(const core::State& state, const core::Experiment& experiment, pb::Jo
   job->set_priority(experiment.spec->resources.priority);
   job->set_state(std::string(core::Name(experiment.state)));
   job->set_submitted_unix_nanos(absl::ToUnixNanos(experiment.created_at));
-  int64_t held = 0, waiting = 0;
-  for (const auto& [request, id] : experiment.open_trials) {
-    const core::Trial* trial = state.Find(id);
-    const core::Task* task = trial == nullptr ? nullptr : state.Find(trial->task);
-    if (task == nullptr) continue;
-    if (task->state == core::TaskState::kAllocated) held += task->request.slots;
-    if (task->state == core::TaskState::kQueued) waiting += task->request.slots;
+  const auto& slots = state.indexes.job_slots;
+  if (const auto found = slots.find(experiment.queue_position); found != slots.end()) {
+    job->set_slots_held(found->second.held);
+    job->set_slots_waiting(found->second.waiting);
   }
-  job->set_slots_held(held);
-  job->set_slots_waiting(waiting);
 }
 
-pb::ListJobsResponse ListJobs(const core::State& state) {
-  std::vector<const core::Experiment*> jobs;
-  for (const auto& [id, experiment] : state.experiments) jobs.push_back(&experiment);
-  std::sort(jobs.begin(), jobs.end(), [](const core::Experiment* a, const core::Experiment* b) {
-    const auto key = [](const core::Experiment* e) {
-      return std::tuple(
-          e->spec->resources.resource_pool, e->spec->resources.priority, e->queue_position);
-    };
-    return key(a) < key(b);
-  });
+core::JobPlace FromProto(const pb::JobPlace& place) {
+  return {.pool = place.pool(), .priority = place.priority(), .position = place.position()};
+}
+
+void PutPlace(const core::JobPlace& place, pb::JobPlace* out) {
+  out->set_pool(place.pool);
+  out->set_priority(place.priority);
+  out->set_position(place.position);
+}
+
+pb::ListJobsResponse ListJobs(const core::State& state, const pb::ListJobsRequest& request) {
   pb::ListJobsResponse response;
-  for (const core::Experiment* job : jobs) PutJob(state, *job, response.add_jobs());
+  const auto& jobs = state.indexes.jobs;
+  const int64_t limit = Limit(request.limit(), kPageDefault, kPageMax);
+  auto job = request.has_after() ? jobs.upper_bound(FromProto(request.after())) : jobs.begin();
+  for (; job != jobs.end() && response.jobs_size() < limit; ++job)
+    PutJob(state, *state.Find(job->second), response.add_jobs());
+  if (job != jobs.end()) PutPlace(std::prev(job)->first, response.mutable_next_after());
   return response;
 }
 
-pb::ListAgentsResponse ListAgents(const core::State& state) {
+pb::ListAgentsResponse ListAgents(const core::State& state, const pb::ListAgentsRequest& request) {
   pb::ListAgentsResponse response;
-  for (const auto& [id, agent] : state.agents) PutAgent(state, agent, response.add_agents());
+  const int64_t limit = Limit(request.limit(), kPageDefault, kPageMax);
+  auto agent = state.agents.upper_bound(AgentId(request.after_id()));
+  for (; agent != state.agents.end() && response.agents_size() < limit; ++agent)
+    PutAgent(state, agent->second, response.add_agents());
+  if (agent != state.agents.end()) response.set_next_after_id(std::prev(agent)->first.value());
   return response;
 }
 
@@ -217,7 +227,9 @@ class ClusterService final : public pb::ClusterService::CallbackService {
     return FromState(
         deps_,
         Wire{context, request, response},
-        [](const auto&, const auto&, const core::State& state) { return rpc::ListAgents(state); },
+        [](const auto&, const auto& req, const core::State& state) {
+          return rpc::ListAgents(state, req);
+        },
         kAsFound);
   }
   grpc::ServerUnaryReactor* ListJobs(grpc::CallbackServerContext* context,
@@ -226,7 +238,9 @@ class ClusterService final : public pb::ClusterService::CallbackService {
     return FromState(
         deps_,
         Wire{context, request, response},
-        [](const auto&, const auto&, const core::State& state) { return rpc::ListJobs(state); },
+        [](const auto&, const auto& req, const core::State& state) {
+          return rpc::ListJobs(state, req);
+        },
         kAsFound);
   }
   grpc::ServerUnaryReactor* Explain(grpc::CallbackServerContext* context,

@@ -44,9 +44,24 @@ absl::Status GetMetrics(const Deps& deps,
                         pb::GetMetricsResponse* response) {
   const TrialId trial(request.trial());
   DET_RETURN_IF_ERROR(deps.store.Trial(trial).status());
+  const int64_t limit = Limit(request.limit(), 1000, 100000);
+  const pb::MetricPlace& after = request.after();
+  // One more than is asked for tells whether there is more.
   DET_ASSIGN_OR_RETURN(
-      const auto rows,
-      deps.store.Metrics(trial, request.group(), Limit(request.limit(), 1000, 100000)));
+      auto rows,
+      deps.store.Metrics(trial,
+                         request.group(),
+                         limit + 1,
+                         {after.allocation(), after.stream(), after.seq(), after.name()}));
+  if (static_cast<int64_t>(rows.size()) > limit) {
+    rows.pop_back();
+    const store::MetricCursor& last = rows.back().place;
+    pb::MetricPlace* next = response->mutable_next_after();
+    next->set_allocation(last.allocation);
+    next->set_stream(last.stream);
+    next->set_seq(last.seq);
+    next->set_name(last.name);
+  }
   for (const store::MetricRow& row : rows) {
     pb::MetricPoint* point = response->add_points();
     point->set_group(row.group);

@@ -12,13 +12,16 @@ namespace {
 // the pass touched live here, the others are read from the view's own index.
 class Draft {
  public:
-  Draft(const View& view, const PoolView& pool) : view_(view), pool_(pool) {}
+  Draft(const View& view, const PoolView& pool)
+      : view_(view), pool_(pool), clean_aux_(pool.by_aux.begin()) {}
 
   // Takes the slots from the best fitting agent; false when none fits.
   bool Place(const Request& request, Placement* placement) {
     const AgentId avoid = Avoided(request);
-    return Take(
-        request, request.slots == 0 ? LeastAux(avoid) : BestFit(request.slots, avoid), placement);
+    if (request.slots > 0) return Take(request, BestFit(request.slots, avoid), placement);
+    const AgentSlots* least = LeastAux(avoid);
+    const bool fits = least != nullptr && least->aux_tasks < kAuxTasksPerAgentMax;
+    return Take(request, fits ? least : nullptr, placement);
   }
 
   // The same from this one agent.
@@ -52,12 +55,14 @@ class Draft {
     placement->task = request.task;
     placement->agent = agent.agent;
     by_free_.erase({agent.free.size(), agent.agent});
+    by_aux_.erase(AuxOf(agent));
     for (int64_t i = 0; i < request.slots; ++i) {
       placement->slots.push_back(*agent.free.begin());
       agent.free.erase(agent.free.begin());
     }
     if (request.slots == 0) ++agent.aux_tasks;
     by_free_.emplace(agent.free.size(), agent.agent);
+    by_aux_.insert(AuxOf(agent));
     return true;
   }
 
@@ -81,15 +86,21 @@ class Draft {
     return clean == pool_.by_free.end() ? nullptr : view_.FindAgent(clean->second);
   }
 
-  // Tasks without slots go where the fewest of them run. Agents are few beside such tasks.
-  const AgentSlots* LeastAux(const AgentId& avoid) const {
-    const AgentSlots* least = nullptr;
-    for (const auto& [free, id] : pool_.by_free) {
-      if (id == avoid) continue;
-      const AgentSlots* agent = Now(id);
-      if (least == nullptr || agent->aux_tasks < least->aux_tasks) least = agent;
+  // Tasks without slots go where the fewest of them run, and of such agents to the fullest.
+  const AgentSlots* LeastAux(const AgentId& avoid) {
+    // What is touched stays so: no placement passes over it again.
+    while (clean_aux_ != pool_.by_aux.end() && touched_.contains(clean_aux_->agent)) ++clean_aux_;
+    auto clean = clean_aux_;
+    while (clean != pool_.by_aux.end() &&
+           (touched_.contains(clean->agent) || clean->agent == avoid)) {
+      ++clean;
     }
-    return least == nullptr || least->aux_tasks >= kAuxTasksPerAgentMax ? nullptr : least;
+    auto touched = by_aux_.begin();
+    while (touched != by_aux_.end() && touched->agent == avoid) ++touched;
+    const bool use_touched =
+        touched != by_aux_.end() && (clean == pool_.by_aux.end() || *touched < *clean);
+    if (use_touched) return &touched_.at(touched->agent);
+    return clean == pool_.by_aux.end() ? nullptr : view_.FindAgent(clean->agent);
   }
 
   AgentSlots& Touch(const AgentSlots& agent) {
@@ -100,6 +111,8 @@ class Draft {
   const PoolView& pool_;
   std::map<AgentId, AgentSlots> touched_;
   std::set<std::pair<int64_t, AgentId>> by_free_;  // of touched agents
+  std::set<AuxLoad> by_aux_;                       // the same
+  std::set<AuxLoad>::const_iterator clean_aux_;    // agents before it are touched
 };
 
 absl::Status Bad(TaskId task, std::string_view what) {

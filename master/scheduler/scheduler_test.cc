@@ -88,6 +88,21 @@ TEST(Schedule, TasksWithoutSlotsSpread) {
   EXPECT_EQ(Text(Schedule(view, "p")), "1@b: 2@a: 3@b: ");
 }
 
+TEST(Schedule, TasksWithoutSlotsGoWhereFewestRun) {
+  View view;
+  for (const char* agent : {"a", "b", "c"}) view.SetAgent(AgentId(agent), "p", Slots(1), true);
+  view.Take(AgentId("a"), {});
+  view.Take(AgentId("b"), {});
+  view.Take(AgentId("b"), {});
+  view.Take(AgentId("c"), {0});
+  for (int i = 1; i <= 5; ++i) view.AddRequest(Ask(i, 0));
+  EXPECT_EQ(Text(Schedule(view, "p")), "1@c: 2@c: 3@a: 4@c: 5@a: ");
+  view.Release(AgentId("b"), {});
+  view.Release(AgentId("b"), {});
+  view.RemoveRequest(TaskId(1));
+  EXPECT_EQ(Text(Schedule(view, "p")), "2@c: 3@b: 4@c: 5@a: ");
+}
+
 Request Avoiding(Request request, const char* agent) {
   request.avoid = AgentId(agent);
   return request;

@@ -6,6 +6,12 @@
 
 namespace det::scheduler {
 
+AuxLoad AuxOf(const AgentSlots& agent) {
+  return {.tasks = agent.aux_tasks,
+          .free = static_cast<int64_t>(agent.free.size()),
+          .agent = agent.agent};
+}
+
 QueueKey View::KeyOf(const Request& request) const {
   return {.priority = policy_ == Policy::kFifo ? 0 : request.priority,
           .position = request.position,
@@ -65,10 +71,10 @@ void View::Take(const AgentId& agent, const std::vector<int>& slots) {
   taken.insert(slots.begin(), slots.end());
   const auto it = agents_.find(agent);
   if (it == agents_.end()) return;
-  const auto free_before = static_cast<int64_t>(it->second.free.size());
+  const AuxLoad before = AuxOf(it->second);
   if (slots.empty()) ++it->second.aux_tasks;
   for (const int slot : slots) it->second.free.erase(slot);
-  ReindexFree(it->second, free_before);
+  Reindex(it->second, before);
 }
 
 void View::Release(const AgentId& agent, const std::vector<int>& slots) {
@@ -81,25 +87,27 @@ void View::Release(const AgentId& agent, const std::vector<int>& slots) {
   if (slots.empty()) give_back(-1);
   for (const int slot : slots) give_back(slot);
   if (const auto it = agents_.find(agent); it != agents_.end()) {
-    const auto free_before = static_cast<int64_t>(it->second.free.size());
+    const AuxLoad before = AuxOf(it->second);
     if (slots.empty()) --it->second.aux_tasks;
     for (const int slot : slots) {
       if (it->second.slots.contains(slot) && !taken.contains(slot)) it->second.free.insert(slot);
     }
-    ReindexFree(it->second, free_before);
+    Reindex(it->second, before);
   }
   if (taken.empty()) taken_.erase(agent);
 }
 
 // The agent's size stays, so what waits stays where it is: O(log n).
-void View::ReindexFree(const AgentSlots& agent, int64_t free_before) {
+void View::Reindex(const AgentSlots& agent, const AuxLoad& before) {
   dirty_.insert(agent.pool);
   if (!agent.schedulable) return;
   PoolView& pool = pools_[agent.pool];
-  const auto free = static_cast<int64_t>(agent.free.size());
-  pool.by_free.erase({free_before, agent.agent});
-  pool.by_free.emplace(free, agent.agent);
-  pool.slots_free += free - free_before;
+  const AuxLoad now = AuxOf(agent);
+  pool.by_free.erase({before.free, agent.agent});
+  pool.by_free.emplace(now.free, agent.agent);
+  pool.by_aux.erase(before);
+  pool.by_aux.insert(now);
+  pool.slots_free += now.free - before.free;
 }
 
 void View::Index(const AgentSlots& agent) {
@@ -111,6 +119,7 @@ void View::Index(const AgentSlots& agent) {
   const auto free = static_cast<int64_t>(agent.free.size());
   pool.capacities.insert(total);
   pool.by_free.emplace(free, agent.agent);
+  pool.by_aux.insert(AuxOf(agent));
   pool.slots_total += total;
   pool.slots_free += free;
   Resort(pool, before);
@@ -125,6 +134,7 @@ void View::Unindex(const AgentSlots& agent) {
   const auto free = static_cast<int64_t>(agent.free.size());
   pool.capacities.erase(pool.capacities.find(total));
   pool.by_free.erase({free, agent.agent});
+  pool.by_aux.erase(AuxOf(agent));
   pool.slots_total -= total;
   pool.slots_free -= free;
   Resort(pool, before);
@@ -178,7 +188,7 @@ bool SameMaps(const Map& a, const Map& b) {
 bool SamePools(const PoolView& a, const PoolView& b) {
   return SameMaps(a.ready, b.ready) && SameMaps(a.oversized, b.oversized) &&
          a.by_slots == b.by_slots && a.capacities == b.capacities && a.by_free == b.by_free &&
-         a.slots_total == b.slots_total && a.slots_free == b.slots_free;
+         a.by_aux == b.by_aux && a.slots_total == b.slots_total && a.slots_free == b.slots_free;
 }
 }  // namespace
 

@@ -47,12 +47,22 @@ struct AgentSlots {
   bool schedulable = true;  // connected and enabled
 };
 
+// Where a task without slots goes: less goes first.
+struct AuxLoad {
+  int64_t tasks = 0;  // without slots
+  int64_t free = 0;   // slots
+  AgentId agent;
+  auto operator<=>(const AuxLoad&) const = default;
+};
+AuxLoad AuxOf(const AgentSlots& agent);
+
 struct PoolView {
   std::map<QueueKey, Request> ready;                // could run on some agent, were it empty
   std::map<QueueKey, Request> oversized;            // need more slots than any agent has
   std::set<std::pair<int64_t, QueueKey>> by_slots;  // all that wait
   std::multiset<int64_t> capacities;                // total slots of schedulable agents
   std::set<std::pair<int64_t, AgentId>> by_free;    // schedulable agents by free slots
+  std::set<AuxLoad> by_aux;                         // the same by tasks without slots
   int64_t slots_total = 0;                          // of schedulable agents
   int64_t slots_free = 0;
 
@@ -97,7 +107,7 @@ class View {
   QueueKey KeyOf(const Request& request) const;
   void Index(const AgentSlots& agent);
   void Unindex(const AgentSlots& agent);
-  void ReindexFree(const AgentSlots& agent, int64_t free_before);
+  void Reindex(const AgentSlots& agent, const AuxLoad& before);
   void Resort(PoolView& pool, int64_t largest_before);
 
   Policy policy_;

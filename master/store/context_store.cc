@@ -11,6 +11,9 @@
 namespace det::store {
 namespace {
 
+constexpr int kReadersMax = 4;
+constexpr int kWritersMax = 4;
+
 absl::Status CheckName(const std::string& sha256) {
   const bool ok = sha256.size() == 64 && std::all_of(sha256.begin(), sha256.end(), [](char c) {
                     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
@@ -27,7 +30,8 @@ ContextStore::ContextStore(const std::string& conninfo, int64_t epoch, int64_t c
     : conninfo_(conninfo),
       epoch_(epoch),
       context_bytes_max_(context_bytes_max),
-      pool_(std::make_unique<pg::Pool>(conninfo, 4)) {}
+      pool_(std::make_unique<pg::Pool>(conninfo, kReadersMax)),
+      writers_(std::make_unique<pg::Pool>(conninfo, kWritersMax)) {}
 ContextStore::~ContextStore() = default;
 
 absl::StatusOr<bool> ContextStore::Has(const std::string& sha256) {
@@ -44,13 +48,13 @@ absl::StatusOr<bool> ContextStore::Has(const std::string& sha256) {
 // under a name of the upload's own: bytes that do not hash to the context's name never touch it.
 struct ContextStore::Upload::State {
   State(const ContextStore& store, std::string sha256)
-      : connection(store.conninfo_),
+      : writers(*store.writers_),
         epoch(store.epoch_),
         bytes_max(store.context_bytes_max_),
         name(std::move(sha256)) {}
 
   absl::Status Store(std::string_view chunk) {
-    DET_RETURN_IF_ERROR(connection.Transact([&](pqxx::work& tx) {
+    DET_RETURN_IF_ERROR(writers.Write([&](pqxx::work& tx) {
       tx.exec_params("SELECT det_fence($1)", epoch);
       if (upload.empty()) {
         upload = tx.exec1("SELECT 'upload:' || gen_random_uuid()")[0].as<std::string>();
@@ -64,7 +68,7 @@ struct ContextStore::Upload::State {
     return absl::OkStatus();
   }
 
-  pg::Connection connection;
+  pg::Pool& writers;
   const int64_t epoch;
   const int64_t bytes_max;
   const std::string name;
@@ -80,7 +84,7 @@ ContextStore::Upload::Upload(std::unique_ptr<State> state) : state_(std::move(st
 ContextStore::Upload::~Upload() {
   if (state_->upload.empty()) return;
   // What an upload that broke off leaves; when this fails too, the next start cleans up.
-  const absl::Status ignored = state_->connection.Transact([&](pqxx::work& tx) {
+  const absl::Status ignored = state_->writers.Write([&](pqxx::work& tx) {
     tx.exec_params("DELETE FROM context_chunks WHERE sha256 = $1", state_->upload);
   });
   static_cast<void>(ignored);
@@ -118,7 +122,7 @@ absl::StatusOr<int64_t> ContextStore::Upload::Finish() {
                  StrCat("the bytes hash to ", got, ", not to ", s.name));
   }
   if (!s.pending.empty() || s.chunks == 0) DET_RETURN_IF_ERROR(s.Store(s.pending));
-  DET_RETURN_IF_ERROR(s.connection.Transact([&](pqxx::work& tx) {
+  DET_RETURN_IF_ERROR(s.writers.Write([&](pqxx::work& tx) {
     tx.exec_params("SELECT det_fence($1)", s.epoch);
     const bool first = tx.exec_params(
                              "INSERT INTO contexts (sha256, bytes) VALUES ($1, $2) "

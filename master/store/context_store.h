@@ -10,7 +10,6 @@
 #include "absl/status/statusor.h"
 
 namespace det::pg {
-class Connection;
 class Pool;
 }  // namespace det::pg
 
@@ -57,6 +56,9 @@ class ContextStore {
   const int64_t epoch_;
   const int64_t context_bytes_max_;
   std::unique_ptr<pg::Pool> pool_;
+  // An upload has one for as long as it stores a chunk: however many there are, and however long
+  // they last, others find a connection.
+  std::unique_ptr<pg::Pool> writers_;
 };
 
 }  // namespace det::store

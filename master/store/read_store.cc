@@ -1,5 +1,7 @@
 #include "master/store/read_store.h"
 
+#include <charconv>
+
 #include "common/base/status.h"
 #include "common/base/strings.h"
 #include "common/pg/pg.h"
@@ -13,6 +15,19 @@ absl::Status NotFound(std::string_view kind, std::string_view id) {
   return Error(absl::StatusCode::kNotFound,
                StrCat(reason, "_NOT_FOUND"),
                StrCat(kind, " ", id, " does not exist"));
+}
+
+constexpr int64_t kTrialsNamedMax = 10;
+
+absl::Status Ambiguous(const std::string& uuid, const std::vector<CheckpointRow>& rows) {
+  std::string trials;
+  for (const CheckpointRow& row : rows)
+    StrAppend(trials, trials.empty() ? "" : ", ", row.trial.value());
+  const bool more = static_cast<int64_t>(rows.size()) == kTrialsNamedMax;
+  return Error(absl::StatusCode::kFailedPrecondition,
+               "AMBIGUOUS_CHECKPOINT",
+               StrCat("the trials ", trials, more ? ", ..." : "", " each have a checkpoint ", uuid),
+               StrCat("name one as TRIAL/UUID: ", rows.front().trial.value(), "/", uuid));
 }
 
 // Times travel as microseconds since 1970: exact, and free of formats.
@@ -201,6 +216,22 @@ LogRow ToLog(const pqxx::row& row) {
   return l;
 }
 
+MetricRow ToMetric(const pqxx::row& row) {
+  Fields f(row);
+  MetricRow m;
+  m.place.allocation = f.Int();
+  m.place.stream = f.Int();
+  m.place.seq = f.Int();
+  m.group = f.Text();
+  m.name = f.Text();
+  m.place.name = m.name;
+  m.steps = f.Int();
+  m.value = f.Double();
+  m.other = f.Text();
+  m.at = f.Time();
+  return m;
+}
+
 template <class T>
 using Rows = std::vector<T>;
 
@@ -366,13 +397,31 @@ absl::StatusOr<std::vector<CheckpointRow>> ReadStore::CheckpointsOf(TrialId tria
   return rows;
 }
 
-absl::StatusOr<CheckpointRow> ReadStore::Checkpoint(const std::string& uuid) {
+absl::StatusOr<CheckpointRow> ReadStore::Checkpoint(const std::string& name) {
+  // A uuid has no "/": agents and the core refuse it.
+  const size_t slash = name.find('/');
+  const bool of_trial = slash != std::string::npos;
+  const std::string uuid = of_trial ? name.substr(slash + 1) : name;
+  int64_t trial = 0;
+  if (of_trial) {
+    const char* end = name.data() + slash;
+    const auto read = std::from_chars(name.data(), end, trial);
+    if (read.ec != std::errc() || read.ptr != end) return NotFound("checkpoint", name);
+  }
   Rows<CheckpointRow> rows;
   DET_RETURN_IF_ERROR(pool_->Read([&](pqxx::work& tx) {
-    Collect(
-        tx.exec_params(StrCat(CheckpointSelect(), "WHERE c.uuid = $1"), uuid), ToCheckpoint, &rows);
+    Collect(tx.exec_params(StrCat(CheckpointSelect(),
+                                  "WHERE c.uuid = $1 AND ($2 OR c.trial_id = $3) "
+                                  "ORDER BY c.trial_id LIMIT $4"),
+                           uuid,
+                           !of_trial,
+                           trial,
+                           kTrialsNamedMax),
+            ToCheckpoint,
+            &rows);
   }));
-  return Only<CheckpointRow>(std::move(rows), "checkpoint", uuid);
+  if (rows.size() > 1) return Ambiguous(uuid, rows);
+  return Only<CheckpointRow>(std::move(rows), "checkpoint", name);
 }
 
 absl::StatusOr<std::string> ReadStore::LatestCheckpoint(TrialId trial) {
@@ -382,28 +431,24 @@ absl::StatusOr<std::string> ReadStore::LatestCheckpoint(TrialId trial) {
 
 absl::StatusOr<std::vector<MetricRow>> ReadStore::Metrics(TrialId trial,
                                                           const std::string& group,
-                                                          int64_t limit) {
+                                                          int64_t limit,
+                                                          const MetricCursor& after) {
   Rows<MetricRow> rows;
   DET_RETURN_IF_ERROR(pool_->Read([&](pqxx::work& tx) {
     Collect(
-        tx.exec_params(StrCat("SELECT grp, name, steps, value, other, ",
+        tx.exec_params(StrCat("SELECT allocation_id, stream, seq, grp, name, steps, value, other, ",
                               Micros("at"),
                               " FROM metrics WHERE trial_id = $1 AND ($2 = '' OR grp = $2) "
-                              "ORDER BY allocation_id, stream, seq, name LIMIT $3"),
+                              "AND (allocation_id, stream, seq, name) > ($3, $4, $5, $6) "
+                              "ORDER BY allocation_id, stream, seq, name LIMIT $7"),
                        trial.value(),
                        group,
+                       after.allocation,
+                       after.stream,
+                       after.seq,
+                       after.name,
                        limit),
-        [](const pqxx::row& row) {
-          Fields f(row);
-          MetricRow m;
-          m.group = f.Text();
-          m.name = f.Text();
-          m.steps = f.Int();
-          m.value = f.Double();
-          m.other = f.Text();
-          m.at = f.Time();
-          return m;
-        },
+        ToMetric,
         &rows);
   }));
   return rows;

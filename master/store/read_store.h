@@ -96,7 +96,16 @@ struct CheckpointRow {
   std::optional<double> metric;  // the searcher's, of the validation at the same step
 };
 
+// Where a reader of a trial's metrics stands: after this point.
+struct MetricCursor {
+  int64_t allocation = 0;
+  int64_t stream = 0;
+  int64_t seq = 0;
+  std::string name;
+};
+
 struct MetricRow {
+  MetricCursor place;
   std::string group;
   std::string name;
   int64_t steps = 0;
@@ -162,13 +171,17 @@ class ReadStore {
   // Of an experiment the best first; of a trial the newest first.
   absl::StatusOr<std::vector<CheckpointRow>> CheckpointsOf(ExperimentId experiment, int64_t limit);
   absl::StatusOr<std::vector<CheckpointRow>> CheckpointsOf(TrialId trial, int64_t limit);
-  absl::StatusOr<CheckpointRow> Checkpoint(const std::string& uuid);
+  // By "UUID" or "TRIAL/UUID". FAILED_PRECONDITION (AMBIGUOUS_CHECKPOINT), which names the trials:
+  // several have one of that uuid.
+  absl::StatusOr<CheckpointRow> Checkpoint(const std::string& name);
   // The trial's latest checkpoint; "" when it has none.
   absl::StatusOr<std::string> LatestCheckpoint(TrialId trial);
 
+  // Points after the cursor, in the order of their reports; group "" is all.
   absl::StatusOr<std::vector<MetricRow>> Metrics(TrialId trial,
                                                  const std::string& group,
-                                                 int64_t limit);
+                                                 int64_t limit,
+                                                 const MetricCursor& after = {});
 
   // Records after the cursor, in order.
   absl::StatusOr<std::vector<LogRow>> Logs(TrialId trial, const LogCursor& after, int64_t limit);

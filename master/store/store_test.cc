@@ -4,6 +4,7 @@
 
 #include "common/base/status.h"
 #include "common/base/strings.h"
+#include "common/testing/eventually.h"
 #include "master/journal/postgres_journal.h"
 #include "master/store/context_store.h"
 #include "master/store/migrate.h"
@@ -173,6 +174,34 @@ TEST_F(ReadStoreTest, TrialsComeInPagesAndCanBeThoseThatHoldSlots) {
   EXPECT_EQ((*store.Trials({.experiment = id}))[2].agent, "");
 }
 
+// The plan depends on the table's size, so the table has one.
+TEST_F(ReadStoreTest, WhoRunsIsFoundWithoutReadingAllThatEverRan) {
+  database.Exec(
+      "INSERT INTO allocations (id, task_id, trial_id, run, agent, slots, state, level, level_text,"
+      " placed_at, ended_at) SELECT n, n, n / 2 + 1, 1, 'a', '[0]', 'TERMINATED', 'RUN', '', now(),"
+      " CASE WHEN n % 10000 = 0 THEN NULL ELSE now() END FROM generate_series(1, 200000) AS n");
+  database.Exec(
+      "INSERT INTO trials (id, experiment_id, bracket, index_in_bracket, hparams, seed, state, "
+      "reason_code, reason_text, reason_actor, restarts, infrastructure_restarts, runs, "
+      "latest_steps, created_at) SELECT n, n / 1000, 0, n, '{}', 1, 'ACTIVE', '', '', '', 0, 0, 1, "
+      "0, now() FROM generate_series(1, 100000) AS n");
+  database.Exec("ANALYZE allocations, trials");
+  const char* scans = "SELECT seq_scan FROM pg_stat_user_tables WHERE relname = 'allocations'";
+  const char* used =
+      "SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = 'allocations_live'";
+  const int64_t scans_before = database.Count(scans);
+  {
+    // A connection that ends tells what it read.
+    ReadStore own(database.conninfo());
+    const ReadStore::TrialFilter running{.experiment = ExperimentId(5), .only_running = true};
+    EXPECT_EQ(own.Trials({.experiment = ExperimentId(5)})->size(), 100U);
+    EXPECT_EQ(own.Trials(running)->size(), 1U);
+    EXPECT_EQ(own.Trial(TrialId(5001))->agent, "a");
+  }
+  EXPECT_TRUE(Eventually([&] { return database.Count(used) >= 3; }));
+  EXPECT_EQ(database.Count(scans), scans_before);
+}
+
 TEST_F(ReadStoreTest, ExperimentsComeNewestFirstInPagesOfEverybodyOrOne) {
   for (const char* user : {"ann", "bob", "ann", "ann"}) {
     core::Command submit = test::Submit();
@@ -200,6 +229,34 @@ TEST_F(ReadStoreTest, WhatDoesNotExistIsNamed) {
   EXPECT_EQ(experiment.message(), "experiment 7 does not exist");
   EXPECT_EQ(ErrorReason(store.Trial(TrialId(8)).status()), "TRIAL_NOT_FOUND");
   EXPECT_EQ(ErrorReason(store.Checkpoint("x").status()), "CHECKPOINT_NOT_FOUND");
+}
+
+TEST_F(ReadStoreTest, MetricsComeInPagesWithoutAGapOrARepetition) {
+  database.Exec(
+      "INSERT INTO metrics (trial_id, allocation_id, stream, seq, grp, name, steps, value, at, "
+      "received_at) SELECT 1, a, s, q, 'training', n, q, q, now(), now() FROM generate_series(1, "
+      "2) "
+      "AS a, generate_series(0, 1) AS s, generate_series(1, 5) AS q, unnest(ARRAY['B', 'a', '']) "
+      "AS n");
+  const auto all = store.Metrics(TrialId(1), "", 1000);
+  ASSERT_TRUE(all.ok()) << all.status();
+  ASSERT_EQ(all->size(), 60U);
+  size_t seen = 0;
+  MetricCursor after;
+  while (true) {
+    const auto page = store.Metrics(TrialId(1), "training", 7, after);
+    ASSERT_TRUE(page.ok()) << page.status();
+    if (page->empty()) break;
+    for (const MetricRow& row : *page) {
+      const MetricCursor& expected = all->at(seen++).place;
+      EXPECT_EQ(row.place.allocation, expected.allocation);
+      EXPECT_EQ(row.place.stream, expected.stream);
+      EXPECT_EQ(row.place.seq, expected.seq);
+      EXPECT_EQ(row.name, expected.name);
+    }
+    after = page->back().place;
+  }
+  EXPECT_EQ(seen, 60U);
 }
 
 TEST_F(ReadStoreTest, HistoryTellsWhatBecameOfATrialAndItsRuns) {
@@ -230,6 +287,37 @@ TEST_F(ReadStoreTest, CheckpointsOfAnExperimentComeBestFirstAndOfATrialNewestFir
   ASSERT_TRUE(one.ok());
   EXPECT_EQ(one->directory, StrCat("/c/", one->uuid));
   EXPECT_EQ(*store.LatestCheckpoint(one->trial), store.CheckpointsOf(one->trial, 1)->front().uuid);
+}
+
+TEST_F(ReadStoreTest, ATrialsCheckpointIsReplacedByTheSameTrialAlone) {
+  engine.Must(test::Connect(agent, 2));
+  engine.Must(test::Submit());
+  engine.Must(test::Submit());
+  const std::vector<AllocationId> runs = engine.Allocations();
+  ASSERT_EQ(runs.size(), 2U);
+  const auto report = [&](const AllocationId run, int64_t seq, int64_t steps) {
+    engine.Must(test::AsAgent(agent,
+                              core::ReportCheckpoint{.agent = agent,
+                                                     .report = {run, 0, seq},
+                                                     .uuid = "step-1",
+                                                     .steps_completed = steps,
+                                                     .files = Value(Value::Object{}),
+                                                     .metadata = Value(Value::Object{})}));
+  };
+  report(runs[0], 1, 1);
+  EXPECT_EQ(store.Checkpoint("step-1")->trial, TrialId(1));
+  report(runs[1], 1, 2);
+  const absl::Status ambiguous = store.Checkpoint("step-1").status();
+  EXPECT_EQ(ErrorReason(ambiguous), "AMBIGUOUS_CHECKPOINT");
+  EXPECT_EQ(ambiguous.message(), "the trials 1, 2 each have a checkpoint step-1");
+  EXPECT_EQ(ErrorHint(ambiguous), "name one as TRIAL/UUID: 1/step-1");
+  EXPECT_EQ(store.Checkpoint("1/step-1")->steps_completed, 1);
+  EXPECT_EQ(store.Checkpoint("2/step-1")->steps_completed, 2);
+  report(runs[0], 2, 5);
+  EXPECT_EQ(store.Checkpoint("1/step-1")->steps_completed, 5);
+  EXPECT_EQ(store.Checkpoint("2/step-1")->experiment, ExperimentId(2));
+  for (const char* name : {"3/step-1", "x/step-1", "/step-1", "1/", "99999999999999999999/step-1"})
+    EXPECT_EQ(ErrorReason(store.Checkpoint(name).status()), "CHECKPOINT_NOT_FOUND") << name;
 }
 
 std::string Sha256Hex(const std::string& name) {
@@ -296,6 +384,21 @@ TEST_F(ContextStoreTest, TwoUploadsOfTheSameBytesAreOne) {
   second->reset();
   EXPECT_EQ(database.Count("SELECT count(*) FROM context_chunks"), 1);
   EXPECT_EQ(**contexts.Chunk(abc, 0), "abc");
+}
+
+TEST_F(ContextStoreTest, UploadsThatAreUnderWayTakeNoConnections) {
+  std::vector<std::unique_ptr<ContextStore::Upload>> uploads;
+  const std::string chunk(static_cast<size_t>(kContextChunkBytes), 'x');
+  for (int i = 0; i < 40; ++i) {
+    uploads.push_back(*contexts.Begin(abc));
+    ASSERT_TRUE(uploads.back()->Append(chunk).ok());
+  }
+  EXPECT_LE(database.Count("SELECT count(*) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
+                           "AND datname = current_database()"),
+            8);
+  auto whole = contexts.Begin(abc);
+  ASSERT_TRUE((*whole)->Append("abc").ok());
+  EXPECT_EQ(*(*whole)->Finish(), 3);
 }
 
 TEST_F(ContextStoreTest, WhatABrokenUploadLeftGoesAtTheNextStart) {

@@ -24,8 +24,11 @@ TestEngine::TestEngine(journal::Journal& journal, const engine::RecoverOptions& 
     MutexLock lock(mutex_);
     fatal_ = std::move(status);
   };
+  const auto steady = [this] { return SteadyNow() + absl::Nanoseconds(steady_ns_.load()); };
   engine_ = std::make_unique<engine::Engine>(
-      engine::Engine::Deps{journal, clock_, probe_, on_fatal}, *epoch, *std::move(recovered));
+      engine::Engine::Deps{journal, clock_, probe_, on_fatal, steady},
+      *epoch,
+      *std::move(recovered));
 }
 
 absl::StatusOr<core::Events> TestEngine::Run(core::Command command) {

@@ -63,6 +63,8 @@ class TestEngine {
 
   engine::Engine& engine() { return *engine_; }
   ShiftedClock& clock() { return clock_; }
+  // Puts forward what waiting is measured by.
+  void AdvanceSteady(absl::Duration by) { steady_ns_ += absl::ToInt64Nanoseconds(by); }
   const CountingProbe& probe() const { return probe_; }
   std::optional<absl::Status> fatal();
   // Ends the engine, as its destructor does.
@@ -70,6 +72,7 @@ class TestEngine {
 
  private:
   ShiftedClock clock_;
+  std::atomic<int64_t> steady_ns_{0};
   CountingProbe probe_;
   Mutex mutex_;
   std::optional<absl::Status> fatal_ ABSL_GUARDED_BY(mutex_);
