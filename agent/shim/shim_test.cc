@@ -26,7 +26,6 @@ namespace {
 using spool::LogSource;
 using ::testing::ElementsAre;
 using testing::Eventually;
-using ::testing::HasSubstr;
 using testing::TempDir;
 
 using Piece = std::pair<std::string, bool>;

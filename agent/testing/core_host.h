@@ -34,7 +34,7 @@ class CoreHost {
     }
     Actions actions;
     core_.emplace(saved, found, &actions);
-    Do(std::move(actions));
+    Do(actions);
     // As det-agent does it: what is over is shipped to its end.
     for (const auto& [id, held] : core_->held()) MaybeDrain(held);
   }
@@ -48,7 +48,8 @@ class CoreHost {
     core_->OnDisconnected();
   }
   void Desire(std::vector<Wanted> wanted, int64_t generation, int64_t epoch = 1) {
-    Do(core_->OnDesired({.epoch = epoch, .generation = generation, .allocations = wanted}, now_));
+    Do(core_->OnDesired(
+        {.epoch = epoch, .generation = generation, .allocations = std::move(wanted)}, now_));
   }
   // Time passes.
   void Tick(absl::Duration time = absl::Seconds(6)) {

@@ -34,7 +34,7 @@ class LogPrinter {
   void Finish();
 
  private:
-  LogPrinter(Context& context, LogWriter writer) : context_(&context), writer_(writer) {}
+  LogPrinter(Context& context, LogWriter writer) : context_(&context), writer_(std::move(writer)) {}
 
   Context* context_;
   LogWriter writer_;

@@ -133,7 +133,7 @@ size_t GlobPattern::ReadClass(std::string_view pattern, size_t at) {
   valid_ = at < pattern.size();
   if (negated) token.members.flip();
   token.members.reset(Index('/'));
-  tokens_.push_back(std::move(token));
+  tokens_.push_back(token);
   return at + 1;
 }
 
