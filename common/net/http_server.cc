@@ -195,7 +195,7 @@ class HttpServer::Connection : public std::enable_shared_from_this<Connection> {
   void Continue();
   void ReadBody();
   void OnRequest(const error_code& error);
-  void Hold(HttpRequest request);
+  void Hold(const HttpRequest& request);
   void Refuse(HttpResponse response);
   void Write(HttpResponse response);
   void OnWritten(const error_code& error);
@@ -483,10 +483,10 @@ void HttpServer::Connection::OnRequest(const error_code& error) {
     if (!value.empty()) value += ", ";
     value += std::string_view(field.value().data(), field.value().size());
   }
-  Hold(std::move(request));
+  Hold(request);
 }
 
-void HttpServer::Connection::Hold(HttpRequest request) {
+void HttpServer::Connection::Hold(const HttpRequest& request) {
   state_ = State::kHeld;
   deadline_.cancel();
   // To see the client go. What it has sent ahead is left until this request is answered.

@@ -171,10 +171,10 @@ absl::StatusOr<std::vector<ProcessStat>> AllProcesses() {
     pid_t pid = 0;
     if (!ParseNumber(std::string_view(entry->d_name), &pid)) continue;
     absl::StatusOr<ProcessStat> stat = ReadProcessStat(pid);
-    if (stat.ok()) all.push_back(*std::move(stat));
     // One that ended meanwhile, or that another user hides, is left out; but when nothing can be
     // read (no descriptor free) the answer would be wrong.
     if (absl::IsResourceExhausted(stat.status())) return stat.status();
+    if (stat.ok()) all.push_back(*std::move(stat));
   }
   return all;
 }

@@ -209,7 +209,7 @@ void AppendExit(const State& state,
     }
   } else {
     const bool failed = IsFailure(exit) && !trial.invalid_hparams;
-    Reason why = failed ? std::move(reason) : trial.reason;
+    Reason why = failed ? reason : trial.reason;
     why.since = now;
     events->push_back(TrialMoved{.id = trial.id, .to = Ended(trial, failed), .reason = why});
   }

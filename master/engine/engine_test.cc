@@ -73,7 +73,7 @@ class GatedJournal : public journal::MemoryJournal {
 class Outcome {
  public:
   Engine::Reply Reply() {
-    return [this](absl::StatusOr<core::Events> result) {
+    return [this](const absl::StatusOr<core::Events>& result) {
       MutexLock lock(mutex_);
       ++replies_;
       status_ = result.status();

@@ -75,8 +75,8 @@ Ingestor::~Ingestor() {
   for (auto& writer : writers_) writer->thread.join();
 }
 
-bool Ingestor::Offer(Shipment&& shipment, const std::shared_ptr<Sender>& sender) {
-  const int64_t bytes = BytesOf(shipment);
+bool Ingestor::Offer(Shipment* shipment, const std::shared_ptr<Sender>& sender) {
+  const int64_t bytes = BytesOf(*shipment);
   {
     MutexLock lock(room_mutex_);
     if (queued_bytes_.load() >= deps_.queued_bytes_max) {
@@ -88,9 +88,9 @@ bool Ingestor::Offer(Shipment&& shipment, const std::shared_ptr<Sender>& sender)
   // All streams of an allocation go to one writer: their order holds, and writers lock different
   // rows.
   Writer& writer =
-      *writers_[Mix64(static_cast<uint64_t>(shipment.allocation.value())) % writers_.size()];
+      *writers_[Mix64(static_cast<uint64_t>(shipment->allocation.value())) % writers_.size()];
   MutexLock lock(writer.mutex);
-  writer.queue.push_back({sender, std::move(shipment), bytes});
+  writer.queue.push_back({sender, std::exchange(*shipment, {}), bytes});
   writer.wake.NotifyOne();
   return true;
 }
@@ -227,7 +227,8 @@ void Ingestor::Finish(Writer& writer, std::vector<Item> items, const std::vector
   int64_t commands = 0;
   int64_t bytes = 0;
   const auto flush = [&] {
-    if (AwaitCore(writer, commands)) TakeIn(deps_.engine, std::exchange(group, {}));
+    if (AwaitCore(writer, commands)) TakeIn(deps_.engine, group);
+    group.clear();
     MakeRoom(std::exchange(bytes, 0));
     commands = 0;
   };

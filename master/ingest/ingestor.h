@@ -39,9 +39,9 @@ class Ingestor {
   explicit Ingestor(Deps deps, int writers = 2);
   ~Ingestor();
 
-  // Queues the shipment; of one stream in the order of the calls. False when the queue is full:
-  // nothing was taken, the shipment is as it was, and the sender is told once there is room.
-  bool Offer(Shipment&& shipment, const std::shared_ptr<Sender>& sender);
+  // Queues the shipment and leaves it empty; of one stream in the order of the calls. False when
+  // the queue is full: nothing was taken, and the sender is told once there is room.
+  bool Offer(Shipment* shipment, const std::shared_ptr<Sender>& sender);
 
   const Totals& totals() const { return totals_; }
   int64_t queued_bytes() const { return queued_bytes_.load(std::memory_order_relaxed); }

@@ -53,7 +53,7 @@ int64_t CommandsOf(const StoredShipment& stored) {
   return static_cast<int64_t>(stored.shipment.reports.size());
 }
 
-void TakeIn(engine::CoreInbox& core, std::vector<StoredShipment> shipments) {
+void TakeIn(engine::CoreInbox& core, const std::vector<StoredShipment>& shipments) {
   std::vector<Ack> behind;
   for (const StoredShipment& item : shipments) {
     if (item.sender->refused()) continue;

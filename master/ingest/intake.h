@@ -49,7 +49,7 @@ struct StoredShipment {
 // Posts what the core must hear of the shipments, in their order, and has each acknowledged when
 // all of that is durable. Also what the core does not hear of is acknowledged only then:
 // acknowledging a record means all of its stream before it. Of one stream always by one thread.
-void TakeIn(engine::CoreInbox& core, std::vector<StoredShipment> shipments);
+void TakeIn(engine::CoreInbox& core, const std::vector<StoredShipment>& shipments);
 
 // How many commands TakeIn posts, at most.
 int64_t CommandsOf(const StoredShipment& stored);

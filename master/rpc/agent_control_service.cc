@@ -136,16 +136,16 @@ class Session : public grpc::ServerBidiReactor<pb::AgentMessage, pb::MasterMessa
     pb::MasterMessage ack;
     ack.mutable_status_ack()->set_allocation(status.allocation.value());
     ack.mutable_status_ack()->set_state(incoming_.status().state());
-    deps_.engine.Post(
-        AsAgent(std::move(status)),
-        [self = shared_from_this(), ack = std::move(ack)](absl::StatusOr<core::Events> result) {
-          const absl::StatusCode code = result.status().code();
-          const bool again = code == absl::StatusCode::kUnavailable ||
-                             code == absl::StatusCode::kResourceExhausted;
-          if (again) return;  // the agent sends it again
-          MutexLock lock(self->mutex_);
-          self->SendLocked(ack);
-        });
+    deps_.engine.Post(AsAgent(std::move(status)),
+                      [self = shared_from_this(),
+                       ack = std::move(ack)](const absl::StatusOr<core::Events>& result) {
+                        const absl::StatusCode code = result.status().code();
+                        const bool again = code == absl::StatusCode::kUnavailable ||
+                                           code == absl::StatusCode::kResourceExhausted;
+                        if (again) return;  // the agent sends it again
+                        MutexLock lock(self->mutex_);
+                        self->SendLocked(ack);
+                      });
     return absl::OkStatus();
   }
 

@@ -80,11 +80,11 @@ class Receiver : public grpc::ServerBidiReactor<pb::ShipRequest, pb::ShipReply>,
   void Offer(ingest::Shipment shipment) {
     MutexLock lock(mutex_);
     if (closed_) return;
-    if (deps_.ingestor.Offer(std::move(shipment), shared_from_this())) {
-      StartRead(&incoming_);
-    } else {
-      waiting_ = std::move(shipment);
-    }
+    // What is not taken stays.
+    waiting_ = std::move(shipment);
+    if (!deps_.ingestor.Offer(&*waiting_, shared_from_this())) return;
+    waiting_.reset();
+    StartRead(&incoming_);
   }
 
   void WriteNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {

@@ -202,7 +202,7 @@ TEST(CheckPlan, CatchesADoublePlacement) {
 // equal ones built from nothing.
 RC_GTEST_PROP(View,
               StaysConsistent,
-              (std::vector<std::tuple<uint8_t, uint8_t, uint8_t>> operations)) {
+              (const std::vector<std::tuple<uint8_t, uint8_t, uint8_t>>& operations)) {
   View view;
   std::map<int64_t, Placement> running;
   std::map<AgentId, std::pair<int, bool>> agents;

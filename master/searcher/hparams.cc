@@ -204,7 +204,7 @@ Value AxisValue(const Axis& axis, int64_t i) {
 }
 
 int64_t PointBytes(const spec::HparamMap& space) {
-  constexpr int64_t kNumberBytes = 32;
+  static constexpr int64_t kNumberBytes = 32;
   int64_t bytes = 2;
   std::vector<std::string> path;
   VisitLeaves(space, path, [&](const auto& at, const spec::Hparam& hparam) {

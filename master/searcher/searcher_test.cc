@@ -344,7 +344,7 @@ TEST(Preview, CountsTrialsByRung) {
 }
 
 // The rung against its definition: a sorted list.
-RC_GTEST_PROP(Rung, AgreesWithASortedList, (std::vector<std::pair<int, int>> operations)) {
+RC_GTEST_PROP(Rung, AgreesWithASortedList, (const std::vector<std::pair<int, int>>& operations)) {
   const double divisor = 2 + *rc::gen::inRange(0, 30) / 10.0;
   Rung rung(1, divisor);
   std::vector<std::pair<double, int64_t>> model;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "common/base/strings.h"
 #include "common/json/json.h"
 #include "master/spec/limits.h"
 #include "master/spec/parse.h"
@@ -285,7 +286,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(Spec, BoundsAreHeld) {
   std::string deep = "1";
-  for (int i = 0; i < 40; ++i) deep = R"({"a":)" + deep + "}";
+  for (int i = 0; i < 40; ++i) deep = StrCat(R"({"a":)", deep, "}");
   EXPECT_NE(Check(With(R"("hyperparameters":)" + deep)).find("nested deeper than 20"),
             std::string::npos);
   std::string many = "{";

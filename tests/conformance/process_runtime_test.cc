@@ -21,9 +21,7 @@ namespace det::agent {
 namespace {
 
 using spool::LogSource;
-using testing::Eventually;
 using ::testing::HasSubstr;
-using testing::TempDir;
 
 class Lifecycle : public RealTask {
  protected:
