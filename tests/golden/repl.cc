@@ -186,7 +186,7 @@ std::string Repl::Execute(const std::vector<std::string>& words, std::string_vie
   return StrCat("unknown command ", verb);
 }
 
-std::string Repl::Send(core::Command command) {
+std::string Repl::Send(const core::Command& command) {
   const absl::StatusOr<core::Events> events = core::Decide(state_, command, now_);
   if (!events.ok()) return StrCat("error: ", FromAbsl(events.status().message()));
   return Settle(ApplyAll(*events));

@@ -33,7 +33,7 @@ class Repl {
 
  private:
   std::string Execute(const std::vector<std::string>& words, std::string_view line);
-  std::string Send(core::Command command);
+  std::string Send(const core::Command& command);
   std::string Settle(std::string text);
   std::string ApplyAll(core::Events events);
   std::string Report(core::CommandBody body, AllocationId id);

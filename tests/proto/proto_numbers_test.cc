@@ -20,6 +20,8 @@
 #include <google/protobuf/descriptor.h>
 #include <gtest/gtest.h>
 
+#include "common/base/strings.h"
+
 // Numbers are for ever: agents, programs and journals of other versions read them. Every number
 // that a message or an enum ever used is a line of tests/proto_numbers.txt,
 //   det.api.v1.Reason 1 code string
@@ -159,7 +161,7 @@ TEST(ProtoNumbers, AreNeverChangedReusedOrForgotten) {
   EXPECT_EQ(broken, "");
   std::string added;
   for (const auto& [key, meaning] : now.numbers) {
-    if (golden.emplace(key, meaning).second) added += key + " " + meaning + "\n";
+    if (golden.emplace(key, meaning).second) StrAppend(added, key, " ", meaning, "\n");
   }
   if (std::getenv("DET_UPDATE_GOLDEN") != nullptr) return WriteGolden(golden);
   EXPECT_EQ(added, "") << "new numbers; take them in with DET_UPDATE_GOLDEN=1 ctest -R "

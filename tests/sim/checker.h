@@ -53,7 +53,6 @@ class Checker {
   std::map<ReportKey, bool> taken_;  // true: the core has to decide on it
   std::map<TrialId, int64_t> trial_faults_;
   std::map<std::pair<journal::Table, std::string>, std::string> ended_;
-  size_t events_seen_ = 0;
   std::map<ExperimentId, std::shared_ptr<const spec::ExperimentSpec>> specs_;
 };
 

@@ -7,7 +7,7 @@ constexpr absl::Duration kKeepalive = absl::Seconds(15);
 
 void Network::Send(const std::shared_ptr<Connection>& connection,
                    Direction direction,
-                   std::function<void()> deliver) {
+                   const std::function<void()>& deliver) {
   if (connection->broken) return;
   const Link& link = links_[connection->agent];
   const absl::Time cut = direction == Direction::kToMaster ? link.cut_to_master : link.cut_to_agent;

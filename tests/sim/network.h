@@ -20,7 +20,7 @@ class Network {
   // `deliver` runs later, unless the message or the connection is lost first.
   void Send(const std::shared_ptr<Connection>& connection,
             Direction direction,
-            std::function<void()> deliver);
+            const std::function<void()>& deliver);
 
   // Breaks the connection; both ends learn of it a little later, if they still live.
   void Break(const std::shared_ptr<Connection>& connection);

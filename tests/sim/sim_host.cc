@@ -53,7 +53,7 @@ void SimHost::StartAgent() {
   }
   agent::Actions actions;
   core_.emplace(std::move(saved), found, &actions);
-  Do(std::move(actions));
+  Do(actions);
   Later(absl::Milliseconds(10), [this] { Connect(); });
   Later(absl::Milliseconds(500), [this] { Tick(); });
 }
@@ -101,7 +101,7 @@ void SimHost::Connect() {
   });
 }
 
-void SimHost::OnBroken(std::shared_ptr<Connection> c) {
+void SimHost::OnBroken(const std::shared_ptr<Connection>& c) {
   if (!agent_alive() || connection_ != c) return;
   connection_ = nullptr;
   welcomed_ = false;
@@ -210,7 +210,7 @@ void SimHost::OnStatusAck(std::shared_ptr<Connection> c,
   if (agent_alive() && c == connection_) Do(core_->OnStatusAck(id, ToPhase(state)));
 }
 
-void SimHost::Do(agent::Actions actions) {
+void SimHost::Do(const agent::Actions& actions) {
   for (const agent::Action& action : actions) {
     if (!DoOne(action)) return;
   }

@@ -24,12 +24,13 @@ class SimHost : public AgentPort, public TrialHost {
     Checker& checker;
     std::function<MasterPort*()> master;  // the one that answers now, or nullptr
   };
-  SimHost(Deps deps, AgentId id, int slots) : deps_(deps), id_(std::move(id)), slots_(slots) {}
+  SimHost(Deps deps, AgentId id, int slots)
+      : deps_(std::move(deps)), id_(std::move(id)), slots_(slots) {}
 
   void StartAgent();
   bool agent_alive() const { return core_.has_value(); }
   int64_t live_processes() const;
-  void OnBroken(std::shared_ptr<Connection> c);
+  void OnBroken(const std::shared_ptr<Connection>& c);
 
   void OnWelcome(std::shared_ptr<Connection> c, int64_t epoch) override;
   void OnDesired(std::shared_ptr<Connection> c,
@@ -61,7 +62,7 @@ class SimHost : public AgentPort, public TrialHost {
   void Ship(AllocationId id, Spool& spool);
   void ShipSoon(AllocationId id);
   void CheckDrained(AllocationId id);
-  void Do(agent::Actions actions);
+  void Do(const agent::Actions& actions);
   bool DoOne(const agent::Action& action);
   void LaterPrepared(AllocationId id);
   void LaterStarted(AllocationId id);

@@ -42,9 +42,8 @@ int main(int argc, char** argv) {
     const bool has_value = i + 1 < argc;
     if (flag == "--verbose") {
       verbose = true;
-    } else if (flag == "--seeds" && has_value && ReadNumber(argv[i + 1], &seeds)) {
-      ++i;
-    } else if (flag == "--from" && has_value && ReadNumber(argv[i + 1], &from)) {
+    } else if ((flag == "--seeds" || flag == "--from") && has_value &&
+               ReadNumber(argv[i + 1], flag == "--seeds" ? &seeds : &from)) {
       ++i;
     } else {
       std::fprintf(stderr, "usage: det-sim [--seeds N] [--from S] [--verbose]\n");
