@@ -88,7 +88,8 @@ TYPED_TEST(ReplayOnEach, WhatIsTooLargeToBeSavedIsReadFromTheJournal) {
     const TestEngine::Mark live = engine.State();
     engine.Stop();
     auto reader = this->backend.Open();
-    for (const journal::SnapshotPart& part : reader->Load()->snapshots) {
+    const auto loaded = reader->Load();
+    for (const journal::SnapshotPart& part : loaded->snapshots) {
       EXPECT_LE(part.bytes->size(), 700U) << part.key;
     }
     const auto recovered = Recover(*reader, small);
