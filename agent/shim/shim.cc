@@ -147,7 +147,7 @@ int RunShim(const ShimOptions& options) {
   {
     Supervisor supervisor(&post.order, &post.cgroup, post.signals.get());
     if (!post.why_no_cgroup.empty()) {
-      supervisor.Say(StrCat("runs without a control group: ", post.why_no_cgroup));
+      supervisor.Say(StrCat("det: runs without a control group: ", post.why_no_cgroup));
     }
     exit = supervisor.Run();
   }

@@ -91,7 +91,7 @@ absl::Status Supervisor::Start() {
   host_oom_kills_ = HostOomKills();
   absl::Status status = SpawnMain(writers);
   if (ErrorReason(status) == "CGROUP_UNUSABLE") {
-    log_.Say(StrCat("goes on without a control group: ", status.message()));
+    log_.Say(StrCat("det: goes on without a control group: ", status.message()));
     cgroup_.Remove();
     cgroup_ = Cgroup();
     status = SpawnMain(writers);

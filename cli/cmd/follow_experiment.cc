@@ -101,7 +101,12 @@ absl::StatusOr<ExitCode> FollowExperiment(Context& context, Client* client, int6
   DET_ASSIGN_OR_RETURN(const Ending ending, FetchEnding(client, experiment));
   DET_RETURN_IF_ERROR(context.Show(EndingReport(ending, context.OutTerminal())));
   if (!ending.leaders.empty()) {
-    context.Note(StrCat("the best trial: det t describe ", ending.leaders[0].id()));
+    const auto& first = ending.leaders[0];
+    if (first.has_best_metric()) {
+      context.Note(StrCat("the best trial: det t describe ", first.id()));
+    } else {
+      context.Note(StrCat("how it went:    det why t", first.id(), ", det t logs ", first.id()));
+    }
     context.Note(StrCat("all trials:     det t list ", experiment, " --best"));
   }
   if (ending.checkpoint.has_value()) {

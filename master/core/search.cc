@@ -67,7 +67,7 @@ class Expander {
                           .reason = Why("SEARCH_DONE", "the search is complete")};
     if (shutdown.failed) {
       moved.to = ExperimentState::kStoppingError;
-      moved.reason = Why("ALL_TRIALS_FAILED", "every trial failed");
+      moved.reason = Why("ALL_TRIALS_FAILED", StrCat("every trial failed", LastFailure()));
     } else if (shutdown.canceled) {
       moved.to = ExperimentState::kStoppingCanceled;
       moved.reason = Why("ALL_TRIALS_CANCELED", "every trial was canceled");
@@ -78,6 +78,16 @@ class Expander {
   }
 
  private:
+  // Of the trials that are not closed yet, among which is the one that made the search end.
+  std::string LastFailure() const {
+    for (const auto& [request, id] : experiment_.open_trials) {
+      const Trial* trial = state_.Find(id);
+      if (trial == nullptr || trial->state != TrialState::kError) continue;
+      return StrCat("; trial ", id.value(), ": ", trial->reason.text);
+    }
+    return "";
+  }
+
   // A search that measured nothing found nothing. A single trial may have other uses.
   void WithoutMetric(ExperimentMoved* moved) const {
     const spec::SearcherSpec& searcher = experiment_.spec->searcher;

@@ -192,6 +192,12 @@ CheckpointStorageSpec ReadStorage(const Value& value,
     return spec;
   }
   ReadStoragePaths(reader, defaults, &spec);
+  // No checkpoint is removed yet, so who asks for other numbers than the usual ones is told.
+  const CheckpointStorageSpec usual;
+  if (spec.save_experiment_best != usual.save_experiment_best)
+    reader.NotYet("save_experiment_best");
+  if (spec.save_trial_best != usual.save_trial_best) reader.NotYet("save_trial_best");
+  if (spec.save_trial_latest != usual.save_trial_latest) reader.NotYet("save_trial_latest");
   for (const char* key : {"propagation", "container_path", "checkpoint_path", "tensorboard_path"}) {
     reader.Ignore(key);
   }

@@ -202,6 +202,33 @@ TEST_F(ReadStoreTest, WhoRunsIsFoundWithoutReadingAllThatEverRan) {
   EXPECT_EQ(database.Count(scans), scans_before);
 }
 
+// The database counts what was read of an index when the connection that read it ends.
+TEST_F(ReadStoreTest, APageOfALogReadsNoMoreThanThePage) {
+  database.Exec(
+      "INSERT INTO task_logs (trial_id, allocation_id, rank, seq, source, partial, dropped, line, "
+      "at, received_at) SELECT 1, 1, 0, n, 1, false, 0, 'x', now(), now() "
+      "FROM generate_series(1, 200000) AS n");
+  database.Exec("ANALYZE task_logs");
+  const char* read =
+      "SELECT coalesce(sum(seq_tup_read + coalesce(idx_tup_fetch, 0)), 0)::bigint "
+      "FROM pg_stat_user_tables WHERE relname LIKE 'task_logs%'";
+  const int64_t before = database.Count(read);
+  constexpr int64_t kPage = 1000;
+  LogCursor cursor;
+  {
+    ReadStore own(database.conninfo());
+    for (int page = 0; page < 5; ++page) {
+      const auto rows = own.Logs(TrialId(1), cursor, kPage);
+      ASSERT_TRUE(rows.ok() && rows->size() == kPage);
+      cursor = {rows->back().allocation.value(), rows->back().rank, rows->back().seq, 0};
+    }
+    EXPECT_EQ(own.LogTail(TrialId(1), kPage)->seq, 199000);
+  }
+  EXPECT_EQ(cursor.seq, 5 * kPage);
+  EXPECT_TRUE(Eventually([&] { return database.Count(read) >= before + 6 * kPage; }));
+  EXPECT_LT(database.Count(read), before + 10 * kPage);
+}
+
 TEST_F(ReadStoreTest, ExperimentsComeNewestFirstInPagesOfEverybodyOrOne) {
   for (const char* user : {"ann", "bob", "ann", "ann"}) {
     core::Command submit = test::Submit();
