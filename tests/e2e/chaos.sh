@@ -3,7 +3,7 @@
 # looks whether anybody could tell:
 #   chaos.sh BINARIES CONTEXT CONFIG [KILLS_EACH] [SEED]
 # - every trial's restarts are 0,
-# - every validation that a trial was told is reported is stored, once,
+# - every validation that a trial was told is reported is stored, once, and the search heard of it,
 # - the trials and their hyperparameters are those of an undisturbed run,
 # - the journal, replayed from its first event, gives the live state.
 # shellcheck source=tests/e2e/cluster.sh
@@ -46,9 +46,14 @@ kill_all_of_them() {
 }
 
 check_reports() {
-  local folder=$1 trial file steps count told=0
+  local folder=$1 experiment=$2 trial file steps count heard told=0
+  trials_of "$experiment" id,latest_steps >"$scratch/heard"
   for file in "$folder"/*; do
     trial=${file##*/}
+    heard=$(sed -n "s/^$trial,//p" "$scratch/heard")
+    steps=$(sort -n "$file" | tail -n 1)
+    [ "$heard" -ge "$steps" ] ||
+      fail "trial $trial: the search heard of the validation at $heard, not of that at $steps"
     det t metrics "$trial" --group validation -o csv --no-headers --columns name,steps_completed |
       grep '^accuracy,' | cut -d, -f2 >"$scratch/stored"
     while read -r steps; do
@@ -77,6 +82,6 @@ trials_of "${rough#*/}" id,restarts,runs | grep -v ',0,1$' && fail "trials were 
 diff <(trials_of "${calm#*/}" hparams | sort) <(trials_of "${rough#*/}" hparams | sort) >&2 ||
   fail "the disturbed run made other trials"
 say "$(trials_of "${rough#*/}" id | wc -l) trials, none restarted, those of the undisturbed run"
-check_reports "$scratch/rough"
+check_reports "$scratch/rough" "${rough#*/}"
 stop_cluster
 "$bin/det-master" --config "$scratch/det-master.yaml" --verify-journal || fail "the journal's replay differs"
