@@ -225,7 +225,7 @@ class Linter {
       const std::string target = lines[i].substr(10, lines[i].rfind('"') - 10);
       if (fs::exists(root_ / target)) includes_[folder].insert(FolderOf(target));
       if (!Allowed(file, *layer, target)) {
-        Add(file, i + 1, folder + " may not include " + target);
+        Add(file, i + 1, std::string(folder).append(" may not include ").append(target));
       }
     }
   }

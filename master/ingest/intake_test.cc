@@ -53,7 +53,7 @@ class IntakeTest : public ::testing::Test {
   void Take(std::vector<Report> reports, int64_t high) {
     std::vector<StoredShipment> stored;
     stored.push_back({sender, {.reports = std::move(reports)}, {.high = high}});
-    TakeIn(inbox, std::move(stored));
+    TakeIn(inbox, stored);
   }
   Inbox inbox;
   const std::shared_ptr<Told> sender = std::make_shared<Told>();
@@ -88,7 +88,7 @@ TEST_F(IntakeTest, AfterARefusalNothingOfThatConnectionCounts) {
   const auto next = std::make_shared<Told>();
   std::vector<StoredShipment> stored;
   stored.push_back({next, {.reports = {Of(2, "validation"), Of(3, "validation")}}, {.high = 3}});
-  TakeIn(inbox, std::move(stored));
+  TakeIn(inbox, stored);
   inbox.Decide();
   EXPECT_THAT(inbox.posted, ElementsAre(1, 2, 3));
   EXPECT_THAT(next->seqs, ElementsAre(3));

@@ -23,7 +23,6 @@ namespace det::rpc {
 namespace {
 
 using namespace api::v1;  // NOLINT(google-build-using-namespace): every message is of it
-using grpc::StatusCode;
 using test::TestServer;
 
 constexpr char kConfig[] = R"(name: mine

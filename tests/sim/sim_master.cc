@@ -339,7 +339,7 @@ void SimMaster::Ingest() {
                        .reports = reports},
                       {.high = result.high, .ended = result.ended}});
     BusyInbox inbox(kernel, *this);
-    ingest::TakeIn(inbox, std::move(stored));
+    ingest::TakeIn(inbox, stored);
   }
 }
 

@@ -72,7 +72,7 @@ void SimTrial::Checkpoint() {
 
 void SimTrial::Report(decltype(ingest::Report::body) body) {
   ingest::Report report{
-      .id = {id_, 0, ++seq_}, .trial = order_.trial, .at = kernel_.now(), .body = body};
+      .id = {id_, 0, ++seq_}, .trial = order_.trial, .at = kernel_.now(), .body = std::move(body)};
   ++kernel_.counters.reports;
   if (kernel_.Happens(Fault::kTrialReportsTwice)) host_.TakeReport(id_, report);
   host_.TakeReport(id_, report);

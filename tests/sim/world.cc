@@ -60,7 +60,7 @@ class World {
         store_(std::make_shared<journal::MemoryStore>()),
         metrics_(store_),
         checker_(kernel_, store_, metrics_) {
-    network_.on_broken = [this](std::shared_ptr<Connection> c) {
+    network_.on_broken = [this](const std::shared_ptr<Connection>& c) {
       for (const auto& master : masters_) {
         if (master->alive()) master->OnBroken(c);
       }
