@@ -304,7 +304,7 @@ class Starter {
     const auto is_connected = [&]() -> absl::StatusOr<bool> {
       const absl::StatusOr<AgentPages> pages = ListAgents(client.get());
       if (!pages.ok()) return MasterTrouble(pages.status());
-      const auto& agents = pages->agents;
+      const auto& agents = pages->items;
       const auto at = std::find_if(agents.begin(), agents.end(), [&](const auto& a) {
         return a.id() == agent_.agent_id && a.state() == "CONNECTED";
       });

@@ -23,9 +23,9 @@ absl::StatusOr<ExitCode> Run(Context& context, const Options& options) {
   DET_RETURN_IF_ERROR(CheckPositive("--limit", limit));
   DET_ASSIGN_OR_RETURN(Client * client, context.Connect());
   DET_ASSIGN_OR_RETURN(const AgentPages pages, ListAgents(client, limit));
-  DET_RETURN_IF_ERROR(context.Show({ToDocumentList(pages.agents), AgentTable(pages.agents), {}}));
+  DET_RETURN_IF_ERROR(context.Show({ToDocumentList(pages.items), AgentTable(pages.items), {}}));
   if (pages.more)
-    context.Note(StrCat("these are the first ", pages.agents.size(), "; --limit N shows more"));
+    context.Note(StrCat("these are the first ", pages.items.size(), "; --limit N shows more"));
   return ExitCode::kOk;
 }
 

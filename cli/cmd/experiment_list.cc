@@ -1,8 +1,8 @@
-#include <algorithm>
 #include <memory>
 
 #include "cli/app/context.h"
 #include "cli/client/client.h"
+#include "cli/client/pages.h"
 #include "cli/cmd/commands.h"
 #include "cli/cmd/ids.h"
 #include "cli/view/experiment_view.h"
@@ -13,7 +13,6 @@
 namespace det::cli {
 namespace {
 
-constexpr int64_t kPageMax = 1000;
 constexpr int64_t kLimitDefault = 100;
 
 struct Options {
@@ -22,23 +21,24 @@ struct Options {
 };
 
 absl::StatusOr<ExitCode> Run(Context& context, const Options& options) {
-  int64_t left = options.limit.value_or(kLimitDefault);
-  DET_RETURN_IF_ERROR(CheckPositive("--limit", left));
+  const int64_t limit = options.limit.value_or(kLimitDefault);
+  DET_RETURN_IF_ERROR(CheckPositive("--limit", limit));
   DET_ASSIGN_OR_RETURN(Client * client, context.Connect());
   api::ListExperimentsRequest request;
   request.set_only_mine(options.mine);
-  std::vector<api::Experiment> experiments;
-  do {
-    request.set_limit(static_cast<int32_t>(std::min(left, kPageMax)));
+  const auto next = [&](int32_t most,
+                        std::vector<api::Experiment>* experiments) -> absl::StatusOr<bool> {
+    request.set_limit(most);
     DET_ASSIGN_OR_RETURN(const api::ListExperimentsResponse page, client->ListExperiments(request));
-    experiments.insert(experiments.end(), page.experiments().begin(), page.experiments().end());
-    left -= page.experiments_size();
+    Append(page.experiments(), experiments);
     request.set_before_id(page.next_before_id());
-  } while (left > 0 && request.before_id() != 0);
+    return page.next_before_id() != 0;
+  };
+  DET_ASSIGN_OR_RETURN(const auto pages, FetchPages<api::Experiment>(limit, next));
   DET_RETURN_IF_ERROR(
-      context.Show({ToDocumentList(experiments), ExperimentTable(experiments), {}}));
-  if (request.before_id() != 0) {
-    context.Note(StrCat("these are the newest ", experiments.size(), "; --limit N shows more"));
+      context.Show({ToDocumentList(pages.items), ExperimentTable(pages.items), {}}));
+  if (pages.more) {
+    context.Note(StrCat("these are the newest ", pages.items.size(), "; --limit N shows more"));
   }
   return ExitCode::kOk;
 }

@@ -1,8 +1,8 @@
-#include <algorithm>
 #include <memory>
 
 #include "cli/app/context.h"
 #include "cli/client/client.h"
+#include "cli/client/pages.h"
 #include "cli/cmd/commands.h"
 #include "cli/cmd/ids.h"
 #include "cli/view/cluster_view.h"
@@ -13,7 +13,6 @@
 namespace det::cli {
 namespace {
 
-constexpr int64_t kPageMax = 1000;
 constexpr int64_t kLimitDefault = 100;
 
 struct Options {
@@ -21,22 +20,21 @@ struct Options {
 };
 
 absl::StatusOr<ExitCode> Run(Context& context, const Options& options) {
-  int64_t left = options.limit.value_or(kLimitDefault);
-  DET_RETURN_IF_ERROR(CheckPositive("--limit", left));
+  const int64_t limit = options.limit.value_or(kLimitDefault);
+  DET_RETURN_IF_ERROR(CheckPositive("--limit", limit));
   DET_ASSIGN_OR_RETURN(Client * client, context.Connect());
   api::ListJobsRequest request;
-  std::vector<api::Job> jobs;
-  bool more = false;
-  do {
-    request.set_limit(static_cast<int32_t>(std::min(left, kPageMax)));
+  const auto next = [&](int32_t most, std::vector<api::Job>* jobs) -> absl::StatusOr<bool> {
+    request.set_limit(most);
     DET_ASSIGN_OR_RETURN(const api::ListJobsResponse page, client->ListJobs(request));
-    jobs.insert(jobs.end(), page.jobs().begin(), page.jobs().end());
-    left -= page.jobs_size();
-    more = page.has_next_after();
+    Append(page.jobs(), jobs);
     *request.mutable_after() = page.next_after();
-  } while (left > 0 && more);
-  DET_RETURN_IF_ERROR(context.Show({ToDocumentList(jobs), JobTable(jobs), {}}));
-  if (more) context.Note(StrCat("these are the first ", jobs.size(), "; --limit N shows more"));
+    return page.has_next_after();
+  };
+  DET_ASSIGN_OR_RETURN(const auto pages, FetchPages<api::Job>(limit, next));
+  DET_RETURN_IF_ERROR(context.Show({ToDocumentList(pages.items), JobTable(pages.items), {}}));
+  if (pages.more)
+    context.Note(StrCat("these are the first ", pages.items.size(), "; --limit N shows more"));
   return ExitCode::kOk;
 }
 

@@ -10,7 +10,7 @@ namespace {
 absl::StatusOr<ExitCode> Run(Context& context) {
   DET_ASSIGN_OR_RETURN(Client * client, context.Connect());
   DET_ASSIGN_OR_RETURN(const AgentPages pages, ListAgents(client));
-  DET_RETURN_IF_ERROR(context.Show(SlotReport(pages.agents)));
+  DET_RETURN_IF_ERROR(context.Show(SlotReport(pages.items)));
   return ExitCode::kOk;
 }
 

@@ -1,9 +1,9 @@
-#include <algorithm>
 #include <memory>
 
 #include "cli/app/context.h"
 #include "cli/base/cause.h"
 #include "cli/client/client.h"
+#include "cli/client/pages.h"
 #include "cli/cmd/commands.h"
 #include "cli/cmd/ids.h"
 #include "cli/view/proto_document.h"
@@ -15,7 +15,7 @@ namespace det::cli {
 namespace {
 
 constexpr int64_t kLimitDefault = 1000;
-constexpr int64_t kPageMax = 50'000;
+constexpr int64_t kPointsPerPageMax = 50'000;
 
 struct Options {
   std::string id;
@@ -31,20 +31,22 @@ absl::StatusOr<ExitCode> Run(Context& context, const Options& options) {
   request.set_trial(id);
   request.set_group(options.group);
   DET_ASSIGN_OR_RETURN(Client * client, context.Connect());
-  std::vector<api::MetricPoint> points;
-  bool more = false;
-  int64_t left = limit == 0 ? INT64_MAX : limit;
-  do {
-    request.set_limit(static_cast<int32_t>(std::min(left, kPageMax)));
+  const auto next = [&](int32_t most,
+                        std::vector<api::MetricPoint>* points) -> absl::StatusOr<bool> {
+    request.set_limit(most);
     DET_ASSIGN_OR_RETURN(const api::GetMetricsResponse page, client->GetMetrics(request));
-    points.insert(points.end(), page.points().begin(), page.points().end());
-    left -= page.points_size();
-    more = page.has_next_after();
+    Append(page.points(), points);
     *request.mutable_after() = page.next_after();
-  } while (left > 0 && more);
-  DET_RETURN_IF_ERROR(context.Show({ToDocumentList(points), MetricTable(points), {}}));
-  if (more)
-    context.Note(StrCat("these are the first ", points.size(), " points; --limit 0 shows all"));
+    return page.has_next_after();
+  };
+  DET_ASSIGN_OR_RETURN(
+      const auto pages,
+      FetchPages<api::MetricPoint>(limit == 0 ? INT64_MAX : limit, next, kPointsPerPageMax));
+  DET_RETURN_IF_ERROR(context.Show({ToDocumentList(pages.items), MetricTable(pages.items), {}}));
+  if (pages.more) {
+    context.Note(
+        StrCat("these are the first ", pages.items.size(), " points; --limit 0 shows all"));
+  }
   return ExitCode::kOk;
 }
 

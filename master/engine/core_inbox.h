@@ -26,4 +26,10 @@ class CoreInbox {
   virtual absl::Status Follow(OutputGate::Output then) = 0;
 };
 
+// The command did not reach the core, and may be posted again. Any other refusal is the core's own
+// answer: posted again it would be the same.
+inline bool WasUnheard(const absl::Status& status) {
+  return absl::IsUnavailable(status) || absl::IsResourceExhausted(status);
+}
+
 }  // namespace det::engine

@@ -22,14 +22,10 @@ bool IsStored(const Report& report, const Stored& stored) {
 }
 
 void PostOne(engine::CoreInbox& core, core::Command command, std::shared_ptr<Sender> sender) {
-  core.Post(
-      std::move(command), [sender = std::move(sender)](const absl::StatusOr<core::Events>& result) {
-        // The core's own refusal is an answer too: sent again it would be the same.
-        const absl::StatusCode code = result.status().code();
-        const bool unheard =
-            code == absl::StatusCode::kUnavailable || code == absl::StatusCode::kResourceExhausted;
-        if (unheard) sender->Refuse(result.status());
-      });
+  core.Post(std::move(command),
+            [sender = std::move(sender)](const absl::StatusOr<core::Events>& result) {
+              if (engine::WasUnheard(result.status())) sender->Refuse(result.status());
+            });
 }
 
 // The last record that may be acknowledged, or 0.

@@ -139,10 +139,8 @@ class Session : public grpc::ServerBidiReactor<pb::AgentMessage, pb::MasterMessa
     deps_.engine.Post(AsAgent(std::move(status)),
                       [self = shared_from_this(),
                        ack = std::move(ack)](const absl::StatusOr<core::Events>& result) {
-                        const absl::StatusCode code = result.status().code();
-                        const bool again = code == absl::StatusCode::kUnavailable ||
-                                           code == absl::StatusCode::kResourceExhausted;
-                        if (again) return;  // the agent sends it again
+                        // The agent sends it again.
+                        if (engine::WasUnheard(result.status())) return;
                         MutexLock lock(self->mutex_);
                         self->SendLocked(ack);
                       });

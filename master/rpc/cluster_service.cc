@@ -201,8 +201,8 @@ absl::Status PreviewSearch(const Deps& deps,
 }
 
 // The answer was made where the state was read.
-constexpr auto kAsFound = [](const auto& found, const auto&, auto* response) {
-  *response = found;
+constexpr auto kAsFound = [](auto found, const auto&, auto* response) {
+  *response = std::move(found);
   return absl::OkStatus();
 };
 

@@ -104,6 +104,10 @@ class WordSizes {
   std::map<std::string, int64_t> known_;  // a name may stand in thousands of words
 };
 
+std::string TooLarge(std::string_view what, int64_t bytes, std::string_view how, int64_t most) {
+  return StrCat(what, " ", bytes, " bytes ", how, ", at most ", most, " are allowed");
+}
+
 void CheckArguments(const ExperimentSpec& spec, Problems* problems) {
   WordSizes sizes(spec);
   int64_t all = 0;
@@ -113,22 +117,15 @@ void CheckArguments(const ExperimentSpec& spec, Problems* problems) {
     if (bytes <= kExecStringBytesMax) continue;
     problems->push_back(
         {.path = spec.entrypoint_is_shell ? "entrypoint" : StrCat("entrypoint[", i, "]"),
-         .message = StrCat("is up to ",
-                           bytes,
-                           " bytes with hyperparameters in it, at most ",
-                           kExecStringBytesMax,
-                           " are allowed"),
+         .message = TooLarge("is up to", bytes, "with hyperparameters in it", kExecStringBytesMax),
          .hint = "put it into a script in the model directory"});
     return;
   }
   if (all <= kArgumentsBytesMax) return;
-  problems->push_back({.path = "entrypoint",
-                       .message = StrCat("is up to ",
-                                         all,
-                                         " bytes with hyperparameters in it, at most ",
-                                         kArgumentsBytesMax,
-                                         " are allowed"),
-                       .hint = "put it into a script in the model directory"});
+  problems->push_back(
+      {.path = "entrypoint",
+       .message = TooLarge("is up to", all, "with hyperparameters in it", kArgumentsBytesMax),
+       .hint = "put it into a script in the model directory"});
 }
 
 void CheckVariables(const std::vector<std::string>& variables,
@@ -209,11 +206,7 @@ void CheckStart(const ExperimentSpec& spec, Problems* problems) {
   const int64_t names = NameBytes(spec.hparams, 0);
   if (names <= kHparamPathsBytesMax) return;
   problems->push_back({.path = "hyperparameters",
-                       .message = StrCat("has paths of ",
-                                         names,
-                                         " bytes together, at most ",
-                                         kHparamPathsBytesMax,
-                                         " are allowed"),
+                       .message = TooLarge("has paths of", names, "together", kHparamPathsBytesMax),
                        .hint = "they are variables of the trial's environment: use shorter names"});
 }
 
