@@ -77,31 +77,120 @@ struct SearcherSpec {
   bool operator==(const SearcherSpec&) const = default;
 };
 
+struct DeviceSpec {
+  std::string host_path;
+  std::string container_path;
+  std::string mode = "mrw";
+  bool operator==(const DeviceSpec&) const = default;
+};
+
 struct ResourcesSpec {
   int64_t slots_per_trial = 1;
   std::string resource_pool = "default";
-  int64_t priority = 42;  // 1..99, lower goes first
+  int64_t priority = 42;             // 1..99, lower goes first
+  double weight = 1;                 // of its share, under fair share
+  std::optional<int64_t> max_slots;  // that all trials together hold
+  bool is_single_node = false;       // may not span agents
+  std::optional<int64_t> shm_bytes;  // of a container's /dev/shm
+  std::vector<DeviceSpec> devices;
   bool operator==(const ResourcesSpec&) const = default;
 };
 
-struct CheckpointStorageSpec {
+// Checkpoints in a folder that every agent and the master sees at the same path.
+struct SharedFsSpec {
   std::string host_path;     // absolute
   std::string storage_path;  // relative to host_path; may be empty
+  bool operator==(const SharedFsSpec&) const = default;
+};
+// In a folder that is already inside the container.
+struct DirectorySpec {
+  std::string container_path;  // absolute
+  bool operator==(const DirectorySpec&) const = default;
+};
+// In a bucket of a server that speaks S3.
+struct S3Spec {
+  std::string bucket;
+  std::string prefix;        // no slash at either end
+  std::string endpoint_url;  // "": Amazon's
+  std::string region;        // "": from the environment of who uses it, else us-east-1
+  // Names of secrets; "": the environment of who uses it. Never the secrets themselves.
+  std::string access_key_ref;
+  std::string secret_key_ref;
+  bool operator==(const S3Spec&) const = default;
+};
+// Google's, through its S3 interface.
+struct GcsSpec {
+  std::string bucket;
+  std::string prefix;
+  bool operator==(const GcsSpec&) const = default;
+};
+using CheckpointPlaceSpec = std::variant<SharedFsSpec, DirectorySpec, S3Spec, GcsSpec>;
+
+struct CheckpointStorageSpec {
+  CheckpointPlaceSpec place;
   int64_t save_experiment_best = 0;
   int64_t save_trial_best = 1;
   int64_t save_trial_latest = 1;
 
-  // host_path and storage_path joined: where checkpoints lie, one folder each.
+  // Where checkpoints lie on a file system, one folder each; "" when they lie in a bucket.
   std::string Directory() const;
   bool operator==(const CheckpointStorageSpec&) const = default;
 };
 
-// "NAME=value" or "NAME" (set to nothing), by the kind of device a trial runs on.
+// One text for each kind of device that a trial may run on.
+struct ImageSpec {
+  std::string cpu;
+  std::string cuda;
+  std::string rocm;
+  bool operator==(const ImageSpec&) const = default;
+};
+
+struct ProxyPortSpec {
+  int64_t port = 0;
+  bool tcp = false;
+  bool unauthenticated = false;
+  bool operator==(const ProxyPortSpec&) const = default;
+};
+
 struct EnvironmentSpec {
+  // "NAME=value" or "NAME" (set to nothing), by the kind of device.
   std::vector<std::string> cpu;
   std::vector<std::string> cuda;
   std::vector<std::string> rocm;
+  ImageSpec image;  // "": the cluster's
+  bool force_pull_image = false;
+  std::string registry_auth_ref;  // the name of a secret; "" is none
+  std::vector<std::string> add_capabilities;
+  std::vector<std::string> drop_capabilities;
+  std::vector<ProxyPortSpec> proxy_ports;
   bool operator==(const EnvironmentSpec&) const = default;
+};
+
+struct BindMountSpec {
+  std::string host_path;       // absolute
+  std::string container_path;  // absolute, or relative to the work directory
+  bool read_only = false;
+  std::string propagation = "rprivate";
+  bool operator==(const BindMountSpec&) const = default;
+};
+
+enum class CheckpointPolicy { kBest, kAll, kNone };
+
+// What a line of a trial's log leads to.
+enum class LogAction { kNone, kCancelRetries, kExcludeNode };
+struct LogPolicySpec {
+  std::string name;     // may be empty
+  std::string pattern;  // RE2; "": turns the policy of this name off
+  LogAction action = LogAction::kNone;
+  bool operator==(const LogPolicySpec&) const = default;
+};
+
+struct ProfilingSpec {
+  bool enabled = false;
+  int64_t begin_on_batch = 0;
+  std::optional<int64_t> end_after_batch;
+  bool sync_timings = true;
+  bool operator==(const ProfilingSpec&) const = default;
 };
 
 struct ExperimentSpec {
@@ -117,7 +206,26 @@ struct ExperimentSpec {
   int64_t max_restarts = 5;
   int64_t preemption_timeout_seconds = 3600;
   uint32_t seed = 0;
-  Value data;  // opaque, for the trial to read
+  Value data;                       // opaque, for the trial to read
+  std::vector<std::string> labels;  // sorted, each once
+  std::string workspace;            // both or neither; "": the cluster's own
+  std::string project;
+  std::vector<LogPolicySpec> log_policies;
+  std::optional<int64_t> log_retention_days;  // -1: for ever
+  std::vector<BindMountSpec> bind_mounts;
+  // For the trial's own code to read.
+  CheckpointPolicy checkpoint_policy = CheckpointPolicy::kBest;
+  Length min_validation_period;
+  Length min_checkpoint_period;
+  bool perform_initial_validation = false;
+  int64_t records_per_epoch = 0;
+  int64_t scheduling_unit = 100;  // batches
+  ProfilingSpec profiling;
+  Value optimizations;  // a map, with its defaults
+  Value integrations;
+  Value slurm;
+  Value pbs;
+  bool debug = false;
   bool operator==(const ExperimentSpec&) const = default;
 };
 

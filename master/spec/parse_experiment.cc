@@ -148,9 +148,7 @@ bool HasDotDot(const std::string& path) {
   return StrCat("/", path, "/").find("/../") != std::string::npos;
 }
 
-void ReadStoragePaths(MapReader& reader,
-                      const ParseDefaults& defaults,
-                      CheckpointStorageSpec* spec) {
+void ReadStoragePaths(MapReader& reader, const ParseDefaults& defaults, SharedFsSpec* spec) {
   reader.String("host_path", kPathBytesMax, &spec->host_path);
   reader.String("storage_path", kPathBytesMax, &spec->storage_path);
   if (spec->host_path.empty()) spec->host_path = defaults.checkpoint_host_path;
@@ -191,7 +189,7 @@ CheckpointStorageSpec ReadStorage(const Value& value,
         "use shared_fs");
     return spec;
   }
-  ReadStoragePaths(reader, defaults, &spec);
+  ReadStoragePaths(reader, defaults, &std::get<SharedFsSpec>(spec.place));
   // No checkpoint is removed yet, so who asks for other numbers than the usual ones is told.
   const CheckpointStorageSpec usual;
   if (spec.save_experiment_best != usual.save_experiment_best)
@@ -240,7 +238,11 @@ const Value& OrNull(const Value* value) {
 }  // namespace
 
 std::string CheckpointStorageSpec::Directory() const {
-  return storage_path.empty() ? host_path : StrCat(host_path, "/", storage_path);
+  if (const auto* directory = std::get_if<DirectorySpec>(&place)) return directory->container_path;
+  const auto* shared = std::get_if<SharedFsSpec>(&place);
+  if (shared == nullptr) return "";
+  return shared->storage_path.empty() ? shared->host_path
+                                      : StrCat(shared->host_path, "/", shared->storage_path);
 }
 
 ExperimentSpec ParseExperiment(const Value& config,
@@ -304,10 +306,9 @@ Value ToValue(const ExperimentSpec& spec) {
   variables["rocm"] = Value::Array(spec.environment.rocm.begin(), spec.environment.rocm.end());
   Value& storage = out["checkpoint_storage"];
   storage["type"] = "shared_fs";
-  storage["host_path"] = spec.checkpoint_storage.host_path;
-  if (!spec.checkpoint_storage.storage_path.empty()) {
-    storage["storage_path"] = spec.checkpoint_storage.storage_path;
-  }
+  const auto& shared = std::get<SharedFsSpec>(spec.checkpoint_storage.place);
+  storage["host_path"] = shared.host_path;
+  if (!shared.storage_path.empty()) storage["storage_path"] = shared.storage_path;
   storage["save_experiment_best"] = spec.checkpoint_storage.save_experiment_best;
   storage["save_trial_best"] = spec.checkpoint_storage.save_trial_best;
   storage["save_trial_latest"] = spec.checkpoint_storage.save_trial_latest;
