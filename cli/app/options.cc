@@ -57,14 +57,14 @@ std::vector<Param> GlobalParams(GlobalWords* words) {
   };
 }
 
-absl::StatusOr<absl::Duration> ParseTimeout(const std::string& text) {
-  absl::Duration timeout;
+absl::StatusOr<absl::Duration> ParseTime(std::string_view option, const std::string& text) {
+  absl::Duration time;
   const bool digits = !text.empty() && text.find_first_not_of("0123456789.") == std::string::npos;
   const std::string with_unit = digits ? text + "s" : text;
-  if (!absl::ParseDuration(with_unit, &timeout) || timeout <= absl::ZeroDuration()) {
-    return UsageError(StrCat("--timeout: ", QuoteJson(text), " is no time"), "write 30s, 5m or 2h");
+  if (!absl::ParseDuration(with_unit, &time) || time <= absl::ZeroDuration()) {
+    return UsageError(StrCat(option, ": ", QuoteJson(text), " is no time"), "write 30s, 5m or 2h");
   }
-  return timeout;
+  return time;
 }
 
 absl::StatusOr<GlobalOptions> Understand(const GlobalWords& words) {
@@ -77,7 +77,7 @@ absl::StatusOr<GlobalOptions> Understand(const GlobalWords& words) {
                   : words.color == "never" ? ColorMode::kNever
                                            : ColorMode::kAuto;
   if (!words.timeout.empty()) {
-    DET_ASSIGN_OR_RETURN(options.timeout, ParseTimeout(words.timeout));
+    DET_ASSIGN_OR_RETURN(options.timeout, ParseTime("--timeout", words.timeout));
   }
   options.table.header = !words.no_headers;
   options.table.columns = SplitCommas(words.columns);

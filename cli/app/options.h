@@ -50,6 +50,7 @@ std::vector<Param> GlobalParams(GlobalWords* words);
 absl::StatusOr<GlobalOptions> Understand(const GlobalWords& words);
 
 // "90", "90s", "2m": seconds when there is no unit.
-absl::StatusOr<absl::Duration> ParseTimeout(const std::string& text);
+// "90" (seconds), "30s", "5m", "2h": a value of `option` above zero.
+absl::StatusOr<absl::Duration> ParseTime(std::string_view option, const std::string& text);
 
 }  // namespace det::cli

@@ -82,6 +82,10 @@ class Client {
   virtual absl::StatusOr<api::GetClusterResponse> GetCluster() = 0;
   virtual absl::StatusOr<api::ListAgentsResponse> ListAgents(
       const api::ListAgentsRequest& request) = 0;
+  virtual absl::StatusOr<api::DisableAgentResponse> DisableAgent(
+      const api::DisableAgentRequest& request) = 0;
+  virtual absl::StatusOr<api::EnableAgentResponse> EnableAgent(
+      const api::EnableAgentRequest& request) = 0;
   virtual absl::StatusOr<api::ListJobsResponse> ListJobs(const api::ListJobsRequest& request) = 0;
   virtual absl::StatusOr<api::ExplainResponse> Explain(const api::ExplainRequest& request) = 0;
   virtual absl::StatusOr<api::PreviewSearchResponse> PreviewSearch(

@@ -249,6 +249,14 @@ class GrpcClient : public Client {
       const api::ListAgentsRequest& request) override {
     return Call("ListAgents", *cluster_, &Cluster::ListAgents, request);
   }
+  absl::StatusOr<api::DisableAgentResponse> DisableAgent(
+      const api::DisableAgentRequest& request) override {
+    return Call("DisableAgent", *cluster_, &Cluster::DisableAgent, request);
+  }
+  absl::StatusOr<api::EnableAgentResponse> EnableAgent(
+      const api::EnableAgentRequest& request) override {
+    return Call("EnableAgent", *cluster_, &Cluster::EnableAgent, request);
+  }
   absl::StatusOr<api::ListJobsResponse> ListJobs(const api::ListJobsRequest& request) override {
     return Call("ListJobs", *cluster_, &Cluster::ListJobs, request);
   }

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "cli/cmd/availability.h"
+
 namespace det::cli {
 namespace {
 
@@ -50,7 +52,11 @@ CommandSet AllCommands() {
                    CheckpointListCommand(),
                    CheckpointDownloadCommand(),
                    AgentListCommand(),
+                   DisableCommand("agent"),
+                   EnableCommand("agent"),
                    SlotListCommand(),
+                   DisableCommand("slot"),
+                   EnableCommand("slot"),
                    JobListCommand()},
   };
 }

@@ -94,6 +94,28 @@ TEST_F(VerbsTest, AgentList) {
 TEST_F(VerbsTest, SlotList) {
   ExpectAllFormats("slot_list", "slot list");
 }
+TEST_F(VerbsTest, AgentsAndSlotsAreTakenOutAndIn) {
+  const CliResult drained = runner_.Run(
+      "agent disable gpu-1 --drain --deadline 2h --reason disks -o csv --no-headers "
+      "--columns id,state,why");
+  EXPECT_EQ(drained.out, "gpu-1,DRAINING,disks\n") << drained.err;
+  EXPECT_EQ(runner_.Run("agent enable --all -o csv --no-headers --columns id,state").out,
+            "gpu-1,CONNECTED\ngpu-2,CONNECTED\n");
+  const CliResult slot =
+      runner_.Run("slot disable gpu-1 1 -o csv --no-headers --columns index,state");
+  EXPECT_EQ(slot.out, "0,HELD\n1,DISABLED\n") << slot.err;
+  const CliResult some = runner_.Run("slot enable gpu-1 1 9");
+  EXPECT_EQ(some.code, ExitCode::kPartial);
+  EXPECT_EQ(runner_.Run("agent disable gpu-9").code, ExitCode::kNotFound);
+  for (const char* line : {"agent disable",
+                           "agent disable gpu-1 --all",
+                           "agent disable gpu-1 --deadline 2h",
+                           "agent disable gpu-1 --drain --deadline soon",
+                           "slot disable gpu-1",
+                           "slot disable gpu-1 x"}) {
+    EXPECT_EQ(runner_.Run(line).code, ExitCode::kUsage) << line;
+  }
+}
 TEST_F(VerbsTest, JobList) {
   ExpectAllFormats("job_list", "job list");
 }

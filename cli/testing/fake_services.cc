@@ -348,6 +348,51 @@ grpc::Status FakeCluster::ListAgents(ServerContext* context,
   });
 }
 
+namespace {
+
+// Edits the agent, or its slot, of that name.
+template <class Request, class Edit>
+grpc::Status EditPlace(Model& model, const Request& request, Edit edit) {
+  for (api::Agent& agent : model.agents) {
+    if (agent.id() != request.id()) continue;
+    if (!request.has_slot()) return edit(agent);
+    for (api::Slot& slot : *agent.mutable_slots()) {
+      if (slot.index() == request.slot()) return edit(slot);
+    }
+  }
+  return ToGrpc(Error(absl::StatusCode::kNotFound,
+                      "AGENT_NOT_FOUND",
+                      StrCat("no agent \"", request.id(), "\" is known")));
+}
+
+}  // namespace
+
+grpc::Status FakeCluster::DisableAgent(ServerContext* context,
+                                       const api::DisableAgentRequest* request,
+                                       api::DisableAgentResponse* /*response*/) {
+  return state_->Serve(context, "DisableAgent", [&](Model& model) {
+    return EditPlace(model, *request, [&](auto& place) {
+      place.mutable_disabled()->set_drain(request->drain());
+      place.mutable_disabled()->mutable_reason()->set_text(request->note());
+      if constexpr (requires { place.set_state(""); })
+        place.set_state(request->drain() ? "DRAINING" : "DISABLED");
+      return grpc::Status::OK;
+    });
+  });
+}
+
+grpc::Status FakeCluster::EnableAgent(ServerContext* context,
+                                      const api::EnableAgentRequest* request,
+                                      api::EnableAgentResponse* /*response*/) {
+  return state_->Serve(context, "EnableAgent", [&](Model& model) {
+    return EditPlace(model, *request, [&](auto& place) {
+      place.clear_disabled();
+      if constexpr (requires { place.set_state(""); }) place.set_state("CONNECTED");
+      return grpc::Status::OK;
+    });
+  });
+}
+
 grpc::Status FakeCluster::ListJobs(ServerContext* context,
                                    const api::ListJobsRequest* request,
                                    api::ListJobsResponse* response) {

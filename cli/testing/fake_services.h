@@ -153,6 +153,12 @@ class FakeCluster final : public api::ClusterService::Service {
   grpc::Status GetCluster(ServerContext* context,
                           const api::GetClusterRequest* request,
                           api::GetClusterResponse* response) override;
+  grpc::Status DisableAgent(ServerContext* context,
+                            const api::DisableAgentRequest* request,
+                            api::DisableAgentResponse* response) override;
+  grpc::Status EnableAgent(ServerContext* context,
+                           const api::EnableAgentRequest* request,
+                           api::EnableAgentResponse* response) override;
   grpc::Status ListAgents(ServerContext* context,
                           const api::ListAgentsRequest* request,
                           api::ListAgentsResponse* response) override;

@@ -14,7 +14,7 @@ namespace {
 
 int64_t FreeSlots(const api::Agent& agent) {
   return std::count_if(agent.slots().begin(), agent.slots().end(), [](const api::Slot& slot) {
-    return slot.trial() == 0;
+    return slot.trial() == 0 && !slot.has_disabled();
   });
 }
 
@@ -31,6 +31,11 @@ Document SlotDocument(const AgentSlot& at) {
   return map;
 }
 
+std::string SlotState(const api::Slot& slot) {
+  if (!slot.has_disabled()) return slot.trial() == 0 ? "FREE" : "HELD";
+  return slot.disabled().drain() && slot.trial() != 0 ? "DRAINING" : "DISABLED";
+}
+
 Table SlotTable(const std::vector<AgentSlot>& slots) {
   using S = AgentSlot;
   static const auto* const columns = new std::vector<ColumnOf<S>>{
@@ -38,6 +43,7 @@ Table SlotTable(const std::vector<AgentSlot>& slots) {
       {{"index", Align::kRight}, [](const S& s) -> Cell { return int64_t{s.slot.index()}; }},
       {{"kind"}, [](const S& s) { return TextCell(s.slot.kind()); }},
       {{.name = "name", .shrinks = true}, [](const S& s) { return TextCell(s.slot.name()); }},
+      {{"state"}, [](const S& s) -> Cell { return StateName{SlotState(s.slot)}; }},
       {{"trial", Align::kRight}, [](const S& s) { return IdCell(s.slot.trial()); }},
       {{"allocation", Align::kRight}, [](const S& s) { return IdCell(s.slot.allocation()); }},
   };
@@ -111,6 +117,8 @@ Table AgentTable(const std::vector<api::Agent>& agents) {
       {{"pool"}, [](const A& a) { return TextCell(a.pool()); }},
       {{"slots", Align::kRight}, [](const A& a) -> Cell { return int64_t{a.slots_size()}; }},
       {{"slots_free", Align::kRight}, [](const A& a) -> Cell { return FreeSlots(a); }},
+      {{.name = "why", .shrinks = true, .rank = 3},
+       [](const A& a) { return TextCell(a.disabled().reason().text()); }},
       {{.name = "address", .rank = 1}, [](const A& a) { return TextCell(a.address()); }},
       {{.name = "version", .rank = 2}, [](const A& a) { return TextCell(a.version()); }},
   };

@@ -149,7 +149,12 @@ void AppendLost(const State& state, const Agent& agent, absl::Time now, Events* 
 
 void AppendDue(const State& state, const Key& key, absl::Time now, Events* events) {
   if (const auto* agent = std::get_if<AgentId>(&key)) {
-    AppendLost(state, *state.Find(*agent), now, events);
+    const Agent& due = *state.Find(*agent);
+    if (!due.connected && !due.lost && due.lost_at <= now) {
+      AppendLost(state, due, now, events);
+    } else {
+      AppendDrainsDue(state, due, now, events);
+    }
     return;
   }
   const Task& task = *state.Find(std::get<TaskId>(key));

@@ -194,6 +194,9 @@ class Applier {
 
   void operator()(const AgentConnected& e) {
     Agent& agent = state_.agents[e.id];
+    // What an administrator said of it outlives the connection.
+    std::optional<Disabled> disabled = std::move(agent.disabled);
+    std::map<int, Disabled> disabled_slots = std::move(agent.disabled_slots);
     agent = {.id = e.id,
              .pool = e.pool,
              .instance = e.instance,
@@ -203,7 +206,9 @@ class Applier {
              .slots = e.slots,
              .connected = true,
              .session = e.session,
-             .since = at_};
+             .since = at_,
+             .disabled = std::move(disabled),
+             .disabled_slots = std::move(disabled_slots)};
   }
   void operator()(const AgentDisconnected& e) {
     Agent& agent = At<Agent>(state_.agents, e.id);
@@ -212,6 +217,22 @@ class Applier {
     agent.lost_at = e.lost_at;
   }
   void operator()(const AgentLost& e) { At<Agent>(state_.agents, e.id).lost = true; }
+  void operator()(const AgentDisabled& e) {
+    Agent& agent = At<Agent>(state_.agents, e.id);
+    if (e.slot.has_value()) {
+      agent.disabled_slots[*e.slot] = e.how;
+    } else {
+      agent.disabled = e.how;
+    }
+  }
+  void operator()(const AgentEnabled& e) {
+    Agent& agent = At<Agent>(state_.agents, e.id);
+    if (e.slot.has_value()) {
+      agent.disabled_slots.erase(*e.slot);
+    } else {
+      agent.disabled.reset();
+    }
+  }
 
  private:
   Task& Move(TaskId id, TaskState from, TaskState to) {

@@ -13,7 +13,8 @@ bool Allowed(const Principal& principal, Verb verb, const Object& object) {
     case Role::kAgent:
       return verb == Verb::kRunTasks && object.agent.value() == principal.name;
     case Role::kAdmin:
-      return verb == Verb::kRead || verb == Verb::kCreate || verb == Verb::kControl;
+      return verb == Verb::kRead || verb == Verb::kCreate || verb == Verb::kControl ||
+             verb == Verb::kManageAgents;
     case Role::kUser:
       return verb == Verb::kRead || verb == Verb::kCreate ||
              (verb == Verb::kControl && !object.owner.empty() && object.owner == principal.name);

@@ -9,11 +9,12 @@
 namespace det::core {
 
 enum class Verb : uint8_t {
-  kRead,      // look at anything
-  kCreate,    // an experiment
-  kControl,   // pause, activate, cancel, kill
-  kRunTasks,  // what agents do
-  kRule,      // the master's own commands
+  kRead,          // look at anything
+  kCreate,        // an experiment
+  kControl,       // pause, activate, cancel, kill
+  kManageAgents,  // disable, drain and enable agents and slots
+  kRunTasks,      // what agents do
+  kRule,          // the master's own commands
 };
 
 struct Object {

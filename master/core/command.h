@@ -61,6 +61,20 @@ struct DisconnectAgent {
   AgentId id;
   int64_t session = 0;
 };
+// Keeps the agent, or one slot of it, from taking anything new. What runs there is told to save and
+// leave: at once, or when it is drained, once the time for that is over. A command given again
+// changes nothing.
+struct DisableAgent {
+  AgentId id;
+  std::optional<int> slot;
+  bool drain = false;
+  absl::Duration drain_for = absl::InfiniteDuration();
+  std::string note;  // why, for people
+};
+struct EnableAgent {
+  AgentId id;
+  std::optional<int> slot;
+};
 struct ReportStatus {
   AgentId agent;
   AllocationId allocation;
@@ -101,6 +115,8 @@ using CommandBody = std::variant<CreateExperiment,
                                  KillExperiment,
                                  ConnectAgent,
                                  DisconnectAgent,
+                                 DisableAgent,
+                                 EnableAgent,
                                  ReportStatus,
                                  ReportValidation,
                                  ReportCheckpoint,

@@ -39,6 +39,8 @@ absl::StatusOr<Events> DecideAny(const State& state, const Command& command, abs
           [&](const DisconnectAgent& c) {
             return as_agent(c.id, [&] { return DecideDisconnect(state, c, now); });
           },
+          [&](const DisableAgent& c) { return DecideDisable(state, command.principal, c, now); },
+          [&](const EnableAgent& c) { return DecideEnable(state, command.principal, c, now); },
           [&](const ReportStatus& c) {
             return as_agent(c.agent, [&] { return DecideStatus(state, c, now); });
           },
@@ -134,6 +136,8 @@ Key OwnerOf(const EventBody& body) {
                         [](const AgentConnected& e) -> Key { return e.id; },
                         [](const AgentDisconnected& e) -> Key { return e.id; },
                         [](const AgentLost& e) -> Key { return e.id; },
+                        [](const AgentDisabled& e) -> Key { return e.id; },
+                        [](const AgentEnabled& e) -> Key { return e.id; },
                     },
                     body);
 }

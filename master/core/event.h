@@ -182,6 +182,17 @@ struct AgentDisconnected {
 struct AgentLost {
   AgentId id;
 };
+// The agent, or one of its slots, takes nothing new.
+struct AgentDisabled {
+  AgentId id;
+  std::optional<int> slot;
+  Disabled how;
+};
+struct AgentEnabled {
+  AgentId id;
+  std::optional<int> slot;
+  Reason reason;
+};
 
 using EventBody = std::variant<ExperimentCreated,
                                ExperimentMoved,
@@ -204,7 +215,9 @@ using EventBody = std::variant<ExperimentCreated,
                                AllocationEnded,
                                AgentConnected,
                                AgentDisconnected,
-                               AgentLost>;
+                               AgentLost,
+                               AgentDisabled,
+                               AgentEnabled>;
 
 struct Event {
   absl::Time at;

@@ -1,5 +1,7 @@
 #include "master/core/index.h"
 
+#include <algorithm>
+
 namespace det::core {
 namespace {
 
@@ -9,7 +11,10 @@ absl::Time Deadline(const Task& task) {
 }
 
 absl::Time Deadline(const Agent& agent) {
-  return agent.connected || agent.lost ? absl::InfiniteFuture() : agent.lost_at;
+  absl::Time due = agent.connected || agent.lost ? absl::InfiniteFuture() : agent.lost_at;
+  if (agent.disabled.has_value()) due = std::min(due, agent.disabled->until);
+  for (const auto& [slot, how] : agent.disabled_slots) due = std::min(due, how.until);
+  return due;
 }
 
 template <class Aggregate>
@@ -77,8 +82,11 @@ void RemoveFromIndexes(const Task& task, Indexes& indexes) {
 
 void AddToIndexes(const Agent& agent, Indexes& indexes) {
   std::set<int> slots;
-  for (const Slot& slot : agent.slots) slots.insert(slot.index);
-  indexes.view.SetAgent(agent.id, agent.pool, slots, agent.connected);
+  for (const Slot& slot : agent.slots) {
+    if (!agent.disabled_slots.contains(slot.index)) slots.insert(slot.index);
+  }
+  const bool schedulable = agent.connected && !agent.disabled.has_value();
+  indexes.view.SetAgent(agent.id, agent.pool, slots, schedulable);
   AddDeadline(agent, indexes);
 }
 

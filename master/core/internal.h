@@ -83,4 +83,16 @@ absl::StatusOr<Events> DecideStatus(const State& state,
 Events DecideStartMaster(const State& state, absl::Time now);
 Events DecideTick(const State& state, absl::Time now);
 
+// agent_admin.cc
+absl::StatusOr<Events> DecideDisable(const State& state,
+                                     const Principal& principal,
+                                     const DisableAgent& command,
+                                     absl::Time now);
+absl::StatusOr<Events> DecideEnable(const State& state,
+                                    const Principal& principal,
+                                    const EnableAgent& command,
+                                    absl::Time now);
+// What is to be told to leave where the time for a drain is over.
+void AppendDrainsDue(const State& state, const Agent& agent, absl::Time now, Events* events);
+
 }  // namespace det::core::internal

@@ -134,6 +134,13 @@ struct Slot {
   bool operator==(const Slot&) const = default;
 };
 
+// An administrator keeps an agent, or one of its slots, from taking what is new.
+struct Disabled {
+  bool drain = false;  // what runs there goes on; otherwise it is told to save and leave
+  absl::Time until = absl::InfiniteFuture();  // then what still runs is told to leave as well
+  Reason reason;
+};
+
 struct Agent {
   AgentId id;
   std::string pool;
@@ -147,6 +154,8 @@ struct Agent {
   absl::Time since;                             // of `connected`
   absl::Time lost_at = absl::InfiniteFuture();  // when it is given up, unless it comes back
   bool lost = false;
+  std::optional<Disabled> disabled;        // lasts until it is enabled, whoever restarts
+  std::map<int, Disabled> disabled_slots;  // by index
 };
 
 // What Advance looks at again, and what is projected and hashed after a step.
@@ -279,6 +288,10 @@ void Fields(A& a, Slot& x) {
   a(x.index, x.kind, x.name);
 }
 template <class A>
+void Fields(A& a, Disabled& x) {
+  a(x.drain, x.until, x.reason);
+}
+template <class A>
 void Fields(A& a, Agent& x) {
   a(x.id,
     x.pool,
@@ -291,7 +304,9 @@ void Fields(A& a, Agent& x) {
     x.session,
     x.since,
     x.lost_at,
-    x.lost);
+    x.lost,
+    x.disabled,
+    x.disabled_slots);
 }
 // All of an experiment but its specification and the searcher's own state.
 template <class A>

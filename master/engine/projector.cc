@@ -160,6 +160,13 @@ class Historian {
     return OfAgent(e.id, "DISCONNECTED", "master");
   }
   Line operator()(const core::AgentLost& e) const { return OfAgent(e.id, "LOST", "master"); }
+  Line operator()(const core::AgentDisabled& e) const {
+    const std::string to = e.how.drain ? "DRAINING" : "DISABLED";
+    return Transition{"agent", e.id.value(), 0, to, e.how.reason};
+  }
+  Line operator()(const core::AgentEnabled& e) const {
+    return Transition{"agent", e.id.value(), 0, "ENABLED", e.reason};
+  }
   template <class Other>
   Line operator()(const Other& /*e*/) const {
     return std::nullopt;

@@ -210,6 +210,21 @@ class Encoder {
     out_->mutable_agent_disconnected()->set_lost_at_unix_nanos(absl::ToUnixNanos(e.lost_at));
   }
   void operator()(const core::AgentLost& e) { out_->mutable_agent_lost()->set_id(e.id.value()); }
+  void operator()(const core::AgentDisabled& e) {
+    pb::AgentDisabled* m = out_->mutable_agent_disabled();
+    m->set_id(e.id.value());
+    if (e.slot.has_value()) m->set_slot(*e.slot);
+    m->set_drain(e.how.drain);
+    if (e.how.until != absl::InfiniteFuture())
+      m->set_until_unix_nanos(absl::ToUnixNanos(e.how.until));
+    Put(e.how.reason, m->mutable_reason());
+  }
+  void operator()(const core::AgentEnabled& e) {
+    pb::AgentEnabled* m = out_->mutable_agent_enabled();
+    m->set_id(e.id.value());
+    if (e.slot.has_value()) m->set_slot(*e.slot);
+    Put(e.reason, m->mutable_reason());
+  }
 
  private:
   pb::Record* out_;
@@ -423,10 +438,29 @@ class Decoder {
           AgentId(r.agent_disconnected().id()),
           absl::FromUnixNanos(r.agent_disconnected().lost_at_unix_nanos())};
     }
+    if (r.has_agent_disabled()) {
+      const pb::AgentDisabled& m = r.agent_disabled();
+      return core::AgentDisabled{
+          .id = AgentId(m.id()),
+          .slot = SlotOf(m),
+          .how = {.drain = m.drain(),
+                  .until = m.until_unix_nanos() == 0 ? absl::InfiniteFuture()
+                                                     : absl::FromUnixNanos(m.until_unix_nanos()),
+                  .reason = Reason(m.reason())}};
+    }
+    if (r.has_agent_enabled()) {
+      const pb::AgentEnabled& m = r.agent_enabled();
+      return core::AgentEnabled{AgentId(m.id()), SlotOf(m), Reason(m.reason())};
+    }
     return core::AgentLost{AgentId(r.agent_lost().id())};
   }
 
  private:
+  template <class Message>
+  static std::optional<int> SlotOf(const Message& m) {
+    return m.has_slot() ? std::optional<int>(m.slot()) : std::nullopt;
+  }
+
   absl::Status status_;
 };
 

@@ -278,6 +278,30 @@ TEST_F(ApiTest, TheClusterItsAgentsAndItsQueueAreShown) {
   EXPECT_EQ(jobs.jobs(0).slots_waiting(), 1);
 }
 
+TEST_F(ApiTest, OnlyAnAdministratorTakesAnAgentOutAndEveryoneSeesWhy) {
+  using Stub = ClusterService::Stub;
+  MustCreate();
+  server.engine().Must(test::Connect(AgentId("a"), 1));
+  DisableAgentRequest disable;
+  disable.set_id("a");
+  disable.set_note("new disks");
+  DisableAgentResponse disabled;
+  EXPECT_EQ(ErrorReason(Call(*cluster, &Stub::DisableAgent, disable, &disabled)), "FORBIDDEN");
+  ASSERT_TRUE(Call(*cluster, &Stub::DisableAgent, disable, &disabled, test::kAdminToken).ok());
+  ListAgentsResponse agents;
+  ASSERT_TRUE(Call(*cluster, &Stub::ListAgents, ListAgentsRequest(), &agents).ok());
+  EXPECT_EQ(agents.agents(0).state(), "DISABLED");
+  EXPECT_EQ(agents.agents(0).disabled().reason().text(),
+            "agent a is disabled by user:admin: new disks");
+  EnableAgentRequest enable;
+  enable.set_id("a");
+  EnableAgentResponse enabled;
+  ASSERT_TRUE(Call(*cluster, &Stub::EnableAgent, enable, &enabled, test::kAdminToken).ok());
+  enable.set_id("b");
+  EXPECT_EQ(ErrorReason(Call(*cluster, &Stub::EnableAgent, enable, &enabled, test::kAdminToken)),
+            "AGENT_NOT_FOUND");
+}
+
 TEST_F(ApiTest, AgentsAndJobsComeInPagesInTheirOrder) {
   for (int i = 0; i < 5; ++i) MustCreate();
   for (const char* agent : {"c", "a", "b"}) server.engine().Must(test::Connect(AgentId(agent), 1));

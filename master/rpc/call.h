@@ -132,6 +132,9 @@ struct Wire {
 template <class Request, class Response>
 Wire(grpc::CallbackServerContext*, const Request*, Response*) -> Wire<Request, Response>;
 
+// What a call wants of the engine, or nothing when there is nothing to do.
+using MaybeCommand = absl::StatusOr<std::optional<core::Command>>;
+
 // Answers a unary call that gives the engine a command: `prepare(principal, request, response)`
 // makes it, or nothing when there is nothing to do; `complete(outcome, request, response)` answers.
 // Both run on the pool.

@@ -44,12 +44,26 @@ pb::GetClusterResponse GetCluster(const Deps& deps,
   return response;
 }
 
+void PutDisabled(const core::Disabled& disabled, pb::Disabled* out) {
+  out->set_drain(disabled.drain);
+  if (disabled.until != absl::InfiniteFuture())
+    out->set_until_unix_nanos(absl::ToUnixNanos(disabled.until));
+  *out->mutable_reason() = ToProto(disabled.reason);
+}
+
+std::string_view StateOf(const core::Agent& agent, bool holds) {
+  if (!agent.connected) return agent.lost ? "LOST" : "AWAY";
+  if (!agent.disabled.has_value()) return "CONNECTED";
+  return agent.disabled->drain && holds ? "DRAINING" : "DISABLED";
+}
+
 void PutAgent(const core::State& state, const core::Agent& agent, pb::Agent* out) {
   out->set_id(agent.id.value());
   out->set_pool(agent.pool);
   out->set_version(agent.version);
   out->set_address(agent.address);
-  out->set_state(agent.connected ? "CONNECTED" : agent.lost ? "LOST" : "AWAY");
+  out->set_state(std::string(StateOf(agent, state.indexes.on_agent.contains(agent.id))));
+  if (agent.disabled.has_value()) PutDisabled(*agent.disabled, out->mutable_disabled());
   out->set_since_unix_nanos(absl::ToUnixNanos(agent.since));
   std::map<int, const core::Task*> holders;
   if (const auto on = state.indexes.on_agent.find(agent.id); on != state.indexes.on_agent.end()) {
@@ -63,6 +77,9 @@ void PutAgent(const core::State& state, const core::Agent& agent, pb::Agent* out
     s->set_index(slot.index);
     s->set_kind(slot.kind);
     s->set_name(slot.name);
+    const auto disabled = agent.disabled_slots.find(slot.index);
+    if (disabled != agent.disabled_slots.end())
+      PutDisabled(disabled->second, s->mutable_disabled());
     if (const auto holder = holders.find(slot.index); holder != holders.end()) {
       s->set_trial(holder->second->trial.value());
       s->set_allocation(holder->second->allocation->id.value());
@@ -206,6 +223,20 @@ constexpr auto kAsFound = [](auto found, const auto&, auto* response) {
   return absl::OkStatus();
 };
 
+template <class Request>
+std::optional<int> SlotOf(const Request& request) {
+  return request.has_slot() ? std::optional<int>(request.slot()) : std::nullopt;
+}
+
+core::DisableAgent FromProto(const pb::DisableAgentRequest& request) {
+  const bool bounded = request.drain() && request.drain_seconds() != 0;
+  return {.id = AgentId(request.id()),
+          .slot = SlotOf(request),
+          .drain = request.drain(),
+          .drain_for = bounded ? absl::Seconds(request.drain_seconds()) : absl::InfiniteDuration(),
+          .note = request.note()};
+}
+
 class ClusterService final : public pb::ClusterService::CallbackService {
  public:
   explicit ClusterService(const Deps& deps) : deps_(deps) {}
@@ -231,6 +262,28 @@ class ClusterService final : public pb::ClusterService::CallbackService {
           return rpc::ListAgents(state, req);
         },
         kAsFound);
+  }
+  grpc::ServerUnaryReactor* DisableAgent(grpc::CallbackServerContext* context,
+                                         const pb::DisableAgentRequest* request,
+                                         pb::DisableAgentResponse* response) override {
+    return Mutate(
+        deps_,
+        Wire{context, request, response},
+        [](const auto& principal, const auto& req, auto*) -> MaybeCommand {
+          return core::Command{principal, FromProto(req)};
+        },
+        [](const auto& outcome, const auto&, auto*) { return outcome.status(); });
+  }
+  grpc::ServerUnaryReactor* EnableAgent(grpc::CallbackServerContext* context,
+                                        const pb::EnableAgentRequest* request,
+                                        pb::EnableAgentResponse* response) override {
+    return Mutate(
+        deps_,
+        Wire{context, request, response},
+        [](const auto& principal, const auto& req, auto*) -> MaybeCommand {
+          return core::Command{principal, core::EnableAgent{AgentId(req.id()), SlotOf(req)}};
+        },
+        [](const auto& outcome, const auto&, auto*) { return outcome.status(); });
   }
   grpc::ServerUnaryReactor* ListJobs(grpc::CallbackServerContext* context,
                                      const pb::ListJobsRequest* request,

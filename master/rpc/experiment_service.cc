@@ -65,8 +65,6 @@ absl::Status CheckContext(const Deps& deps, const std::string& sha256) {
                StrCat("the model directory ", sha256, " was not uploaded"));
 }
 
-using MaybeCommand = absl::StatusOr<std::optional<core::Command>>;
-
 MaybeCommand PrepareCreate(const Deps& deps,
                            const core::Principal& principal,
                            const pb::CreateExperimentRequest& request,

@@ -112,6 +112,12 @@ struct Describer {
   std::string operator()(const core::AgentLost& e) const {
     return StrCat("agent ", e.id.value(), " lost");
   }
+  std::string operator()(const core::AgentDisabled& e) const {
+    return StrCat("agent ", e.id.value(), " disabled (", e.how.reason.text, ")");
+  }
+  std::string operator()(const core::AgentEnabled& e) const {
+    return StrCat("agent ", e.id.value(), " enabled (", e.reason.text, ")");
+  }
 };
 
 std::string Describe(const core::EventBody& body) {
@@ -156,6 +162,7 @@ std::string Repl::Execute(const std::vector<std::string>& words, std::string_vie
     const core::Agent* agent = state_.Find(id);
     return Send(AsAgent(id, core::DisconnectAgent{id, agent == nullptr ? 0 : agent->session}));
   }
+  if (verb == "disable" || verb == "drain" || verb == "enable") return Availability(words);
   if (verb == "submit") return Submit(line.substr(line.find("submit") + 6));
   if (verb == "pause") return Send({ann, core::PauseExperiment{experiment}});
   if (verb == "activate") return Send({ann, core::ActivateExperiment{experiment}});
@@ -242,6 +249,19 @@ std::string Repl::Agent(const std::vector<std::string>& words) {
     }
   }
   return Send(AsAgent(id, connect));
+}
+
+// disable AGENT [SLOT], drain AGENT SECONDS [SLOT], enable AGENT [SLOT]
+std::string Repl::Availability(const std::vector<std::string>& words) {
+  const core::Principal admin{core::Role::kAdmin, "root"};
+  const bool drain = words[0] == "drain";
+  const size_t at = drain ? 3 : 2;
+  const std::optional<int> slot =
+      words.size() > at ? std::optional<int>(static_cast<int>(Number(words, at))) : std::nullopt;
+  if (words[0] == "enable") return Send({admin, core::EnableAgent{AgentId(words[1]), slot}});
+  core::DisableAgent disable{.id = AgentId(words[1]), .slot = slot, .drain = drain};
+  if (drain) disable.drain_for = absl::Seconds(Number(words, 2));
+  return Send({admin, std::move(disable)});
 }
 
 std::string Repl::Submit(std::string_view json) {

@@ -38,6 +38,7 @@ class Repl {
   std::string ApplyAll(core::Events events);
   std::string Report(core::CommandBody body, AllocationId id);
   std::string Agent(const std::vector<std::string>& words);
+  std::string Availability(const std::vector<std::string>& words);
   std::string Submit(std::string_view json);
   std::string Validate(const std::vector<std::string>& words);
   std::string Exit(const std::vector<std::string>& words);

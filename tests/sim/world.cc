@@ -134,6 +134,9 @@ class World {
     for (int64_t i = 0; i < verbs; ++i) {
       kernel_.After(absl::Seconds(kernel_.rng.Between(5, 800)), [this] { RandomVerb(); });
     }
+    for (int64_t i = kernel_.rng.Below(5); i > 0; --i) {
+      kernel_.After(absl::Seconds(kernel_.rng.Between(5, 800)), [this] { RandomAvailability(); });
+    }
   }
 
   core::Command AsUser(core::CommandBody body) {
@@ -170,6 +173,36 @@ class World {
     current_->Post(AsUser(body), [](const auto&) {});
   }
 
+  static core::Command AsAdmin(core::CommandBody body) {
+    return {{core::Role::kAdmin, "root"}, std::move(body)};
+  }
+
+  // An administrator takes a machine or a slot out, or back in.
+  void RandomAvailability() {
+    if (!current_->serving()) return;
+    auto host = hosts_.begin();
+    std::advance(host, kernel_.rng.Below(static_cast<int64_t>(hosts_.size())));
+    const AgentId id = host->first;
+    const std::optional<int> slot = kernel_.rng.Chance(0.3) ? std::optional<int>(0) : std::nullopt;
+    core::CommandBody body = core::EnableAgent{id, slot};
+    if (kernel_.rng.Chance(0.7)) {
+      core::DisableAgent disable{.id = id, .slot = slot, .drain = kernel_.rng.Chance(0.5)};
+      if (disable.drain && kernel_.rng.Chance(0.7))
+        disable.drain_for = absl::Seconds(kernel_.rng.Between(1, 200));
+      body = disable;
+    }
+    current_->Post(AsAdmin(std::move(body)), [](const auto&) {});
+  }
+
+  void EnableAll(const core::State& state) {
+    for (const auto& [id, agent] : state.agents) {
+      if (agent.disabled.has_value())
+        current_->Post(AsAdmin(core::EnableAgent{id, std::nullopt}), [](const auto&) {});
+      for (const auto& [slot, how] : agent.disabled_slots)
+        current_->Post(AsAdmin(core::EnableAgent{id, slot}), [](const auto&) {});
+    }
+  }
+
   void EndFaults() {
     kernel_.StopFaults();
     kernel_.Log("no more faults");
@@ -180,6 +213,7 @@ class World {
   void Settle() {
     if (current_->serving()) {
       const core::State& state = current_->state();
+      EnableAll(state);
       for (const auto& [id, experiment] : state.experiments) {
         if (experiment.state == core::ExperimentState::kPaused) {
           current_->Post(AsUser(core::ActivateExperiment{id}), [](const auto&) {});
