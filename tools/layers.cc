@@ -67,6 +67,7 @@ const std::vector<Layer>& Layers() {
       {"common/base", {}},
       {"common/rng", {"common/base"}},
       {"common/math", {"common/base"}},
+      {"common/filter", {"common/base"}},
       {"common", {"common/"}},
       {"master/spec", pure},
       {"master/searcher", with(pure, {"master/spec"})},
