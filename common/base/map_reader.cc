@@ -5,6 +5,7 @@
 
 #include "common/base/nearest.h"
 #include "common/base/strings.h"
+#include "common/base/utf8.h"
 
 namespace det {
 
@@ -75,6 +76,11 @@ void MapReader::Error(std::string_view key, std::string message, std::string hin
       {.path = PathOf(key), .message = std::move(message), .hint = std::move(hint)});
 }
 
+void MapReader::Broken(std::string_view key, std::string message, std::string hint) {
+  problems_->push_back(
+      {.path = PathOf(key), .rule = true, .message = std::move(message), .hint = std::move(hint)});
+}
+
 void MapReader::Warn(std::string_view key, std::string message, std::string hint) {
   problems_->push_back({.severity = Problem::Severity::kWarning,
                         .path = PathOf(key),
@@ -87,20 +93,63 @@ void MapReader::Required(std::string_view key) {
   problems_->push_back({.path = path_, .message = StrCat("the key \"", key, "\" is required")});
 }
 
+namespace {
+
+// Why the value is no storable string; "" when it is one.
+std::string StringFault(const Value& value) {
+  if (!value.is_string()) return StrCat("must be a string, not ", value.TypeName());
+  return value.as_string().find('\0') == std::string::npos ? "" : "contains a NUL byte";
+}
+
+std::string TooLong(size_t bytes, int64_t bytes_max) {
+  if (static_cast<int64_t>(bytes) <= bytes_max) return "";
+  return StrCat("is ", bytes, " bytes long, at most ", bytes_max, " are allowed");
+}
+
+}  // namespace
+
 void MapReader::String(std::string_view key, int64_t bytes_max, std::string* out) {
   const Value* value = Take(key);
   if (value == nullptr) return;
-  if (!value->is_string()) {
-    Error(key, StrCat("must be a string, not ", value->TypeName()));
-  } else if (static_cast<int64_t>(value->as_string().size()) > bytes_max) {
-    Error(
-        key,
-        StrCat(
-            "is ", value->as_string().size(), " bytes long, at most ", bytes_max, " are allowed"));
-  } else if (value->as_string().find('\0') != std::string::npos) {
-    Error(key, "contains a NUL byte");
-  } else {
-    *out = value->as_string();
+  if (std::string fault = StringFault(*value); !fault.empty()) {
+    return Error(key, std::move(fault));
+  }
+  *out = value->as_string();
+  if (std::string broken = TooLong(out->size(), bytes_max); !broken.empty()) {
+    Broken(key, std::move(broken));
+  }
+}
+
+void MapReader::Line(std::string_view key, int64_t bytes_max, std::string* out) {
+  String(key, bytes_max, out);
+  if (const Value* value = Take(key); value == nullptr || !value->is_string()) return;
+  if (HasControls(*out)) {
+    Broken(key, "contains a control character", "write it on one line, in UTF-8");
+  }
+}
+
+void MapReader::StringList(std::string_view key,
+                           int64_t count_max,
+                           int64_t bytes_max,
+                           std::vector<std::string>* out) {
+  const Value* value = Take(key);
+  if (value == nullptr) return;
+  if (!value->is_array()) {
+    return Error(key, StrCat("must be a list of strings, not ", value->TypeName()));
+  }
+  const Value::Array& items = value->as_array();
+  if (static_cast<int64_t>(items.size()) > count_max) {
+    Broken(key, StrCat("has ", items.size(), " items, at most ", count_max, " are allowed"));
+  }
+  for (size_t i = 0; i < items.size(); ++i) {
+    const bool full = problems_->size() >= kProblemsMax;
+    if (std::string fault = StringFault(items[i]); !fault.empty()) {
+      if (!full) Error(StrCat(key, "[", i, "]"), std::move(fault));
+      continue;
+    }
+    out->push_back(items[i].as_string());
+    std::string broken = TooLong(out->back().size(), bytes_max);
+    if (!broken.empty() && !full) Broken(StrCat(key, "[", i, "]"), std::move(broken));
   }
 }
 
@@ -130,8 +179,7 @@ std::optional<int64_t> MapReader::TakeInt(std::string_view key, int64_t min, int
                  value->is_double() ? FormatDouble(value->as_double())
                                     : std::string(value->TypeName())));
   } else if (*number < min || *number > max) {
-    Error(key, StrCat("is ", *number, ", must be from ", min, " to ", max));
-    number.reset();
+    Broken(key, StrCat("is ", *number, ", must be from ", min, " to ", max));
   }
   return number;
 }
@@ -194,6 +242,7 @@ void MapReader::Finish() {
     problems_->push_back(
         {.path = PathOf(key),
          .at_key = true,
+         .rule = true,
          .message = StrCat("unknown key ", QuoteJson(key)),
          .hint = nearest.empty() ? "" : StrCat("did you mean \"", nearest, "\"?")});
   }

@@ -21,6 +21,7 @@ void CheckStorable(const Value& value, std::string path, Problems* problems);
 
 // Reads the keys of one map, notes every problem with its path, and at the end names the keys that
 // nobody read. A key that is absent or null keeps its default. Never stops at the first problem.
+// A number or text beyond its bounds is a broken rule: it is noted, and given all the same.
 class MapReader {
  public:
   // `value` must be a map or null, else one problem is noted and the reader acts as if it was
@@ -31,6 +32,13 @@ class MapReader {
   const Value* Take(std::string_view key);
 
   void String(std::string_view key, int64_t bytes_max, std::string* out);
+  // A string of one line that a terminal shows as it is: without control characters.
+  void Line(std::string_view key, int64_t bytes_max, std::string* out);
+  // A list of at most `count_max` strings.
+  void StringList(std::string_view key,
+                  int64_t count_max,
+                  int64_t bytes_max,
+                  std::vector<std::string>* out);
   void Bool(std::string_view key, bool* out);
   void Int(std::string_view key, int64_t min, int64_t max, int64_t* out);
   void OptionalInt(std::string_view key, int64_t min, int64_t max, std::optional<int64_t>* out);
@@ -54,6 +62,8 @@ class MapReader {
 
   std::string PathOf(std::string_view key) const { return JoinPath(path_, key); }
   void Error(std::string_view key, std::string message, std::string hint = "");
+  // An error of a value that was read whole (Problem::rule).
+  void Broken(std::string_view key, std::string message, std::string hint = "");
   void Warn(std::string_view key, std::string message, std::string hint = "");
 
  private:

@@ -12,6 +12,8 @@ struct Problem {
   Severity severity = Severity::kError;
   std::string path;     // "searcher.max_trials", "entrypoint[2]"; "" is the whole
   bool at_key = false;  // concerns the key itself, not its value
+  // The value was read whole, and a rule forbids it: a rule may be younger than what was recorded.
+  bool rule = false;
   std::string message;
   std::string hint;
 };

@@ -19,6 +19,15 @@ CodePoint DecodeUtf8(std::string_view text) {
   return {.code = code, .bytes = bytes, .valid = true};
 }
 
+bool HasControls(std::string_view text) {
+  for (size_t at = 0; at < text.size();) {
+    const CodePoint point = DecodeUtf8(text.substr(at));
+    if (!point.valid || point.code < 0x20 || (point.code >= 0x7F && point.code < 0xA0)) return true;
+    at += point.bytes;
+  }
+  return false;
+}
+
 std::string ToUtf8(std::string_view text) {
   std::string out;
   out.reserve(text.size());

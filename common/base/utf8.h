@@ -18,6 +18,9 @@ struct CodePoint {
 // The text must not be empty. Pure.
 CodePoint DecodeUtf8(std::string_view text);
 
+// Whether control characters (newlines too) are in the text, or what is not UTF-8. Pure.
+bool HasControls(std::string_view text);
+
 // The text, with U+FFFD for each byte that is not UTF-8. Pure.
 std::string ToUtf8(std::string_view text);
 

@@ -50,6 +50,7 @@ absl::StatusOr<ParsedConfig> ParseExperimentConfig(const ConfigInput& input,
   DET_RETURN_IF_ERROR(report.Errors());
   Problems problems;
   parsed.spec = spec::ParseExperiment(config, defaults, &problems);
+  if (!input.parse_only) spec::CheckCurrent(config, &problems);
   spec::CheckEntrypoint(parsed.spec, &problems);
   if (!HasErrors(problems)) spec::CheckStart(parsed.spec, &problems);
   for (const Problem& problem : problems) report.Add(problem);

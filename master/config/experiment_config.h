@@ -16,6 +16,8 @@ struct ConfigInput {
   // "searcher.max_trials=8": a dotted path of map keys and a value in YAML; an empty value is null,
   // which stands for the key's default. Later ones go over earlier ones. Missing maps are made.
   std::vector<std::string> overrides;
+  // Takes what is no longer wanted from new experiments too: searches by max_length.
+  bool parse_only = false;
 };
 
 struct ParsedConfig {

@@ -30,6 +30,18 @@ const fs::path kGolden = fs::path(DET_SOURCE_DIR) / "tests/golden/config";
 
 constexpr char kMinimal[] = "entrypoint: ./train\nsearcher: {name: single, metric: loss}\n";
 
+std::string ReadFile(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// Files of versions before 0.38 are named so.
+absl::StatusOr<ParsedConfig> ParseFile(const fs::path& path) {
+  const std::string name = path.filename().string();
+  return ParseExperimentConfig(
+      {.text = ReadFile(path), .name = name, .parse_only = name.starts_with("older_")}, kDefaults);
+}
+
 absl::StatusOr<ParsedConfig> Parse(std::string text, std::vector<std::string> overrides = {}) {
   return ParseExperimentConfig({std::move(text), "t.yaml", std::move(overrides)}, kDefaults);
 }
@@ -40,11 +52,6 @@ std::string Told(const absl::StatusOr<ParsedConfig>& parsed) {
   EXPECT_EQ(parsed.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(ErrorReason(parsed.status()), "INVALID_CONFIG");
   return std::string(parsed.status().message());
-}
-
-std::string ReadFile(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 std::vector<fs::path> YamlFiles(const fs::path& folder) {
@@ -71,8 +78,7 @@ std::string TestName(const testing::TestParamInfo<fs::path>& info) {
 }
 
 TEST_P(GoldenConfig, ParsesWithTheExpectedWarnings) {
-  const absl::StatusOr<ParsedConfig> parsed =
-      ParseExperimentConfig({ReadFile(GetParam()), GetParam().filename().string(), {}}, kDefaults);
+  const absl::StatusOr<ParsedConfig> parsed = ParseFile(GetParam());
   ASSERT_TRUE(parsed.ok()) << parsed.status().message();
   ExpectGolden(fs::path(GetParam()).replace_extension(".warnings"),
                StrJoin(parsed->warnings, "\n"));
@@ -85,8 +91,7 @@ INSTANTIATE_TEST_SUITE_P(Files, GoldenConfig, testing::ValuesIn(YamlFiles(kGolde
 
 class BadGoldenConfig : public testing::TestWithParam<fs::path> {};
 TEST_P(BadGoldenConfig, IsRefusedWithTheExpectedErrors) {
-  const absl::StatusOr<ParsedConfig> parsed =
-      ParseExperimentConfig({ReadFile(GetParam()), GetParam().filename().string(), {}}, kDefaults);
+  const absl::StatusOr<ParsedConfig> parsed = ParseFile(GetParam());
   ASSERT_FALSE(parsed.ok());
   ExpectGolden(fs::path(GetParam()).replace_extension(".errors"), Told(parsed));
 }
@@ -120,11 +125,11 @@ TEST(ExperimentConfig, MarksAndLineEndsOfOtherSystems) {
   const auto parsed = Parse(
       "\xEF\xBB\xBF"
       "entrypoint: ./train\r\nsearcher:\r\n  name: single\r\n"
-      "  metric: loss\r\nlabels: [a]\r\n");
+      "  metric: loss\r\nslurm: {gpu_type: a}\r\n");
   EXPECT_EQ(Told(parsed),
-            R"(t.yaml:5:9: warning: labels: is accepted but has no effect in this version
-    5 | labels: [a]
-      |         ^)");
+            R"(t.yaml:5:8: warning: slurm: is accepted but has no effect in this version
+    5 | slurm: {gpu_type: a}
+      |        ^)");
 }
 
 TEST(Overrides, GoOverTheFile) {
@@ -202,8 +207,9 @@ TEST(Overrides, ProblemsOfTheirValuesAreTheirs) {
 hint: use resources.slots_per_trial
 --config max_restart=3: error: unknown key "max_restart"
 hint: did you mean "max_restarts"?)");
-  EXPECT_EQ(Told(Parse(kMinimal, {"labels=[a]"})),
-            "--config labels=[a]: warning: labels: is accepted but has no effect in this version");
+  EXPECT_EQ(Told(Parse(kMinimal, {"resources.shm_size=4g"})),
+            "--config resources.shm_size=4g: warning: resources.shm_size: is accepted but has no "
+            "effect in this version");
 }
 
 TEST(Overrides, AreBounded) {

@@ -70,10 +70,10 @@ bool RestoreExperiment(std::string_view bytes, core::State* state) {
   if (format != kFormat || !reader.Done()) return false;
   const absl::StatusOr<Value> value = ParseJson(config);
   if (!value.ok()) return false;
-  Problems problems;
-  experiment.spec = std::make_shared<const spec::ExperimentSpec>(
-      spec::ParseExperiment(*value, {.checkpoint_host_path = "/"}, &problems));
-  if (HasErrors(problems)) return false;
+  std::string fault;
+  experiment.spec =
+      std::make_shared<const spec::ExperimentSpec>(spec::ParseRecorded(*value, &fault));
+  if (!fault.empty()) return false;
   state->experiments[experiment.id] = std::move(experiment);
   return true;
 }

@@ -246,14 +246,9 @@ class Decoder {
     return value.ok() ? *std::move(value) : Value();
   }
   std::shared_ptr<const spec::ExperimentSpec> Spec(const std::string& json) {
-    Problems problems;
-    auto parsed = std::make_shared<spec::ExperimentSpec>(
-        spec::ParseExperiment(Json(json), {.checkpoint_host_path = "/"}, &problems));
-    for (const Problem& problem : problems) {
-      if (problem.severity == Problem::Severity::kError) {
-        Fail(StrCat("configuration: ", problem.path, ": ", problem.message));
-      }
-    }
+    std::string fault;
+    auto parsed = std::make_shared<spec::ExperimentSpec>(spec::ParseRecorded(Json(json), &fault));
+    if (!fault.empty()) Fail(StrCat("configuration: ", fault));
     return parsed;
   }
   static core::Reason Reason(const pb::Reason& m) {

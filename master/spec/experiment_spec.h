@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <variant>
@@ -98,8 +99,9 @@ struct ResourcesSpec {
 
 // Checkpoints in a folder that every agent and the master sees at the same path.
 struct SharedFsSpec {
-  std::string host_path;     // absolute
-  std::string storage_path;  // relative to host_path; may be empty
+  std::string host_path;                 // absolute
+  std::string storage_path;              // relative to host_path; may be empty
+  std::string propagation = "rprivate";  // of the mount into a container
   bool operator==(const SharedFsSpec&) const = default;
 };
 // In a folder that is already inside the container.
@@ -107,15 +109,18 @@ struct DirectorySpec {
   std::string container_path;  // absolute
   bool operator==(const DirectorySpec&) const = default;
 };
+// Where a secret is, never the secret itself: "NAME" is one of the cluster's, "env:NAME" a variable
+// of who uses it, "" what that one finds in its environment as usual.
+using SecretRef = std::string;
+
 // In a bucket of a server that speaks S3.
 struct S3Spec {
   std::string bucket;
   std::string prefix;        // no slash at either end
   std::string endpoint_url;  // "": Amazon's
   std::string region;        // "": from the environment of who uses it, else us-east-1
-  // Names of secrets; "": the environment of who uses it. Never the secrets themselves.
-  std::string access_key_ref;
-  std::string secret_key_ref;
+  SecretRef access_key_ref;
+  SecretRef secret_key_ref;
   bool operator==(const S3Spec&) const = default;
 };
 // Google's, through its S3 interface.
@@ -149,6 +154,7 @@ struct ProxyPortSpec {
   int64_t port = 0;
   bool tcp = false;
   bool unauthenticated = false;
+  bool default_service_id = false;
   bool operator==(const ProxyPortSpec&) const = default;
 };
 
@@ -159,10 +165,12 @@ struct EnvironmentSpec {
   std::vector<std::string> rocm;
   ImageSpec image;  // "": the cluster's
   bool force_pull_image = false;
-  std::string registry_auth_ref;  // the name of a secret; "" is none
+  SecretRef registry_auth_ref;  // of Docker's AuthConfig, in JSON; "" is none
   std::vector<std::string> add_capabilities;
   std::vector<std::string> drop_capabilities;
   std::vector<ProxyPortSpec> proxy_ports;
+  std::map<std::string, int64_t> ports;  // older form of proxy_ports
+  Value pod_spec;                        // of Kubernetes, as given
   bool operator==(const EnvironmentSpec&) const = default;
 };
 
@@ -222,9 +230,10 @@ struct ExperimentSpec {
   int64_t scheduling_unit = 100;  // batches
   ProfilingSpec profiling;
   Value optimizations;  // a map, with its defaults
-  Value integrations;
+  Value integrations;   // null or a map, as are the three below
   Value slurm;
   Value pbs;
+  Value security;
   bool debug = false;
   bool operator==(const ExperimentSpec&) const = default;
 };

@@ -13,6 +13,15 @@ inline constexpr int64_t kEntrypointWordsMax = 4096;
 inline constexpr int64_t kEnvironmentVariablesMax = 1000;
 inline constexpr int64_t kEnvironmentVariableBytesMax = 128 << 10;
 inline constexpr int64_t kPathBytesMax = 4096;
+inline constexpr int64_t kLabelsMax = 1000;
+inline constexpr int64_t kListItemsMax = 1000;  // of mounts, devices, ports, policies, capabilities
+inline constexpr int64_t kWordBytesMax = 4096;  // of an argument, an address, a reference
+inline constexpr int64_t kPatternBytesMax = 4096;
+inline constexpr int64_t kSecretNameBytesMax = 128;
+inline constexpr int64_t kMaxSlotsMax = 100000000;
+inline constexpr double kWeightMax = 1e6;
+inline constexpr int64_t kShmBytesMax = 1LL << 50;
+inline constexpr int64_t kLogRetentionDaysMax = 32767;
 
 // Of what a trial is started with (check_start.cc). Linux takes 128 KiB of one argument or variable
 // with its NUL, and 2 MiB of all together, where hyperparameters (their values twice,
@@ -23,6 +32,7 @@ inline constexpr int64_t kArgumentsBytesMax = 256 << 10;
 inline constexpr int64_t kVariablesBytesMax = 512 << 10;
 inline constexpr int64_t kHparamPathsBytesMax = 512 << 10;  // of all variables HP_<PATH>
 
+// These two may only grow: beyond them nothing is read, and what is recorded must be read for ever.
 inline constexpr int64_t kHparamsMax = 1000;    // leaves of the space
 inline constexpr int64_t kHparamDepthMax = 20;  // nested maps
 inline constexpr int64_t kHparamNameBytesMax = 256;

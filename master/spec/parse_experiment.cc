@@ -2,8 +2,10 @@
 
 #include "common/base/map_reader.h"
 #include "common/base/strings.h"
+#include "common/base/utf8.h"
 #include "master/spec/limits.h"
 #include "master/spec/parse.h"
+#include "master/spec/reading.h"
 
 namespace det::spec {
 namespace {
@@ -40,210 +42,132 @@ void ReadEntrypoint(MapReader& reader, ExperimentSpec* spec) {
     reader.Error("entrypoint", "is empty");
   if (bytes > kEntrypointBytesMax ||
       static_cast<int64_t>(spec->entrypoint.size()) > kEntrypointWordsMax) {
-    reader.Error(
+    reader.Broken(
         "entrypoint",
         StrCat(
             "is longer than ", kEntrypointBytesMax, " bytes or ", kEntrypointWordsMax, " words"));
   }
 }
 
-ResourcesSpec ReadResources(const Value& value, const ParseDefaults& defaults, Problems* problems) {
-  ResourcesSpec spec;
-  spec.resource_pool = defaults.resource_pool;
-  MapReader reader(value, "resources", problems);
-  if (reader.Take("slots") != nullptr) {
-    reader.Error("slots", "is not for experiments", "use resources.slots_per_trial");
-  }
-  reader.Int("slots_per_trial", 0, kSlotsPerTrialMax, &spec.slots_per_trial);
-  reader.String("resource_pool", kNameBytesMax, &spec.resource_pool);
-  if (spec.resource_pool.empty()) spec.resource_pool = defaults.resource_pool;
-  reader.Int("priority", 1, 99, &spec.priority);
-  for (const char* key : {"max_slots", "weight", "is_single_node", "shm_size", "devices"}) {
-    reader.NotYet(key);
-  }
-  reader.Ignore("native_parallel");
-  reader.Ignore("agent_label");
-  reader.Finish();
-  return spec;
-}
-
-// Names are what execve takes: not empty, without "=" and NUL. DET_ is the platform's own prefix.
-void ReadVariables(const Value& value,
-                   const std::string& path,
-                   Problems* problems,
-                   std::vector<std::string>* out) {
-  const auto error = [&](const std::string& at, std::string message) {
-    problems->push_back({.path = at, .message = std::move(message)});
-  };
-  if (!value.is_array())
-    return error(path, StrCat("must be a list of \"NAME=value\", not ", value.TypeName()));
-  if (static_cast<int64_t>(value.as_array().size()) > kEnvironmentVariablesMax) {
-    return error(path, StrCat("has more than ", kEnvironmentVariablesMax, " variables"));
-  }
-  for (size_t i = 0; i < value.as_array().size(); ++i) {
-    const Value& item = value.as_array()[i];
-    const std::string at = StrCat(path, "[", i, "]");
-    if (!item.is_string()) {
-      error(at, StrCat("must be a string, not ", item.TypeName()));
-      continue;
+// [a, b], or {a: true, b: false} as older files have it.
+void ReadLabels(MapReader& reader, std::vector<std::string>* labels) {
+  const Value* value = reader.Take("labels");
+  if (value == nullptr) return;
+  if (value->is_object()) {
+    for (const auto& [name, on] : value->as_object()) {
+      if (!on.is_bool()) return reader.Error("labels", "must be a list, or a map to true or false");
+      if (on.as_bool()) labels->push_back(name);
     }
-    const std::string& text = item.as_string();
-    const std::string name = text.substr(0, text.find('='));
-    if (name.empty() || text.find('\0') != std::string::npos) {
-      error(at, StrCat(QuoteJson(text.substr(0, 80)), " is not of the form NAME=value"));
-    } else if (static_cast<int64_t>(text.size()) > kEnvironmentVariableBytesMax) {
-      error(at, StrCat("is longer than ", kEnvironmentVariableBytesMax, " bytes"));
-    } else if (name.starts_with("DET_")) {
-      error(
-          at,
-          StrCat(
-              "the variable ", name.substr(0, 80), " is reserved: names with DET_ are set by det"));
-    } else {
-      out->push_back(text);
-    }
+  } else {
+    reader.StringList("labels", kLabelsMax, kNameBytesMax, labels);
+  }
+  const bool lines = std::all_of(labels->begin(), labels->end(), [](const std::string& label) {
+    return !label.empty() && static_cast<int64_t>(label.size()) <= kNameBytesMax &&
+           !HasControls(label);
+  });
+  if (!lines) {
+    reader.Broken("labels",
+                  StrCat("must be texts of one line, of 1 to ", kNameBytesMax, " bytes each"));
+  }
+  std::sort(labels->begin(), labels->end());
+  labels->erase(std::unique(labels->begin(), labels->end()), labels->end());
+}
+
+void ReadCatalogue(MapReader& reader, ExperimentSpec* spec) {
+  reader.Line("name", kNameBytesMax, &spec->name);
+  reader.String("description", kDescriptionBytesMax, &spec->description);
+  ReadLabels(reader, &spec->labels);
+  reader.Line("workspace", kNameBytesMax, &spec->workspace);
+  reader.Line("project", kNameBytesMax, &spec->project);
+  if (spec->workspace.empty() != spec->project.empty()) {
+    reader.Broken(spec->workspace.empty() ? "project" : "workspace",
+                  "needs the other of workspace and project beside it");
   }
 }
 
-EnvironmentSpec ReadEnvironment(const Value& value, Problems* problems) {
-  EnvironmentSpec spec;
-  MapReader reader(value, "environment", problems);
-  if (const Value* variables = reader.Take("environment_variables")) {
-    const std::string path = reader.PathOf("environment_variables");
-    if (variables->is_object()) {
-      MapReader kinds(*variables, path, problems);
-      const auto read = [&](const char* kind, std::vector<std::string>* out) {
-        if (const Value* list = kinds.Take(kind))
-          ReadVariables(*list, kinds.PathOf(kind), problems, out);
-      };
-      read("cpu", &spec.cpu);
-      read("gpu", &spec.cuda);  // Determined's older name
-      read("cuda", &spec.cuda);
-      read("rocm", &spec.rocm);
-      kinds.Finish();
-    } else {
-      ReadVariables(*variables, path, problems, &spec.cpu);
-      spec.cuda = spec.rocm = spec.cpu;
-    }
-  }
-  for (const char* key : {"image",
-                          "proxy_ports",
-                          "ports",
-                          "force_pull_image",
-                          "registry_auth",
-                          "add_capabilities",
-                          "drop_capabilities",
-                          "pod_spec"}) {
-    reader.NotYet(key);
-  }
-  reader.Finish();
-  return spec;
+// What the trial's own code reads.
+void ReadTraining(MapReader& reader, ExperimentSpec* spec, Problems* problems) {
+  static const std::vector<std::string> policies = {"best", "all", "none"};
+  reader.Enum("checkpoint_policy", policies, &spec->checkpoint_policy);
+  spec->min_validation_period =
+      ReadLength(reader, "min_validation_period", 0, problems).value_or(Length());
+  spec->min_checkpoint_period =
+      ReadLength(reader, "min_checkpoint_period", 0, problems).value_or(Length());
+  reader.Bool("perform_initial_validation", &spec->perform_initial_validation);
+  reader.Int("records_per_epoch", 0, kLengthMax, &spec->records_per_epoch);
+  reader.Int("scheduling_unit", 1, kLengthMax, &spec->scheduling_unit);
+  spec->data = ReadFree(reader, "data", false, problems);
+  spec->profiling = ParseProfiling(OrNull(reader.Take("profiling")), problems);
+  spec->optimizations = ParseOptimizations(OrNull(reader.Take("optimizations")), problems);
+  reader.Bool("debug", &spec->debug);
 }
 
-bool IsBelow(const std::string& path, const std::string& root) {
-  return path.starts_with(root) &&
-         (path.size() == root.size() || root.ends_with('/') || path[root.size()] == '/');
+void ReadElsewhere(MapReader& reader, ExperimentSpec* spec, Problems* problems) {
+  spec->bind_mounts = ParseBindMounts(OrNull(reader.Take("bind_mounts")), problems);
+  spec->integrations = ParseIntegrations(OrNull(reader.Take("integrations")), problems);
+  spec->slurm = ParseSlurm(OrNull(reader.Take("slurm")), problems);
+  spec->pbs = ParsePbs(OrNull(reader.Take("pbs")), problems);
+  spec->security = ParseSecurity(OrNull(reader.Take("security")), problems);
+  for (const char* key : {"data_layer", "tensorboard_storage", "internal"}) reader.Ignore(key);
+  int64_t version = 0;
+  reader.Int("version", 0, 0, &version);
 }
 
-bool HasDotDot(const std::string& path) {
-  return StrCat("/", path, "/").find("/../") != std::string::npos;
+void ReadRunning(MapReader& reader, ExperimentSpec* spec, Problems* problems) {
+  reader.Int("max_restarts", 0, kMaxRestartsMax, &spec->max_restarts);
+  reader.Int(
+      "preemption_timeout", 0, kPreemptionTimeoutSecondsMax, &spec->preemption_timeout_seconds);
+  spec->log_policies = ParseLogPolicies(OrNull(reader.Take("log_policies")), problems);
+  MapReader retention(OrNull(reader.Take("retention_policy")), "retention_policy", problems);
+  retention.OptionalInt("log_retention_days", -1, kLogRetentionDaysMax, &spec->log_retention_days);
+  retention.Finish();
+  MapReader reproducibility(OrNull(reader.Take("reproducibility")), "reproducibility", problems);
+  int64_t seed = spec->seed;
+  reproducibility.Int("experiment_seed", 0, UINT32_MAX, &seed);
+  reproducibility.Finish();
+  spec->seed = static_cast<uint32_t>(seed);
 }
 
-void ReadStoragePaths(MapReader& reader, const ParseDefaults& defaults, SharedFsSpec* spec) {
-  reader.String("host_path", kPathBytesMax, &spec->host_path);
-  reader.String("storage_path", kPathBytesMax, &spec->storage_path);
-  if (spec->host_path.empty()) spec->host_path = defaults.checkpoint_host_path;
-  while (spec->host_path.size() > 1 && spec->host_path.ends_with('/')) spec->host_path.pop_back();
-  if (spec->host_path.empty()) {
-    reader.Required("host_path");
-  } else if (!spec->host_path.starts_with('/') || HasDotDot(spec->host_path)) {
-    reader.Error("host_path",
-                 StrCat(QuoteJson(spec->host_path), " must be absolute and without \"..\""));
-  }
-  if (spec->storage_path.starts_with('/')) {
-    if (!IsBelow(spec->storage_path, spec->host_path)) {
-      reader.Error("storage_path",
-                   StrCat("is absolute, so it must be below host_path, ", spec->host_path));
-    } else {
-      spec->storage_path.erase(0, spec->host_path.size());
-      spec->storage_path.erase(0, spec->storage_path.find_first_not_of('/'));
-    }
-  }
-  if (HasDotDot(spec->storage_path)) reader.Error("storage_path", "must not contain \"..\"");
+void PutCatalogue(const ExperimentSpec& spec, Value& out) {
+  out["name"] = spec.name;
+  if (!spec.description.empty()) out["description"] = spec.description;
+  out["labels"] = ListOf(spec.labels);
+  if (!spec.workspace.empty()) out["workspace"] = spec.workspace;
+  if (!spec.project.empty()) out["project"] = spec.project;
 }
 
-CheckpointStorageSpec ReadStorage(const Value& value,
-                                  const ParseDefaults& defaults,
-                                  Problems* problems) {
-  static const std::vector<std::string> known = {"shared_fs", "directory", "s3", "gcs", "azure"};
-  CheckpointStorageSpec spec;
-  MapReader reader(value, "checkpoint_storage", problems);
-  int type = 0;
-  reader.Enum("type", known, &type);
-  reader.Int("save_experiment_best", 0, kTrialsMax, &spec.save_experiment_best);
-  reader.Int("save_trial_best", 0, kTrialsMax, &spec.save_trial_best);
-  reader.Int("save_trial_latest", 0, kTrialsMax, &spec.save_trial_latest);
-  if (type != 0) {
-    reader.Error(
-        "type",
-        StrCat("the storage \"", known[static_cast<size_t>(type)], "\" is not supported yet"),
-        "use shared_fs");
-    return spec;
-  }
-  ReadStoragePaths(reader, defaults, &std::get<SharedFsSpec>(spec.place));
-  // No checkpoint is removed yet, so who asks for other numbers than the usual ones is told.
-  const CheckpointStorageSpec usual;
-  if (spec.save_experiment_best != usual.save_experiment_best)
-    reader.NotYet("save_experiment_best");
-  if (spec.save_trial_best != usual.save_trial_best) reader.NotYet("save_trial_best");
-  if (spec.save_trial_latest != usual.save_trial_latest) reader.NotYet("save_trial_latest");
-  for (const char* key : {"propagation", "container_path", "checkpoint_path", "tensorboard_path"}) {
-    reader.Ignore(key);
-  }
-  reader.Finish();
-  return spec;
+void PutTraining(const ExperimentSpec& spec, Value& out) {
+  static constexpr std::string_view kPolicies[] = {"best", "all", "none"};
+  out["checkpoint_policy"] = kPolicies[static_cast<size_t>(spec.checkpoint_policy)];
+  out["min_validation_period"] = LengthToValue(spec.min_validation_period);
+  out["min_checkpoint_period"] = LengthToValue(spec.min_checkpoint_period);
+  out["perform_initial_validation"] = spec.perform_initial_validation;
+  out["records_per_epoch"] = spec.records_per_epoch;
+  out["scheduling_unit"] = spec.scheduling_unit;
+  if (!spec.data.is_null()) out["data"] = spec.data;
+  out["profiling"] = ProfilingToValue(spec.profiling);
+  out["optimizations"] = spec.optimizations;
+  out["debug"] = spec.debug;
 }
 
-void NameKeysWithoutEffect(MapReader& reader) {
-  for (const char* key : {"labels",
-                          "workspace",
-                          "project",
-                          "bind_mounts",
-                          "checkpoint_policy",
-                          "min_validation_period",
-                          "min_checkpoint_period",
-                          "perform_initial_validation",
-                          "records_per_epoch",
-                          "profiling",
-                          "optimizations",
-                          "scheduling_unit",
-                          "log_policies",
-                          "retention_policy",
-                          "integrations",
-                          "debug",
-                          "slurm",
-                          "pbs",
-                          "security"}) {
-    reader.NotYet(key);
-  }
-  for (const char* key : {"version", "data_layer", "tensorboard_storage", "internal"}) {
-    reader.Ignore(key);
-  }
+void PutElsewhere(const ExperimentSpec& spec, Value& out) {
+  out["bind_mounts"] = BindMountsToValue(spec.bind_mounts);
+  if (!spec.integrations.is_null()) out["integrations"] = spec.integrations;
+  if (!spec.slurm.is_null()) out["slurm"] = spec.slurm;
+  if (!spec.pbs.is_null()) out["pbs"] = spec.pbs;
+  if (!spec.security.is_null()) out["security"] = spec.security;
 }
 
-const Value& OrNull(const Value* value) {
-  static const Value null;
-  return value == nullptr ? null : *value;
+void PutRunning(const ExperimentSpec& spec, Value& out) {
+  out["max_restarts"] = spec.max_restarts;
+  out["preemption_timeout"] = spec.preemption_timeout_seconds;
+  out["log_policies"] = LogPoliciesToValue(spec.log_policies);
+  if (spec.log_retention_days.has_value())
+    out["retention_policy"]["log_retention_days"] = *spec.log_retention_days;
+  out["reproducibility"]["experiment_seed"] = static_cast<int64_t>(spec.seed);
 }
 
 }  // namespace
-
-std::string CheckpointStorageSpec::Directory() const {
-  if (const auto* directory = std::get_if<DirectorySpec>(&place)) return directory->container_path;
-  const auto* shared = std::get_if<SharedFsSpec>(&place);
-  if (shared == nullptr) return "";
-  return shared->storage_path.empty() ? shared->host_path
-                                      : StrCat(shared->host_path, "/", shared->storage_path);
-}
 
 ExperimentSpec ParseExperiment(const Value& config,
                                const ParseDefaults& defaults,
@@ -256,8 +180,7 @@ ExperimentSpec ParseExperiment(const Value& config,
     if (config.is_null()) problems->push_back({.message = "the configuration is empty"});
     return spec;
   }
-  reader.String("name", kNameBytesMax, &spec.name);
-  reader.String("description", kDescriptionBytesMax, &spec.description);
+  ReadCatalogue(reader, &spec);
   ReadEntrypoint(reader, &spec);
   reader.Required("searcher");
   spec.hparams = ParseHparams(OrNull(reader.Take("hyperparameters")), "hyperparameters", problems);
@@ -265,57 +188,46 @@ ExperimentSpec ParseExperiment(const Value& config,
     spec.searcher = ParseSearcher(*searcher, "searcher", problems);
   }
   CheckSearchSpace(spec.searcher, spec.hparams, problems);
-  spec.resources = ReadResources(OrNull(reader.Take("resources")), defaults, problems);
-  spec.environment = ReadEnvironment(OrNull(reader.Take("environment")), problems);
+  spec.resources = ParseResources(OrNull(reader.Take("resources")), defaults, problems);
+  spec.environment = ParseEnvironment(OrNull(reader.Take("environment")), problems);
   spec.checkpoint_storage =
-      ReadStorage(OrNull(reader.Take("checkpoint_storage")), defaults, problems);
-  reader.Int("max_restarts", 0, kMaxRestartsMax, &spec.max_restarts);
-  reader.Int(
-      "preemption_timeout", 0, kPreemptionTimeoutSecondsMax, &spec.preemption_timeout_seconds);
-  if (const Value* data = reader.Take("data")) {
-    CheckStorable(*data, "data", problems);
-    spec.data = *data;
-  }
-  MapReader reproducibility(OrNull(reader.Take("reproducibility")), "reproducibility", problems);
-  int64_t seed = spec.seed;
-  reproducibility.Int("experiment_seed", 0, UINT32_MAX, &seed);
-  reproducibility.Finish();
-  spec.seed = static_cast<uint32_t>(seed);
-  NameKeysWithoutEffect(reader);
+      ParseStorage(OrNull(reader.Take("checkpoint_storage")), defaults, problems);
+  ReadRunning(reader, &spec, problems);
+  ReadTraining(reader, &spec, problems);
+  ReadElsewhere(reader, &spec, problems);
   reader.Finish();
+  return spec;
+}
+
+ExperimentSpec ParseRecorded(const Value& config, std::string* fault) {
+  Problems problems;
+  // What is recorded is complete, whatever the defaults are.
+  ExperimentSpec spec = ParseExperiment(config, {.checkpoint_host_path = "/"}, &problems);
+  fault->clear();
+  for (const Problem& problem : problems) {
+    if (problem.rule || problem.severity != Problem::Severity::kError) continue;
+    *fault = StrCat(problem.path, ": ", problem.message);
+    break;
+  }
   return spec;
 }
 
 Value ToValue(const ExperimentSpec& spec) {
   Value out;
-  out["name"] = spec.name;
-  if (!spec.description.empty()) out["description"] = spec.description;
+  PutCatalogue(spec, out);
   if (spec.entrypoint_is_shell) {
     out["entrypoint"] = spec.entrypoint[0];
   } else {
-    out["entrypoint"] = Value::Array(spec.entrypoint.begin(), spec.entrypoint.end());
+    out["entrypoint"] = ListOf(spec.entrypoint);
   }
   out["hyperparameters"] = HparamsToValue(spec.hparams);
   out["searcher"] = SearcherToValue(spec.searcher);
-  out["resources"]["slots_per_trial"] = spec.resources.slots_per_trial;
-  out["resources"]["resource_pool"] = spec.resources.resource_pool;
-  out["resources"]["priority"] = spec.resources.priority;
-  Value& variables = out["environment"]["environment_variables"];
-  variables["cpu"] = Value::Array(spec.environment.cpu.begin(), spec.environment.cpu.end());
-  variables["cuda"] = Value::Array(spec.environment.cuda.begin(), spec.environment.cuda.end());
-  variables["rocm"] = Value::Array(spec.environment.rocm.begin(), spec.environment.rocm.end());
-  Value& storage = out["checkpoint_storage"];
-  storage["type"] = "shared_fs";
-  const auto& shared = std::get<SharedFsSpec>(spec.checkpoint_storage.place);
-  storage["host_path"] = shared.host_path;
-  if (!shared.storage_path.empty()) storage["storage_path"] = shared.storage_path;
-  storage["save_experiment_best"] = spec.checkpoint_storage.save_experiment_best;
-  storage["save_trial_best"] = spec.checkpoint_storage.save_trial_best;
-  storage["save_trial_latest"] = spec.checkpoint_storage.save_trial_latest;
-  out["max_restarts"] = spec.max_restarts;
-  out["preemption_timeout"] = spec.preemption_timeout_seconds;
-  out["reproducibility"]["experiment_seed"] = static_cast<int64_t>(spec.seed);
-  if (!spec.data.is_null()) out["data"] = spec.data;
+  out["resources"] = ResourcesToValue(spec.resources);
+  out["environment"] = EnvironmentToValue(spec.environment);
+  out["checkpoint_storage"] = StorageToValue(spec.checkpoint_storage);
+  PutRunning(spec, out);
+  PutTraining(spec, out);
+  PutElsewhere(spec, out);
   return out;
 }
 

@@ -33,8 +33,7 @@ class HparamParser {
       if (name.empty()) Error(at, "has an empty name");
       if (name.find('\0') != std::string::npos) Error(path, "has a name with a NUL byte");
       if (static_cast<int64_t>(name.size()) > kHparamNameBytesMax) {
-        Error(path, StrCat("has a name longer than ", kHparamNameBytesMax, " bytes"));
-        continue;
+        Broken(path, StrCat("has a name longer than ", kHparamNameBytesMax, " bytes"));
       }
       map[name] = One(item, at, depth);
     }
@@ -124,10 +123,9 @@ class HparamParser {
     if (reader.Take("step") != nullptr) {
       double step = 0;
       reader.Number("step", &step);
-      if (step > 0 && (param.max - param.min) / step < 0x1.0p52) {
-        param.step = step;
-      } else {
-        reader.Error(
+      param.step = step;
+      if (!(step > 0 && (param.max - param.min) / step < 0x1.0p52)) {
+        reader.Broken(
             "step",
             StrCat("is ", FormatDouble(step), ", must be above 0 and not tiny beside the range"));
       }
@@ -149,13 +147,13 @@ class HparamParser {
     reader.OptionalInt("count", 1, kTrialsMax, &param.count);
     if (problems_->size() == before) Range(reader, param.min, param.max, Scale::kLinear);
     if (!(param.base > 0)) {
-      reader.Error("base", StrCat("is ", FormatDouble(param.base), ", must be above 0"));
+      reader.Broken("base", StrCat("is ", FormatDouble(param.base), ", must be above 0"));
     } else if (const double reach = std::fabs(std::log10(param.base)) *
                                     std::max(std::fabs(param.min), std::fabs(param.max));
                reach > 300) {
-      reader.Error("maxval",
-                   "base^minval or base^maxval is beyond what a double holds",
-                   "minval and maxval of `type: log` are exponents, not values");
+      reader.Broken("maxval",
+                    "base^minval or base^maxval is beyond what a double holds",
+                    "minval and maxval of `type: log` are exponents, not values");
     }
     return param;
   }
@@ -167,12 +165,12 @@ class HparamParser {
       return {Value()};
     }
     if (static_cast<int64_t>(values->as_array().size()) > kCategoriesMax) {
-      reader.Error("vals",
-                   StrCat("has ",
-                          values->as_array().size(),
-                          " values, at most ",
-                          kCategoriesMax,
-                          " are allowed"));
+      reader.Broken("vals",
+                    StrCat("has ",
+                           values->as_array().size(),
+                           " values, at most ",
+                           kCategoriesMax,
+                           " are allowed"));
     }
     return values->as_array();
   }
@@ -202,15 +200,16 @@ class HparamParser {
     const double min = low.as_number();
     const double max = high.as_number();
     if (!(min < max)) {
-      reader.Error("minval",
-                   StrCat("is ", low.ToJson(), ", must be less than maxval (", high.ToJson(), ")"));
+      reader.Broken(
+          "minval",
+          StrCat("is ", low.ToJson(), ", must be less than maxval (", high.ToJson(), ")"));
     }
     if (!std::isfinite(max - min) || !std::isfinite(max + min)) {
-      reader.Error("maxval", "makes a range that is wider than a double holds");
+      reader.Broken("maxval", "makes a range that is wider than a double holds");
     }
     if (scale != Scale::kLinear && !(min > 0)) {
-      reader.Error("minval",
-                   StrCat("is ", low.ToJson(), ", must be above 0 on a logarithmic scale"));
+      reader.Broken("minval",
+                    StrCat("is ", low.ToJson(), ", must be above 0 on a logarithmic scale"));
     }
   }
 
@@ -232,6 +231,11 @@ class HparamParser {
   void Error(const std::string& path, std::string message) {
     if (problems_->size() >= kProblemsMax) return;
     problems_->push_back({.path = path, .message = std::move(message)});
+  }
+
+  void Broken(const std::string& path, std::string message) {
+    if (problems_->size() >= kProblemsMax) return;
+    problems_->push_back({.path = path, .rule = true, .message = std::move(message)});
   }
 
   Problems* problems_;
@@ -274,9 +278,11 @@ void CheckConditions(const HparamMap& space, const std::string& path, Problems* 
     const std::string at = StrCat(path, ".", name, ".when");
     const std::string quoted = QuoteJson(hparam.when->path);
     if (parent == nullptr || std::holds_alternative<HparamMap>(parent->kind)) {
-      problems->push_back({.path = at, .message = StrCat(quoted, " is not a hyperparameter")});
+      problems->push_back(
+          {.path = at, .rule = true, .message = StrCat(quoted, " is not a hyperparameter")});
     } else if (parent == &hparam || parent->when.has_value()) {
-      problems->push_back({.path = at, .message = StrCat(quoted, " is itself conditional")});
+      problems->push_back(
+          {.path = at, .rule = true, .message = StrCat(quoted, " is itself conditional")});
     }
   });
 }
@@ -364,10 +370,12 @@ void CheckSearchSpace(const SearcherSpec& searcher, const HparamMap& hparams, Pr
     const std::optional<int64_t> count = GridCount(hparam);
     if (!count.has_value()) {
       problems->push_back({.path = JoinPath("hyperparameters", name),
+                           .rule = true,
                            .message = "needs the key \"count\" for a grid search"});
     }
     if (hparam.when.has_value()) {
       problems->push_back({.path = JoinPath("hyperparameters", name) + ".when",
+                           .rule = true,
                            .message = "conditions are not possible in a grid search"});
     }
     product *= static_cast<double>(count.value_or(1));
@@ -375,6 +383,7 @@ void CheckSearchSpace(const SearcherSpec& searcher, const HparamMap& hparams, Pr
   if (product > static_cast<double>(kTrialsMax)) {
     problems->push_back(
         {.path = "hyperparameters",
+         .rule = true,
          .message =
              StrCat("the grid has ", product, " points, at most ", kTrialsMax, " are allowed")});
   }

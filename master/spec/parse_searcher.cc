@@ -4,6 +4,7 @@
 #include "common/base/strings.h"
 #include "master/spec/limits.h"
 #include "master/spec/parse.h"
+#include "master/spec/reading.h"
 
 namespace det::spec {
 namespace {
@@ -27,26 +28,12 @@ const std::vector<std::string>& RetiredMethods() {
   return names;
 }
 
-// {batches: N}, {epochs: N}, {records: N}, or a bare number, which older files used for batches.
-std::optional<Length> ReadLength(MapReader& reader, std::string_view key, Problems* problems) {
-  const Value* value = reader.Take(key);
-  if (value == nullptr) return std::nullopt;
+// As everywhere, or a bare number, which older files used for batches.
+std::optional<Length> ReadMaxLength(MapReader& reader, Problems* problems) {
+  const Value* value = reader.Take("max_length");
+  if (value == nullptr || !value->is_number()) return ReadLength(reader, "max_length", 1, problems);
   Length length;
-  if (value->is_number()) {
-    reader.Int(key, 1, kLengthMax, &length.units);
-    return length;
-  }
-  MapReader unit(*value, reader.PathOf(key), problems);
-  int given = 0;
-  for (const LengthUnit candidate :
-       {LengthUnit::kBatches, LengthUnit::kEpochs, LengthUnit::kRecords}) {
-    if (unit.Take(LengthUnitName(candidate)) == nullptr) continue;
-    ++given;
-    length.unit = candidate;
-    unit.Int(LengthUnitName(candidate), 1, kLengthMax, &length.units);
-  }
-  unit.Finish();
-  if (given != 1) reader.Error(key, "must have exactly one of batches, epochs, records");
+  reader.Int("max_length", 1, kLengthMax, &length.units);
   return length;
 }
 
@@ -66,7 +53,7 @@ void ReadTime(MapReader& reader,
               int64_t* max_time) {
   const bool has_metric = reader.Take("time_metric") != nullptr;
   const bool has_time = reader.Take("max_time") != nullptr;
-  reader.String("time_metric", kNameBytesMax, time_metric);
+  reader.Line("time_metric", kNameBytesMax, time_metric);
   reader.Int("max_time", 1, kLengthMax, max_time);
   if (has_metric && has_time) return;
   if (!max_length.has_value() || has_metric || has_time) {
@@ -84,7 +71,7 @@ void ReadTime(MapReader& reader,
 void ReadDivisor(MapReader& reader, double* divisor) {
   reader.Number("divisor", divisor);
   if (!(*divisor > 1 && *divisor <= kDivisorMax)) {
-    reader.Error(
+    reader.Broken(
         "divisor",
         StrCat("is ", FormatDouble(*divisor), ", must be above 1 and at most ", kDivisorMax));
   }
@@ -104,19 +91,18 @@ AsyncHalvingSpec ReadAsyncHalving(MapReader& reader, const SearcherSpec& common)
 }
 
 void ReadBracketRungs(MapReader& reader, std::vector<int64_t>* out) {
-  const Value* rungs = reader.Take("bracket_rungs");
+  const Value::Array* rungs = TakeList(reader, "bracket_rungs", kRungsMax);
   if (rungs == nullptr) return;
-  if (!rungs->is_array() || static_cast<int64_t>(rungs->as_array().size()) > kRungsMax) {
-    reader.Error("bracket_rungs",
-                 StrCat("must be a list of at most ", kRungsMax, " whole numbers"));
-    return;
-  }
-  for (const Value& rung : rungs->as_array()) {
-    if (!rung.is_int() || rung.as_int() < 1 || rung.as_int() > kRungsMax) {
-      reader.Error("bracket_rungs", StrCat("must hold whole numbers from 1 to ", kRungsMax));
-      return;
+  bool in_range = true;
+  for (const Value& rung : *rungs) {
+    if (!rung.is_int()) {
+      return reader.Error("bracket_rungs", StrCat("must hold whole numbers from 1 to ", kRungsMax));
     }
+    in_range = in_range && rung.as_int() >= 1 && rung.as_int() <= kRungsMax;
     out->push_back(rung.as_int());
+  }
+  if (!in_range) {
+    reader.Broken("bracket_rungs", StrCat("must hold whole numbers from 1 to ", kRungsMax));
   }
 }
 
@@ -170,7 +156,7 @@ void ReadWarmStart(MapReader& reader, SearcherSpec* spec) {
     spec->source_checkpoint_uuid = uuid;
   }
   if (spec->source_trial_id.has_value() && spec->source_checkpoint_uuid.has_value()) {
-    reader.Error("source_trial_id", "and source_checkpoint_uuid exclude each other");
+    reader.Broken("source_trial_id", "and source_checkpoint_uuid exclude each other");
   }
 }
 
@@ -229,9 +215,9 @@ SearcherSpec ParseSearcher(const Value& value, const std::string& path, Problems
   }
   int method = -1;
   reader.Enum("name", MethodNames(), &method);
-  reader.String("metric", kNameBytesMax, &spec.metric);
+  reader.Line("metric", kNameBytesMax, &spec.metric);
   reader.Bool("smaller_is_better", &spec.smaller_is_better);
-  spec.max_length = ReadLength(reader, "max_length", problems);
+  spec.max_length = ReadMaxLength(reader, problems);
   ReadWarmStart(reader, &spec);
   if (method < 0) return spec;
   ReadMethod(reader, static_cast<Method>(method), &spec);
@@ -248,9 +234,7 @@ Value SearcherToValue(const SearcherSpec& searcher) {
   PutMethod(out, searcher.method);
   out["metric"] = searcher.metric;
   out["smaller_is_better"] = searcher.smaller_is_better;
-  if (searcher.max_length.has_value()) {
-    out["max_length"][LengthUnitName(searcher.max_length->unit)] = searcher.max_length->units;
-  }
+  if (searcher.max_length.has_value()) out["max_length"] = LengthToValue(*searcher.max_length);
   if (searcher.source_trial_id.has_value()) out["source_trial_id"] = *searcher.source_trial_id;
   if (searcher.source_checkpoint_uuid.has_value()) {
     out["source_checkpoint_uuid"] = *searcher.source_checkpoint_uuid;

@@ -85,19 +85,36 @@ constexpr char kFull[] = R"({
   "searcher": {"name": "adaptive_asha", "metric": "acc", "smaller_is_better": false, "max_trials": 24,
     "mode": "aggressive", "divisor": 3, "max_rungs": 4, "bracket_rungs": [3, 1], "max_concurrent_trials": 2,
     "time_metric": "epochs", "max_time": 27, "source_checkpoint_uuid": "abc"},
-  "resources": {"slots_per_trial": 2, "resource_pool": "gpu", "priority": 10},
-  "environment": {"environment_variables": {"cpu": ["A=1"], "cuda": ["B=2", "C"]}},
+  "resources": {"slots_per_trial": 2, "resource_pool": "gpu", "priority": 10,
+    "weight": 0.5, "max_slots": 0, "is_single_node": true, "shm_size": "1.5 GiB",
+    "devices": ["/dev/a:/dev/b", {"host_path": "/dev/c", "container_path": "/d", "mode": "r"}]},
+  "environment": {"environment_variables": {"cpu": ["A=1"], "cuda": ["B=2", "C"]},
+    "image": {"gpu": "i"}, "force_pull_image": true, "registry_auth": {"environment": "AUTH"},
+    "add_capabilities": ["A"], "drop_capabilities": ["B"], "ports": {"x": 1},
+    "proxy_ports": [{"proxy_port": 80, "proxy_tcp": true}], "pod_spec": {"spec": {}}},
   "checkpoint_storage": {"type": "shared_fs", "host_path": "/data", "storage_path": "a/b", "save_trial_best": 3},
   "max_restarts": 0, "preemption_timeout": 60, "reproducibility": {"experiment_seed": 4294967295},
-  "data": {"url": "x"}})";
+  "data": {"url": "x"}, "labels": ["b", "a", "b"], "workspace": "w", "project": "p",
+  "log_policies": [{"name": "CUDA OOM"}, {"name": "n", "pattern": ".*x", "action": "exclude_node"},
+    {"pattern": "y", "action": {"type": "cancel_retries"}}, {"name": "label", "pattern": "z"}],
+  "retention_policy": {"log_retention_days": -1}, "debug": true,
+  "bind_mounts": [{"host_path": "/a", "container_path": "b", "read_only": true}],
+  "checkpoint_policy": "none", "min_validation_period": {"epochs": 2},
+  "min_checkpoint_period": {"records": 0}, "perform_initial_validation": true,
+  "records_per_epoch": 10, "scheduling_unit": 1, "optimizations": {"mixed_precision": "O2"},
+  "profiling": {"enabled": true, "begin_on_batch": 3, "end_after_batch": 3, "sync_timings": false},
+  "integrations": {"webhooks": {"webhook_id": [1], "webhook_name": ["a"]}, "pachyderm": {
+    "pachd": {"host": "h", "port": 1}, "proxy": {"scheme": "s", "host": "h", "port": 2},
+    "dataset": {"project": "p", "repo": "r", "commit": "c", "branch": "b",
+                "token": {"secret": "t"}}}},
+  "slurm": {"slots_per_node": 1, "gpu_type": "g", "sbatch_args": ["a"]},
+  "pbs": {"pbsbatch_args": ["b"]}, "security": {"kerberos": {"config_file": "k"}}})";
 
 TEST(Spec, EffectiveConfigurationParsesToItself) {
   ExperimentSpec spec;
-  const char* warning =
-      "~checkpoint_storage.save_trial_best: is accepted but has no effect in this version\n";
-  EXPECT_EQ(Check(kFull, &spec), warning);
+  EXPECT_EQ(Check(kFull, &spec), "");
   ExperimentSpec again;
-  EXPECT_EQ(Check(ToValue(spec).ToJson(), &again), warning);
+  EXPECT_EQ(Check(ToValue(spec).ToJson(), &again), "");
   EXPECT_TRUE(spec == again) << ToValue(spec).ToPrettyJson() << ToValue(again).ToPrettyJson();
   EXPECT_EQ(spec.checkpoint_storage.Directory(), "/data/a/b");
 }
@@ -171,11 +188,83 @@ TEST(Spec, AnEntrypointNamesOnlyHyperparametersThatExist) {
       "has no hyperparameters)\n");
 }
 
-TEST(Spec, KeysWithoutEffectAreNamed) {
-  EXPECT_EQ(Check(With(R"("labels": ["a"], "environment": {"image": "x"})")),
+std::string CheckCurrentOf(std::string_view json) {
+  Problems problems;
+  CheckCurrent(*ParseJson(json), &problems);
+  return Lines(problems);
+}
+
+TEST(Spec, KeysWithoutEffectAreNamedOnce) {
+  EXPECT_EQ(CheckCurrentOf(With(R"("bind_mounts": [{}, {}], "environment": {"image": "x"},
+                                   "integrations": {"webhooks": {"exclude": true}},
+                                   "profiling": {"enabled": true, "begin_on_batch": 1})")),
+            "~bind_mounts: is accepted but has no effect in this version\n"
             "~environment.image: is accepted but has no effect in this version\n"
-            "~labels: is accepted but has no effect in this version\n");
-  EXPECT_EQ(Check(With(R"("labels": null, "version": 0)")), "");
+            "~integrations: is accepted but has no effect in this version\n"
+            "~profiling.enabled: is accepted but has no effect in this version\n");
+  EXPECT_EQ(CheckCurrentOf(With(R"("slurm": null, "pbs": {}, "bind_mounts": [],
+                                   "profiling": {"enabled": false})")),
+            "");
+}
+
+TEST(Spec, AshaByMaxLengthIsNotCurrent) {
+  const std::string asha = R"("searcher": {"name": "adaptive_asha", "max_length": 3)";
+  EXPECT_EQ(CheckCurrentOf("{" + asha + R"(, "time_metric": "epochs"}})"), "");
+  EXPECT_EQ(
+      CheckCurrentOf("{" + asha + "}}"),
+      "searcher.max_length: is no longer supported by adaptive_asha, which measures time by a "
+      "metric that trials report (write time_metric and max_time instead, as in time_metric: "
+      "epochs, max_time: 10)\n");
+  EXPECT_EQ(CheckCurrentOf(R"({"searcher": {"name": "single", "max_length": 3}})"), "");
+}
+
+std::string Replaced(std::string text, std::string_view from, std::string_view to) {
+  const size_t at = text.find(from);
+  EXPECT_NE(at, std::string::npos) << from;
+  return at == std::string::npos ? text : text.replace(at, from.size(), to);
+}
+
+// A rule may become stricter: what was recorded under the older one is read as it was.
+TEST(Spec, RulesDoNotCountForWhatIsRecorded) {
+  ExperimentSpec spec;
+  EXPECT_EQ(Check(kFull, &spec), "");
+  const std::string json = ToValue(spec).ToJson();
+  const std::pair<std::string, std::string> broken[] = {
+      {R"("priority":10)", R"("priority":1000)"},
+      {R"("name":"digits")", "\"name\":\"" + std::string(10000, 'x') + "\""},
+      {R"("name":"digits")", R"("name":"\n\u001b[31m")"},
+      {R"("max_restarts":0)", R"("max_restarts":-7)"},
+      {R"("weight":0.5)", R"("weight":-1.0)"},
+      {R"("divisor":3.0)", R"("divisor":1.0)"},
+      {R"("bracket_rungs":[3,1])", R"("bracket_rungs":[3,-1])"},
+      {R"("source_checkpoint_uuid":"abc")",
+       R"("source_checkpoint_uuid":"abc","source_trial_id":-3)"},
+      {R"("labels":["a","b"])", R"("labels":["","b\n"])"},
+      {R"("project":"p","rec)", R"("rec)"},
+      {R"("minval":1)", R"("minval":100)"},
+      {R"("A=1")", R"("DET_A=1")"},
+      {R"("/a")", R"("a/../b")"},
+      {R"("/dev/a")", R"("a")"},
+      {R"("name":"n")", R"("name":"label")"},
+      {R"("scheduling_unit":1)", R"("scheduling_unit":0)"},
+      {R"("proxy_port":80)", R"("proxy_port":80000)"},
+      {R"("begin_on_batch":3)", R"("begin_on_batch":4)"},
+      {R"("nested.x":[1,2])", R"("gone":[1,2])"},
+  };
+  for (const auto& [from, to] : broken) {
+    const std::string recorded = Replaced(json, from, to);
+    EXPECT_NE(Check(recorded), "") << to;
+    std::string fault;
+    const ExperimentSpec read = ParseRecorded(*ParseJson(recorded), &fault);
+    EXPECT_EQ(fault, "") << to;
+    Value expected = *ParseJson(recorded);
+    EXPECT_EQ(ToValue(read).ToJson(), expected.ToJson()) << to;
+  }
+  std::string fault;
+  ParseRecorded(*ParseJson(Replaced(json, R"("priority":10)", R"("priority":"x")")), &fault);
+  EXPECT_EQ(fault, "resources.priority: must be a whole number, not a string");
+  ParseRecorded(*ParseJson(Replaced(json, R"("debug")", R"("gone")")), &fault);
+  EXPECT_EQ(fault, "");  // a key that was dropped since
 }
 
 TEST(Spec, OlderMaxLength) {
@@ -277,8 +366,9 @@ INSTANTIATE_TEST_SUITE_P(
          "environment.environment_variables[1]: \"=2\" is not of the form NAME=value\n"
          "environment.environment_variables[2]: must be a string, not an integer\n"},
         {R"({"entrypoint": "x", "searcher": {"name": "single", "metric": "m"},
-         "checkpoint_storage": {"type": "s3", "bucket": "b"}})",
-         "checkpoint_storage.type: the storage \"s3\" is not supported yet (use shared_fs)\n"},
+         "checkpoint_storage": {"type": "azure", "container": "b"}})",
+         "checkpoint_storage.type: the storage \"azure\" is not supported yet (use shared_fs, "
+         "directory, s3 or gcs)\n"},
         {R"({"entrypoint": "x", "searcher": {"name": "single", "metric": "m"},
          "checkpoint_storage": {"type": "shared_fs", "host_path": "/a", "storage_path": "../b"}})",
          "checkpoint_storage.storage_path: must not contain \"..\"\n"},
