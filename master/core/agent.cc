@@ -147,6 +147,18 @@ void AppendLost(const State& state, const Agent& agent, absl::Time now, Events* 
   }
 }
 
+Reason StartTimeout(const Allocation& allocation, absl::Time now) {
+  return MakeReason(kStartTimeoutCode,
+                    StrCat("it was ",
+                           Name(allocation.state),
+                           " on agent ",
+                           allocation.agent.value(),
+                           " and did not come to run within ",
+                           absl::FormatDuration(kStartUpMax)),
+                    "master",
+                    now);
+}
+
 void AppendDue(const State& state, const Key& key, absl::Time now, Events* events) {
   if (const auto* agent = std::get_if<AgentId>(&key)) {
     const Agent& due = *state.Find(*agent);
@@ -160,6 +172,13 @@ void AppendDue(const State& state, const Key& key, absl::Time now, Events* event
   const Task& task = *state.Find(std::get<TaskId>(key));
   if (!task.allocation.has_value()) {
     events->push_back(TaskReady{task.id});
+    return;
+  }
+  if (task.allocation->level == StopLevel::kRun) {
+    events->push_back(AllocationSignaled{.task = task.id,
+                                         .id = task.allocation->id,
+                                         .level = StopLevel::kKill,
+                                         .reason = StartTimeout(*task.allocation, now)});
     return;
   }
   const absl::Duration waited = now - task.allocation->level_reason.since;

@@ -66,6 +66,7 @@ class Applier {
     experiment.owner = e.owner;
     experiment.context = e.context;
     experiment.source_checkpoint = e.source_checkpoint;
+    experiment.parent = e.parent;
     experiment.created_at = at_;
     experiment.state = e.paused ? ExperimentState::kPaused : ExperimentState::kActive;
     experiment.reason = e.reason;
@@ -80,6 +81,12 @@ class Applier {
     experiment.state = e.to;
     experiment.reason = e.reason;
     if (IsTerminal(e.to)) experiment.ended_at = at_;
+  }
+  void operator()(const ExperimentConfigured& e) {
+    Experiment& experiment = At<Experiment>(state_.experiments, e.id);
+    auto spec = std::make_shared<spec::ExperimentSpec>(*experiment.spec);
+    ApplySettings(e.settings, spec.get());
+    experiment.spec = std::move(spec);
   }
   void operator()(const SearchAdvanced& e) {
     Experiment& experiment = At<Experiment>(state_.experiments, e.id);
@@ -143,15 +150,27 @@ class Applier {
     }
   }
   void operator()(const HparamsRefused& e) { Report(e.id, e.report).invalid_hparams = true; }
+  void operator()(const StopReported& e) { Report(e.id, e.report); }
+  void operator()(const PreemptionAnnounced& e) { Report(e.id, e.report); }
+  void operator()(const LogPolicyMatched& e) {
+    At<Trial>(state_.trials, e.id).log_matches.push_back(e.match);
+  }
 
   void operator()(const TaskCreated& e) {
     Task task;
     task.id = e.id;
     task.trial = e.trial;
     task.request = e.request;
+    task.runs = e.runs;
     task.since = at_;
     state_.next.task = std::max(state_.next.task, e.id.value() + 1);
     state_.tasks[e.id] = std::move(task);
+  }
+  void operator()(const TaskRevised& e) {
+    scheduler::Request& request = At<Task>(state_.tasks, e.id).request;
+    request.pool = e.pool;
+    request.priority = e.priority;
+    request.excluded = e.excluded;
   }
   void operator()(const TaskQueued& e) { Move(e.id, TaskState::kIdle, TaskState::kQueued); }
   void operator()(const TaskDequeued& e) { Move(e.id, TaskState::kQueued, TaskState::kIdle); }
@@ -180,7 +199,9 @@ class Applier {
   }
   void operator()(const AllocationSignaled& e) {
     Allocation& allocation = Current(e.task, e.id);
-    DET_CHECK(e.level > allocation.level, "a stop only gets harder");
+    DET_CHECK(e.level > allocation.level ||
+                  (e.level == allocation.level && e.kill_at < allocation.kill_at),
+              "a stop only gets harder");
     allocation.level = e.level;
     allocation.level_reason = e.reason;
     allocation.kill_at = e.kill_at;
@@ -283,8 +304,9 @@ void MarkDirty(State& state, const Event& event, const Key& owner) {
   if (const auto* task = std::get_if<TaskId>(&owner)) {
     if (const Task* found = state.Find(*task)) state.dirty.insert(found->trial);
   }
-  if (const auto* moved = std::get_if<ExperimentMoved>(&event.body)) {
-    const Experiment* experiment = state.Find(moved->id);
+  if (std::holds_alternative<ExperimentMoved>(event.body) ||
+      std::holds_alternative<ExperimentConfigured>(event.body)) {
+    const Experiment* experiment = state.Find(std::get<ExperimentId>(owner));
     for (const auto& [request, trial] : experiment->open_trials) state.dirty.insert(trial);
   }
 }

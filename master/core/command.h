@@ -27,6 +27,14 @@ struct CreateExperiment {
   std::string context;
   std::string source_checkpoint;  // of the specification's warm start, resolved; "" is none
   bool paused = false;
+  ExperimentId parent;  // that it is forked from; 0 is none
+};
+struct ConfigureExperiment {
+  ExperimentId id;
+  ExperimentSettings settings;
+};
+struct KillTrial {
+  TrialId id;
 };
 struct PauseExperiment {
   ExperimentId id;
@@ -102,6 +110,22 @@ struct ReportInvalidHparams {
   AgentId agent;
   ReportId report;
 };
+// The trial is done by its own decision, whatever it was told meanwhile.
+struct ReportStop {
+  AgentId agent;
+  ReportId report;
+};
+// What the trial runs on is about to be taken away: it is told to save and leave.
+struct ReportPreemption {
+  AgentId agent;
+  ReportId report;
+};
+// A line of the trial's log matched a policy. Idempotent: `match` is recorded once.
+struct ReportLogMatch {
+  AllocationId allocation;
+  TrialId trial;
+  LogMatch match;
+};
 
 // The first command of every term of a master.
 struct StartMaster {};
@@ -113,6 +137,8 @@ using CommandBody = std::variant<CreateExperiment,
                                  ActivateExperiment,
                                  CancelExperiment,
                                  KillExperiment,
+                                 ConfigureExperiment,
+                                 KillTrial,
                                  ConnectAgent,
                                  DisconnectAgent,
                                  DisableAgent,
@@ -121,6 +147,9 @@ using CommandBody = std::variant<CreateExperiment,
                                  ReportValidation,
                                  ReportCheckpoint,
                                  ReportInvalidHparams,
+                                 ReportStop,
+                                 ReportPreemption,
+                                 ReportLogMatch,
                                  StartMaster,
                                  Tick>;
 

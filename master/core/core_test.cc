@@ -1,13 +1,16 @@
+#include <cmath>
 #include <functional>
 
 #include <gtest/gtest.h>
 
 #include "common/base/archive.h"
+#include "common/base/status.h"
 #include "common/base/strings.h"
 #include "common/json/json.h"
 #include "master/core/decide.h"
 #include "master/core/invariants.h"
 #include "master/core/limits.h"
+#include "master/core/verbs.h"
 #include "master/spec/limits.h"
 #include "master/spec/parse.h"
 
@@ -33,13 +36,16 @@ struct Core {
     const absl::StatusOr<Events> events = Decide(state, command, now);
     if (!events.ok()) return events.status();
     Take(*events);
+    Settle();
+    return absl::OkStatus();
+  }
+  void Settle() {
     while (!state.dirty.empty()) {
       const Key key = *state.dirty.begin();
       state.dirty.erase(state.dirty.begin());
       Take(Advance(state, key, now));
     }
     EXPECT_EQ(BrokenInvariants(state), std::vector<std::string>());
-    return absl::OkStatus();
   }
   void Take(const Events& events) {
     for (const EventBody& body : events) Apply(state, {now, body});
@@ -88,6 +94,132 @@ ConnectAgent Agent() {
 
 absl::Status Connect(Core& core, const ConnectAgent& agent) {
   return core.Send({{Role::kAgent, agent.id.value()}, agent});
+}
+
+constexpr char kSingle[] = R"({"entrypoint": "x", "hyperparameters": {}, "searcher":
+      {"name": "single", "metric": "loss"}})";
+
+// Every pair of both tables is answered as it says: by events, by none, or by its code.
+struct VerbCase {
+  ExperimentVerb verb;
+  std::function<CommandBody(ExperimentId)> command;
+};
+const VerbCase kVerbCases[] = {
+    {ExperimentVerb::kPause, [](ExperimentId id) { return CommandBody(PauseExperiment{id}); }},
+    {ExperimentVerb::kActivate,
+     [](ExperimentId id) { return CommandBody(ActivateExperiment{id}); }},
+    {ExperimentVerb::kCancel, [](ExperimentId id) { return CommandBody(CancelExperiment{id}); }},
+    {ExperimentVerb::kKill, [](ExperimentId id) { return CommandBody(KillExperiment{id}); }},
+    {ExperimentVerb::kConfigure, [](ExperimentId id) {
+       return CommandBody(ConfigureExperiment{id, {.priority = 7}});
+     }}};
+
+// An experiment in the state, with a run that keeps it there.
+Core InState(ExperimentState state) {
+  Core core;
+  EXPECT_TRUE(Connect(core, Agent()).ok());
+  EXPECT_TRUE(core.Submit(kSingle).ok());
+  bool more = false;
+  core.Take(*SchedulePool(core.state, "default", &more));
+  core.state.dirty.clear();
+  if (state != ExperimentState::kActive) {
+    core.Take({ExperimentMoved{.id = ExperimentId(1), .to = state}});
+    core.Settle();
+  }
+  return core;
+}
+
+TEST(Verbs, EveryPairOfALivingExperimentIsAnsweredByTheTable) {
+  using enum ExperimentState;
+  const Principal ann{Role::kUser, "ann"};
+  for (const ExperimentState state : {kActive,
+                                      kPaused,
+                                      kStoppingCompleted,
+                                      kStoppingCanceled,
+                                      kStoppingKilled,
+                                      kStoppingError}) {
+    for (const VerbCase& c : kVerbCases) {
+      Core core = InState(state);
+      ASSERT_EQ(core.state.Find(ExperimentId(1))->state, state);
+      const VerbRule& rule = kExperimentVerbTable(c.verb, state);
+      const auto events = Decide(core.state, {ann, c.command(ExperimentId(1))}, core.now);
+      const std::string name = StrCat(Name(state), " ", Name(c.verb));
+      EXPECT_EQ(events.ok(), rule.answer != Answer::kRefused) << name;
+      if (!events.ok()) {
+        EXPECT_EQ(ErrorReason(events.status()), rule.code) << name;
+      } else {
+        EXPECT_EQ(events->empty(), rule.answer == Answer::kNoOp) << name;
+        EXPECT_TRUE(core.Send({ann, c.command(ExperimentId(1))}).ok()) << name;
+      }
+      // Twice is as once, or refused as it stands.
+      if (events.ok()) {
+        EXPECT_TRUE(Decide(core.state, {ann, c.command(ExperimentId(1))}, core.now)->empty()) << name;
+      }
+    }
+  }
+}
+
+TEST(Verbs, RefusalsSayWhatIsWrongAndWhatToDo) {
+  for (size_t v = 0; v < kExperimentVerbs; ++v) {
+    for (size_t s = 0; s < kExperimentStates; ++s) {
+      const auto verb = static_cast<ExperimentVerb>(v);
+      const auto state = static_cast<ExperimentState>(s);
+      if (kExperimentVerbTable(verb, state).answer != Answer::kRefused) continue;
+      const absl::Status status = Refusal(verb, state, "experiment 7", "paused by ann");
+      EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+      EXPECT_NE(FromAbsl(status.message()).find("experiment 7 is"), std::string_view::npos);
+      EXPECT_NE(FromAbsl(status.message()).find(Name(verb)), std::string_view::npos);
+    }
+  }
+}
+
+TEST(Verbs, ATrialIsKilledInEveryState) {
+  using enum TrialState;
+  for (const TrialState state :
+       {kActive, kStoppingCompleted, kStoppingCanceled, kStoppingKilled, kStoppingError}) {
+    Core core = InState(ExperimentState::kActive);
+    if (state != kActive) core.Take({TrialMoved{.id = TrialId(1), .to = state}});
+    core.Settle();
+    const Answer answer = kTrialVerbTable(TrialVerb::kKill, state).answer;
+    const Command kill{{Role::kUser, "ann"}, KillTrial{TrialId(1)}};
+    const auto events = Decide(core.state, kill, core.now);
+    ASSERT_TRUE(events.ok());
+    EXPECT_EQ(events->empty(), answer == Answer::kNoOp);
+    EXPECT_TRUE(core.Send(kill).ok());
+    EXPECT_EQ(core.state.Find(TrialId(1))->state, kStoppingKilled);
+  }
+}
+
+TEST(Settings, WhatIsOutOfRangeIsRefusedByName) {
+  const std::pair<std::string, ExperimentSettings> faults[] = {
+      {"nothing", {}},
+      {"priority", {.priority = 0}},
+      {"priority", {.priority = 100}},
+      {"weight", {.weight = 0}},
+      {"weight", {.weight = -1}},
+      {"weight", {.weight = std::nan("")}},
+      {"max_slots", {.max_slots = -1}},
+      {"save_trial_best", {.save_trial_best = INT64_MIN}},
+      {"log_retention_days", {.log_retention_days = -2}},
+      {"log_retention_days", {.log_retention_days = INT64_MAX}}};
+  for (const auto& [name, settings] : faults) {
+    const absl::Status status = CheckSettings(settings);
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << name;
+    EXPECT_NE(FromAbsl(status.message()).find(name), std::string_view::npos) << status;
+  }
+  EXPECT_TRUE(CheckSettings({.max_slots = std::optional<int64_t>()}).ok());
+}
+
+TEST(Settings, OnlyWhatDiffersIsRecorded) {
+  Core core = InState(ExperimentState::kActive);
+  const Principal ann{Role::kUser, "ann"};
+  const ConfigureExperiment same{ExperimentId(1), {.priority = 42, .pool = "default"}};
+  EXPECT_TRUE(Decide(core.state, {ann, same}, core.now)->empty());
+  const ConfigureExperiment other{ExperimentId(1), {.priority = 42, .max_slots = 3}};
+  const auto events = Decide(core.state, {ann, other}, core.now);
+  ASSERT_EQ(events->size(), 1U);
+  EXPECT_EQ(std::get<ExperimentConfigured>((*events)[0]).settings,
+            (ExperimentSettings{.max_slots = 3}));
 }
 
 // What an agent says of itself is judged before anything is made of it.

@@ -33,6 +33,10 @@ absl::StatusOr<Events> DecideAny(const State& state, const Command& command, abs
           [&](const ActivateExperiment&) { return DecideControl(state, command, now); },
           [&](const CancelExperiment&) { return DecideControl(state, command, now); },
           [&](const KillExperiment&) { return DecideControl(state, command, now); },
+          [&](const ConfigureExperiment& c) {
+            return DecideConfigure(state, command.principal, c, now);
+          },
+          [&](const KillTrial& c) { return DecideKillTrial(state, command.principal, c, now); },
           [&](const ConnectAgent& c) {
             return as_agent(c.id, [&] { return DecideConnect(state, c, now); });
           },
@@ -52,6 +56,15 @@ absl::StatusOr<Events> DecideAny(const State& state, const Command& command, abs
           },
           [&](const ReportInvalidHparams& c) {
             return as_agent(c.agent, [&] { return DecideInvalidHparams(state, c, now); });
+          },
+          [&](const ReportStop& c) {
+            return as_agent(c.agent, [&] { return DecideStop(state, c, now); });
+          },
+          [&](const ReportPreemption& c) {
+            return as_agent(c.agent, [&] { return DecidePreemption(state, c, now); });
+          },
+          [&](const ReportLogMatch& c) {
+            return as_agent(c.match.agent, [&] { return DecideLogMatch(state, c); });
           },
           [&](const StartMaster&) {
             return as_master([&]() -> Result { return DecideStartMaster(state, now); });
@@ -115,6 +128,7 @@ absl::StatusOr<Events> SchedulePool(const State& state, const std::string& pool,
 Key OwnerOf(const EventBody& body) {
   return std::visit(overloaded{
                         [](const ExperimentCreated& e) -> Key { return e.id; },
+                        [](const ExperimentConfigured& e) -> Key { return e.id; },
                         [](const ExperimentMoved& e) -> Key { return e.id; },
                         [](const SearchAdvanced& e) -> Key { return e.id; },
                         [](const BestFound& e) -> Key { return e.id; },
@@ -124,7 +138,11 @@ Key OwnerOf(const EventBody& body) {
                         [](const ValidationRecorded& e) -> Key { return e.id; },
                         [](const CheckpointRecorded& e) -> Key { return e.id; },
                         [](const HparamsRefused& e) -> Key { return e.id; },
+                        [](const StopReported& e) -> Key { return e.id; },
+                        [](const PreemptionAnnounced& e) -> Key { return e.id; },
+                        [](const LogPolicyMatched& e) -> Key { return e.id; },
                         [](const TaskCreated& e) -> Key { return e.id; },
+                        [](const TaskRevised& e) -> Key { return e.id; },
                         [](const TaskQueued& e) -> Key { return e.id; },
                         [](const TaskDequeued& e) -> Key { return e.id; },
                         [](const TaskDelayed& e) -> Key { return e.id; },

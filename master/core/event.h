@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 
 #include "common/base/value.h"
+#include "master/core/settings.h"
 #include "master/core/state.h"
 #include "master/searcher/events.h"
 
@@ -28,6 +29,12 @@ struct ExperimentCreated {
   bool paused = false;
   Reason reason;
   int64_t queue_position = 0;
+  ExperimentId parent;
+};
+struct ExperimentConfigured {
+  ExperimentId id;
+  ExperimentSettings settings;  // those that changed
+  Reason reason;
 };
 struct ExperimentMoved {
   ExperimentId id;
@@ -92,12 +99,34 @@ struct HparamsRefused {
   TrialId id;
   ReportId report;
 };
+// It said that it ends by its own decision; where it goes follows as a TrialMoved.
+struct StopReported {
+  TrialId id;
+  ReportId report;
+};
+// It said that its machine is about to be taken away.
+struct PreemptionAnnounced {
+  TrialId id;
+  ReportId report;
+};
+struct LogPolicyMatched {
+  TrialId id;
+  LogMatch match;
+};
 
 // Tasks.
 struct TaskCreated {
   TaskId id;
   TrialId trial;
   scheduler::Request request;
+  int64_t runs = 0;  // of its trial so far
+};
+// What it asks for is another thing from now on.
+struct TaskRevised {
+  TaskId id;
+  std::string pool;
+  int64_t priority = 0;
+  std::set<AgentId> excluded;
 };
 struct TaskQueued {
   TaskId id;
@@ -145,10 +174,13 @@ enum class ExitKind : uint8_t {
   kStartFailed,    // the program could not be started: the user's fault
   kPrepareFailed,  // the agent could not prepare it: the infrastructure's fault
   kLost,           // with its agent, or the agent has no trace of it
+  kStartTimeout,   // its agent did not get it to run in time: the infrastructure's fault
 };
+inline constexpr int kExitKinds = 7;
 // Whose fault is not the trial's.
 constexpr bool IsInfrastructure(ExitKind kind) {
-  return kind == ExitKind::kPrepareFailed || kind == ExitKind::kLost;
+  return kind == ExitKind::kPrepareFailed || kind == ExitKind::kLost ||
+         kind == ExitKind::kStartTimeout;
 }
 struct Exit {
   ExitKind kind = ExitKind::kExited;
@@ -195,6 +227,7 @@ struct AgentEnabled {
 };
 
 using EventBody = std::variant<ExperimentCreated,
+                               ExperimentConfigured,
                                ExperimentMoved,
                                SearchAdvanced,
                                BestFound,
@@ -204,7 +237,11 @@ using EventBody = std::variant<ExperimentCreated,
                                ValidationRecorded,
                                CheckpointRecorded,
                                HparamsRefused,
+                               StopReported,
+                               PreemptionAnnounced,
+                               LogPolicyMatched,
                                TaskCreated,
+                               TaskRevised,
                                TaskQueued,
                                TaskDequeued,
                                TaskDelayed,

@@ -8,6 +8,7 @@
 #include "master/core/authorize.h"
 #include "master/core/internal.h"
 #include "master/core/limits.h"
+#include "master/core/verbs.h"
 #include "master/searcher/hparams.h"
 #include "master/spec/limits.h"
 
@@ -53,43 +54,45 @@ absl::Status NotLive(ExperimentId id) {
                "det experiment list shows all");
 }
 
-absl::Status WrongState(const Experiment& experiment, std::string_view verb) {
-  return Error(absl::StatusCode::kFailedPrecondition,
-               "WRONG_STATE",
-               StrCat("experiment ",
-                      experiment.id.value(),
-                      " is ",
-                      Name(experiment.state),
-                      " (",
-                      experiment.reason.text,
-                      "): it can't be ",
-                      verb));
-}
-
 struct Request {
   ExperimentId id;
-  ExperimentState to = kActive;
+  ExperimentVerb verb = ExperimentVerb::kPause;
   std::string_view code;
-  std::string_view verb;  // "paused"
 };
 
 Request RequestOf(const CommandBody& body) {
   return std::visit(overloaded{
                         [](const PauseExperiment& c) {
-                          return Request{c.id, kPaused, "USER_PAUSED", "paused"};
+                          return Request{c.id, ExperimentVerb::kPause, "USER_PAUSED"};
                         },
                         [](const ActivateExperiment& c) {
-                          return Request{c.id, kActive, "USER_ACTIVATED", "activated"};
+                          return Request{c.id, ExperimentVerb::kActivate, "USER_ACTIVATED"};
                         },
                         [](const CancelExperiment& c) {
-                          return Request{c.id, kStoppingCanceled, "USER_CANCELED", "canceled"};
+                          return Request{c.id, ExperimentVerb::kCancel, "USER_CANCELED"};
                         },
                         [](const KillExperiment& c) {
-                          return Request{c.id, kStoppingKilled, "USER_KILLED", "killed"};
+                          return Request{c.id, ExperimentVerb::kKill, "USER_KILLED"};
                         },
                         [](const auto&) { return Request{}; },
                     },
                     body);
+}
+
+// The live experiment, if this may be done to it by this principal now.
+absl::StatusOr<const Experiment*> FindFor(const State& state,
+                                          const Principal& principal,
+                                          ExperimentId id,
+                                          ExperimentVerb verb) {
+  const Experiment* experiment = state.Find(id);
+  if (experiment == nullptr) {
+    DET_RETURN_IF_ERROR(Authorize(principal, Verb::kRead, {}));
+    return NotLive(id);
+  }
+  DET_RETURN_IF_ERROR(Authorize(principal, Verb::kControl, {.owner = experiment->owner}));
+  if (kExperimentVerbTable(verb, experiment->state).answer != Answer::kRefused) return experiment;
+  const std::string subject = StrCat("experiment ", id.value());
+  return Refusal(verb, experiment->state, subject, experiment->reason.text);
 }
 
 // The state that open trials of an ending experiment go to, or the trial's own where it stays.
@@ -154,7 +157,8 @@ absl::StatusOr<Events> DecideCreate(const State& state,
       .source_checkpoint = command.source_checkpoint,
       .paused = command.paused,
       .reason = MakeReason("SUBMITTED", StrCat(how, principal.name), principal.Actor(), now),
-      .queue_position = experiment.queue_position});
+      .queue_position = experiment.queue_position,
+      .parent = command.parent});
   AppendSearch(state,
                experiment,
                {searcher::Start(experiment.SearchConfig(), experiment.search)},
@@ -165,25 +169,32 @@ absl::StatusOr<Events> DecideCreate(const State& state,
 
 absl::StatusOr<Events> DecideControl(const State& state, const Command& command, absl::Time now) {
   const Request request = RequestOf(command.body);
-  const Experiment* experiment = state.Find(request.id);
-  if (experiment == nullptr) {
-    DET_RETURN_IF_ERROR(Authorize(command.principal, Verb::kRead, {}));
-    return NotLive(request.id);
-  }
-  DET_RETURN_IF_ERROR(Authorize(command.principal, Verb::kControl, {.owner = experiment->owner}));
-  if (experiment->state == request.to) return Events{};
-  // Cancelling what is ending anyway changes nothing; what is being killed stays so.
-  const bool ends = IsStopping(request.to);
-  if (ends && IsStopping(experiment->state) && request.to == kStoppingCanceled) return Events{};
-  if (!kExperimentMoves(experiment->state, request.to))
-    return WrongState(*experiment, request.verb);
+  DET_ASSIGN_OR_RETURN(const Experiment* experiment,
+                       FindFor(state, command.principal, request.id, request.verb));
+  if (kExperimentVerbTable(request.verb, experiment->state).answer == Answer::kNoOp)
+    return Events{};
+  const std::string text = StrCat(Name(request.verb), " by ", command.principal.name);
   return Events{
       ExperimentMoved{.id = experiment->id,
-                      .to = request.to,
-                      .reason = MakeReason(request.code,
-                                           StrCat(request.verb, " by ", command.principal.name),
-                                           command.principal.Actor(),
-                                           now)}};
+                      .to = TargetOf(request.verb),
+                      .reason = MakeReason(request.code, text, command.principal.Actor(), now)}};
+}
+
+absl::StatusOr<Events> DecideConfigure(const State& state,
+                                       const Principal& principal,
+                                       const ConfigureExperiment& command,
+                                       absl::Time now) {
+  DET_ASSIGN_OR_RETURN(const Experiment* experiment,
+                       FindFor(state, principal, command.id, ExperimentVerb::kConfigure));
+  DET_RETURN_IF_ERROR(CheckSettings(command.settings));
+  const ExperimentSettings differing = Differing(command.settings, *experiment->spec);
+  if (differing == ExperimentSettings()) return Events{};
+  if (differing.pool.has_value()) DET_RETURN_IF_ERROR(CheckPool(state, *differing.pool));
+  std::string text = StrCat(Describe(differing), " set by ", principal.name);
+  return Events{ExperimentConfigured{
+      .id = experiment->id,
+      .settings = differing,
+      .reason = MakeReason("USER_CONFIGURED", std::move(text), principal.Actor(), now)}};
 }
 
 Events AdvanceExperiment(const State& state, const Experiment& experiment, absl::Time now) {

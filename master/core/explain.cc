@@ -106,6 +106,13 @@ std::string ShownState(const State& state, const Trial& trial) {
   }
 }
 
+std::string Describe(const LogMatch& match) {
+  std::string text = StrCat("log policy matched: ", match.policy, " (on agent ", match.agent.value());
+  if (match.action == spec::LogAction::kCancelRetries) StrAppend(text, "; retries are canceled");
+  if (match.action == spec::LogAction::kExcludeNode) StrAppend(text, "; it is excluded");
+  return StrCat(text, "): ", match.line);
+}
+
 absl::StatusOr<Explanation> Explain(const State& state, ExperimentId id, absl::Time now) {
   const Experiment* experiment = state.Find(id);
   if (experiment == nullptr) return NotLive("experiment", id.value());
@@ -124,6 +131,7 @@ absl::StatusOr<Explanation> Explain(const State& state, TrialId id, absl::Time n
                   .reason = trial->reason};
   if (why.state == "PAUSED") why.reason = state.Find(trial->experiment)->reason;
   why.details.push_back(TrialDetail(state, *trial, now));
+  for (const LogMatch& match : trial->log_matches) why.details.push_back(Describe(match));
   if (trial->restarts + trial->infrastructure_restarts > 0) {
     why.details.push_back(StrCat("it failed ",
                                  trial->restarts,

@@ -21,6 +21,9 @@ struct Explanation {
 // active trial is in detail.
 std::string ShownState(const State& state, const Trial& trial);
 
+// "log policy matched: CUDA OOM (on agent gpu-3; it is excluded): ..."
+std::string Describe(const LogMatch& match);
+
 // Of live things only; the store knows why ended ones ended.
 absl::StatusOr<Explanation> Explain(const State& state, ExperimentId id, absl::Time now);
 absl::StatusOr<Explanation> Explain(const State& state, TrialId id, absl::Time now);

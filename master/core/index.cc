@@ -2,11 +2,18 @@
 
 #include <algorithm>
 
+#include "master/core/limits.h"
+
 namespace det::core {
 namespace {
 
 absl::Time Deadline(const Task& task) {
-  if (task.allocation.has_value()) return task.allocation->kill_at;
+  if (task.allocation.has_value()) {
+    const Allocation& allocation = *task.allocation;
+    const bool comes_up =
+        allocation.state < AllocationState::kRunning && allocation.level == StopLevel::kRun;
+    return comes_up ? allocation.placed_at + kStartUpMax : allocation.kill_at;
+  }
   return task.Waits() ? task.delay->until : absl::InfiniteFuture();
 }
 

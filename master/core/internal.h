@@ -11,6 +11,9 @@
 // Shared by the files of this folder.
 namespace det::core::internal {
 
+// Of the level of a run that was killed for not getting to run.
+inline constexpr char kStartTimeoutCode[] = "START_TIMEOUT";
+
 // Not a number is never better, and everything else is better than it.
 inline bool IsBetter(bool smaller_is_better, double metric, double than) {
   if (std::isnan(metric) || std::isnan(than)) return !std::isnan(metric);
@@ -37,6 +40,10 @@ absl::StatusOr<Events> DecideCreate(const State& state,
                                     const CreateExperiment& command,
                                     absl::Time now);
 absl::StatusOr<Events> DecideControl(const State& state, const Command& command, absl::Time now);
+absl::StatusOr<Events> DecideConfigure(const State& state,
+                                       const Principal& principal,
+                                       const ConfigureExperiment& command,
+                                       absl::Time now);
 Events AdvanceExperiment(const State& state, const Experiment& experiment, absl::Time now);
 
 // search.cc: events of what a searcher's step asks for.
@@ -51,6 +58,10 @@ void AppendSearch(const State& state,
                   Events* events);
 
 // trial.cc
+absl::StatusOr<Events> DecideKillTrial(const State& state,
+                                       const Principal& principal,
+                                       const KillTrial& command,
+                                       absl::Time now);
 Events AdvanceTrial(const State& state, const Trial& trial, absl::Time now);
 void AppendExit(const State& state,
                 const Task& task,
@@ -69,6 +80,18 @@ absl::StatusOr<Events> DecideCheckpoint(const State& state,
 absl::StatusOr<Events> DecideInvalidHparams(const State& state,
                                             const ReportInvalidHparams& command,
                                             absl::Time now);
+
+absl::StatusOr<Events> DecideStop(const State& state, const ReportStop& command, absl::Time now);
+absl::StatusOr<Events> DecidePreemption(const State& state,
+                                        const ReportPreemption& command,
+                                        absl::Time now);
+
+// log_policy.cc
+absl::StatusOr<Events> DecideLogMatch(const State& state, const ReportLogMatch& command);
+// The match that makes the trial's next failure its last, or nullptr.
+const LogMatch* CancelsRetries(const Trial& trial);
+// Why the trial, whose log excluded agents, can run on none of those that are there; "" when it can.
+std::string NoAgentLeft(const State& state, const Trial& trial, const scheduler::Request& request);
 
 // agent.cc
 absl::StatusOr<Events> DecideConnect(const State& state,

@@ -19,8 +19,19 @@ std::string_view Name(ExperimentState state) {
                                                                              "STOPPING_ERROR",
                                                                              "COMPLETED",
                                                                              "CANCELED",
-                                                                             "ERROR"};
+                                                                             "ERROR",
+                                                                             "DELETING",
+                                                                             "DELETE_FAILED",
+                                                                             "DELETED"};
   return At(kNames, state);
+}
+
+std::optional<ExperimentState> ExperimentStateOf(std::string_view name) {
+  for (size_t i = 0; i < kExperimentStates; ++i) {
+    const auto state = static_cast<ExperimentState>(i);
+    if (Name(state) == name) return state;
+  }
+  return std::nullopt;
 }
 
 std::string_view Name(TrialState state) {

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 // The states of things and the moves between them: tables, complete by construction. Every move
@@ -18,8 +19,12 @@ enum class ExperimentState : uint8_t {
   kCompleted,
   kCanceled,
   kError,
+  // Of an experiment that ended and goes: the store alone knows these, the core never moves to them.
+  kDeleting,
+  kDeleteFailed,
+  kDeleted,
 };
-inline constexpr size_t kExperimentStates = 9;
+inline constexpr size_t kExperimentStates = 12;
 
 enum class TrialState : uint8_t {
   kActive,
@@ -119,6 +124,8 @@ static_assert(EveryStateLeads(kTrialMoves));
 
 // "ACTIVE", "STOPPING_CANCELED", ...: the names of Determined's API.
 std::string_view Name(ExperimentState state);
+// The inverse; nothing for what is no such name.
+std::optional<ExperimentState> ExperimentStateOf(std::string_view name);
 std::string_view Name(TrialState state);
 std::string_view Name(AllocationState state);
 std::string_view Name(StopLevel level);

@@ -187,4 +187,40 @@ absl::StatusOr<Events> DecideInvalidHparams(const State& state,
   return events;
 }
 
+absl::StatusOr<Events> DecideStop(const State& state, const ReportStop& command, absl::Time now) {
+  DET_ASSIGN_OR_RETURN(const Trial* trial, Accept(state, command.agent, command.report));
+  Events events;
+  if (trial == nullptr) return events;
+  events.push_back(StopReported{.id = trial->id, .report = command.report});
+  if (trial->state == TrialState::kActive) {
+    events.push_back(TrialMoved{
+        .id = trial->id,
+        .to = TrialState::kStoppingCompleted,
+        .reason = MakeReason("USER_REQUESTED_STOP", "it stopped by itself", "trial", now)});
+  }
+  return events;
+}
+
+absl::StatusOr<Events> DecidePreemption(const State& state,
+                                        const ReportPreemption& command,
+                                        absl::Time now) {
+  DET_ASSIGN_OR_RETURN(const Trial* trial, Accept(state, command.agent, command.report));
+  Events events;
+  if (trial == nullptr) return events;
+  events.push_back(PreemptionAnnounced{.id = trial->id, .report = command.report});
+  const Task& task = *state.Find(trial->task);
+  if (task.allocation->level != StopLevel::kRun) return events;
+  const spec::ExperimentSpec& spec = *state.Find(trial->experiment)->spec;
+  events.push_back(AllocationSignaled{
+      .task = task.id,
+      .id = task.allocation->id,
+      .level = StopLevel::kPreempt,
+      .kill_at = now + absl::Seconds(spec.preemption_timeout_seconds),
+      .reason = MakeReason("MACHINE_PREEMPTED",
+                           "the infrastructure announced that it takes the machine away",
+                           StrCat("agent:", command.agent.value()),
+                           now)});
+  return events;
+}
+
 }  // namespace det::core::internal

@@ -29,6 +29,14 @@ const Task* State::FindByAllocation(AllocationId id) const {
   return task == nullptr ? nullptr : Find(*task);
 }
 
+std::set<AgentId> ExcludedAgents(const Trial& trial) {
+  std::set<AgentId> excluded;
+  for (const LogMatch& match : trial.log_matches) {
+    if (match.action == spec::LogAction::kExcludeNode) excluded.insert(match.agent);
+  }
+  return excluded;
+}
+
 absl::Time NextDeadline(const State& state) {
   return state.indexes.deadlines.empty() ? absl::InfiniteFuture()
                                          : state.indexes.deadlines.begin()->first;

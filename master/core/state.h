@@ -54,6 +54,7 @@ struct Experiment {
   std::string owner;
   std::string context;            // SHA-256 of the model directory, hexadecimal; "" is none
   std::string source_checkpoint;  // what its trials begin from; "" is nothing
+  ExperimentId parent;            // that it was forked from; 0 is none
   absl::Time created_at;
   ExperimentState state = ExperimentState::kActive;
   Reason reason;
@@ -66,6 +67,15 @@ struct Experiment {
   absl::Time ended_at = absl::InfinitePast();
 
   searcher::Config SearchConfig() const { return {spec->searcher, spec->hparams, spec->seed}; }
+};
+
+// A line of the trial's log that a policy of its experiment speaks of.
+struct LogMatch {
+  std::string policy;  // its name, or its pattern when it has none
+  spec::LogAction action = spec::LogAction::kNone;
+  AgentId agent;     // where the trial ran
+  std::string line;  // cut at kLogLineBytesMax
+  bool operator==(const LogMatch&) const = default;
 };
 
 struct Trial {
@@ -91,6 +101,7 @@ struct Trial {
   // again is known by it.
   AllocationId reporter;
   std::map<int64_t, int64_t> reports;
+  std::vector<LogMatch> log_matches;  // of each policy the first; of those that exclude, by agent
   absl::Time ended_at = absl::InfinitePast();
 };
 
@@ -226,6 +237,9 @@ struct State {
 // The earliest deadline, or the infinite future.
 absl::Time NextDeadline(const State& state);
 
+// The agents that the trial may not run on any more.
+std::set<AgentId> ExcludedAgents(const Trial& trial);
+
 // Should the trial hold slots, as far as its owner is concerned?
 bool WantsToRun(const State& state, const Trial& trial);
 
@@ -240,6 +254,10 @@ void Fields(A& a, CheckpointRef& x) {
 template <class A>
 void Fields(A& a, BestTrial& x) {
   a(x.trial, x.metric, x.steps_completed);
+}
+template <class A>
+void Fields(A& a, LogMatch& x) {
+  a(x.policy, x.action, x.agent, x.line);
 }
 template <class A>
 void Fields(A& a, Trial& x) {
@@ -263,6 +281,7 @@ void Fields(A& a, Trial& x) {
     x.validations,
     x.reporter,
     x.reports,
+    x.log_matches,
     x.ended_at);
 }
 template <class A>
@@ -271,7 +290,7 @@ void Fields(A& a, Allocation& x) {
 }
 template <class A>
 void FieldsOfRequest(A& a, scheduler::Request& x) {
-  a(x.task, x.pool, x.slots, x.priority, x.position, x.avoid);
+  a(x.task, x.pool, x.slots, x.priority, x.position, x.avoid, x.excluded);
 }
 template <class A>
 void Fields(A& a, Delay& x) {
@@ -315,6 +334,7 @@ void FieldsOfHead(A& a, Experiment& x) {
     x.owner,
     x.context,
     x.source_checkpoint,
+    x.parent,
     x.created_at,
     x.state,
     x.reason,

@@ -1,9 +1,12 @@
 #include <algorithm>
 #include <map>
 
+#include "common/base/status.h"
 #include "common/base/strings.h"
+#include "master/core/authorize.h"
 #include "master/core/internal.h"
 #include "master/core/limits.h"
+#include "master/core/verbs.h"
 
 namespace det::core {
 
@@ -59,6 +62,9 @@ std::string Describe(const Exit& exit) {
     case ExitKind::kLost:
       text = "was lost with its agent";
       break;
+    case ExitKind::kStartTimeout:
+      text = "was not brought up in time";
+      break;
   }
   return exit.text.empty() ? text : StrCat(text, ": ", exit.text);
 }
@@ -77,6 +83,8 @@ std::string_view Code(const Exit& exit) {
       return "PREPARE_FAILED";
     case ExitKind::kLost:
       return "LOST";
+    case ExitKind::kStartTimeout:
+      return kStartTimeoutCode;
   }
   return "";
 }
@@ -116,6 +124,14 @@ void AppendConsequence(
   } else if (!IsFailure(exit)) {
     events->push_back(TrialMoved{.id = trial.id, .to = kCompleted, .reason = reason});
     return;
+  } else if (const LogMatch* match = CancelsRetries(trial)) {
+    reason.text = StrCat("the last run ",
+                         reason.text,
+                         "; log policy ",
+                         QuoteJson(match->policy),
+                         " cancels retries, for the line: ",
+                         match->line);
+    reason.code = "LOG_POLICY";
   } else if (trial.restarts < max_restarts) {
     events->push_back(TrialRestarted{.id = trial.id, .infrastructure = false, .reason = reason});
     return;
@@ -138,8 +154,10 @@ TaskDelayed Delayed(const Task& task, const Exit& exit, absl::Time now) {
   absl::Duration wait = kRetryAfter;
   for (int64_t i = 1; i < faults && wait < kRetryAfterMax; ++i) wait *= 2;
   const AgentId& agent = task.allocation->agent;
-  const bool prepare = exit.kind == ExitKind::kPrepareFailed;
-  const std::string_view what = prepare ? "a failure to prepare on agent " : "a loss with agent ";
+  const bool prepare = exit.kind != ExitKind::kLost;
+  const std::string_view what = exit.kind == ExitKind::kStartTimeout ? "a late start on agent "
+                                : prepare ? "a failure to prepare on agent "
+                                          : "a loss with agent ";
   std::string text = StrCat(what, agent.value(), exit.text.empty() ? "" : ": ", exit.text);
   return {.id = task.id,
           .faults = faults,
@@ -165,7 +183,10 @@ void AppendStop(const Task& task,
   }
   const Allocation& allocation = *task.allocation;
   const StopLevel level = NeededLevel(trial);
-  if (allocation.level >= level) return;
+  const absl::Time latest = trial.invalid_hparams ? now + kInvalidHparamsGrace : absl::InfiniteFuture();
+  const bool hurries = level == StopLevel::kPreempt && allocation.level == level &&
+                       allocation.kill_at > latest;
+  if (allocation.level >= level && !hurries) return;
   const absl::Duration grace = trial.invalid_hparams
                                    ? kInvalidHparamsGrace
                                    : absl::Seconds(experiment.spec->preemption_timeout_seconds);
@@ -175,6 +196,66 @@ void AppendStop(const Task& task,
       .level = level,
       .kill_at = level == StopLevel::kPreempt ? now + grace : absl::InfiniteFuture(),
       .reason = trial.state == kActive ? experiment.reason : trial.reason});
+}
+
+// What the trial's task shall ask for now.
+scheduler::Request RequestFor(const Experiment& experiment, const Trial& trial, const Task& task) {
+  scheduler::Request request = task.request;
+  request.pool = experiment.spec->resources.resource_pool;
+  request.priority = experiment.spec->resources.priority;
+  request.excluded = ExcludedAgents(trial);
+  return request;
+}
+
+// A run is in another pool than its experiment now: it leaves, and is asked for again there.
+void AppendMove(const Task& task, const Experiment& experiment, absl::Time now, Events* events) {
+  if (task.allocation->level != StopLevel::kRun) return;
+  const std::string text =
+      StrCat("the experiment moved to pool ", QuoteJson(experiment.spec->resources.resource_pool));
+  events->push_back(AllocationSignaled{
+      .task = task.id,
+      .id = task.allocation->id,
+      .level = StopLevel::kPreempt,
+      .kill_at = now + absl::Seconds(experiment.spec->preemption_timeout_seconds),
+      .reason = MakeReason("POOL_CHANGED", text, "master", now)});
+}
+
+// The trial shall run: it asks for slots, for those that its experiment names now.
+void AppendAsk(
+    const State& state, const Task& task, const Trial& trial, absl::Time now, Events* events) {
+  const Experiment& experiment = *state.Find(trial.experiment);
+  const scheduler::Request wanted = RequestFor(experiment, trial, task);
+  if (task.state == TaskState::kAllocated) {
+    if (wanted.pool != task.request.pool) {
+      AppendMove(task, experiment, now, events);
+    } else if (wanted.priority != task.request.priority) {
+      events->push_back(TaskRevised{task.id, wanted.pool, wanted.priority, task.request.excluded});
+    }
+    return;
+  }
+  if (task.Waits()) return;
+  if (std::string why = NoAgentLeft(state, trial, wanted); !why.empty()) {
+    if (task.state == TaskState::kQueued) events->push_back(TaskDequeued{task.id});
+    events->push_back(
+        TrialMoved{.id = trial.id,
+                   .to = kError,
+                   .reason = MakeReason("NO_AGENT_LEFT", std::move(why), "master", now)});
+    return;
+  }
+  const bool revised = wanted.pool != task.request.pool ||
+                       wanted.priority != task.request.priority ||
+                       wanted.excluded != task.request.excluded;
+  if (revised) {
+    events->push_back(TaskRevised{task.id, wanted.pool, wanted.priority, wanted.excluded});
+  }
+  if (task.state == TaskState::kIdle) events->push_back(TaskQueued{task.id});
+}
+
+// How a run that was killed for its slow start ended is no fault of the trial.
+Exit Judged(const Allocation& allocation, Exit exit) {
+  const bool late = allocation.level_reason.code == kStartTimeoutCode;
+  if (!late || IsInfrastructure(exit.kind)) return exit;
+  return {.kind = ExitKind::kStartTimeout, .on_order = true, .text = allocation.level_reason.text};
 }
 
 searcher::ExitKind SearcherExit(const Trial& trial) {
@@ -188,10 +269,11 @@ searcher::ExitKind SearcherExit(const Trial& trial) {
 
 void AppendExit(const State& state,
                 const Task& task,
-                const Exit& exit,
+                const Exit& said,
                 std::string actor,
                 absl::Time now,
                 Events* events) {
+  const Exit exit = Judged(*task.allocation, said);
   events->push_back(AllocationEnded{.task = task.id, .id = task.allocation->id, .exit = exit});
   const Trial& trial = *state.Find(task.trial);
   const Experiment& experiment = *state.Find(trial.experiment);
@@ -215,6 +297,31 @@ void AppendExit(const State& state,
   }
 }
 
+absl::StatusOr<Events> DecideKillTrial(const State& state,
+                                       const Principal& principal,
+                                       const KillTrial& command,
+                                       absl::Time now) {
+  const Trial* trial = state.Find(command.id);
+  if (trial == nullptr) {
+    DET_RETURN_IF_ERROR(Authorize(principal, Verb::kRead, {}));
+    return Error(absl::StatusCode::kNotFound,
+                 "TRIAL_NOT_LIVE",
+                 StrCat("trial ", command.id.value(), " does not exist or has ended"));
+  }
+  const std::string& owner = state.Find(trial->experiment)->owner;
+  DET_RETURN_IF_ERROR(Authorize(principal, Verb::kControl, {.owner = owner}));
+  const Answer answer = kTrialVerbTable(TrialVerb::kKill, trial->state).answer;
+  if (answer == Answer::kNoOp) return Events{};
+  if (answer == Answer::kRefused) {
+    const std::string subject = StrCat("trial ", trial->id.value());
+    return Refusal(TrialVerb::kKill, trial->state, subject, trial->reason.text);
+  }
+  const std::string text = StrCat("killed by ", principal.name);
+  return Events{TrialMoved{.id = trial->id,
+                           .to = kStoppingKilled,
+                           .reason = MakeReason("USER_KILLED", text, principal.Actor(), now)}};
+}
+
 Events AdvanceTrial(const State& state, const Trial& trial, absl::Time now) {
   Events events;
   const Experiment* experiment = state.Find(trial.experiment);
@@ -234,9 +341,9 @@ Events AdvanceTrial(const State& state, const Trial& trial, absl::Time now) {
     return events;
   }
   const bool wants = WantsToRun(state, trial);
-  if (wants && task->state == TaskState::kIdle) {
-    if (!task->Waits()) events.push_back(TaskQueued{task->id});
-  } else if (!wants && task->state != TaskState::kIdle) {
+  if (wants) {
+    AppendAsk(state, *task, trial, now, &events);
+  } else if (task->state != TaskState::kIdle) {
     AppendStop(*task, trial, *experiment, now, &events);
   } else if (IsStopping(trial.state) && task->state == TaskState::kIdle) {
     Reason reason = trial.reason;

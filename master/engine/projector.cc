@@ -50,6 +50,7 @@ Value ExperimentRow(const core::Experiment& e) {
   row["best_trial"] = e.best.has_value() ? Value(e.best->trial.value()) : Value();
   row["best_metric"] = e.best.has_value() ? Value(e.best->metric) : Value();
   row["best_steps"] = e.best.has_value() ? Value(e.best->steps_completed) : Value();
+  row["parent_id"] = e.parent.value() == 0 ? Value() : Value(e.parent.value());
   row["created_at"] = Timestamp(e.created_at);
   row["ended_at"] = Timestamp(e.ended_at);
   return row;
@@ -98,7 +99,8 @@ Value AgentRow(const core::Agent& agent) {
 
 std::string_view ExitName(core::ExitKind kind) {
   static constexpr std::string_view kNames[] = {
-      "EXITED", "SIGNALED", "OUT_OF_MEMORY", "START_FAILED", "PREPARE_FAILED", "LOST"};
+      "EXITED", "SIGNALED", "OUT_OF_MEMORY", "START_FAILED", "PREPARE_FAILED", "LOST",
+      "START_TIMEOUT"};
   return kNames[static_cast<size_t>(kind)];
 }
 
@@ -129,6 +131,13 @@ class Historian {
   Line operator()(const core::ExperimentMoved& e) const {
     return Transition{
         "experiment", e.id.ToString(), e.id.value(), std::string(core::Name(e.to)), e.reason};
+  }
+  Line operator()(const core::ExperimentConfigured& e) const {
+    return Transition{"experiment", e.id.ToString(), e.id.value(), "CONFIGURED", e.reason};
+  }
+  Line operator()(const core::LogPolicyMatched& e) const {
+    const core::Reason reason{"LOG_POLICY", core::Describe(e.match), "master", at_};
+    return OfTrial(e.id, "LOG_POLICY_MATCHED", reason);
   }
   Line operator()(const core::TrialCreated& e) const {
     return Transition{"trial", e.id.ToString(), e.experiment.value(), "ACTIVE", e.reason};
@@ -235,6 +244,10 @@ void Projector::OnEvent(const State& state, int64_t seq, const Event& event) {
     row["config"] = spec::ToValue(*created->spec);
     row["config_text"] = created->config_text;
     Put(Table::kSubmissions, std::move(row));
+  } else if (const auto* configured = std::get_if<core::ExperimentConfigured>(&event.body)) {
+    spec::ExperimentSpec spec = *state.Find(configured->id)->spec;
+    core::ApplySettings(configured->settings, &spec);
+    PutConfig(configured->id, spec::ToValue(spec));
   } else if (const auto* moved = std::get_if<core::ExperimentMoved>(&event.body)) {
     // A pause shows in the trials too, though their own aggregates may not change.
     for (const auto& [request, trial] : state.Find(moved->id)->open_trials) trials_.insert(trial);
@@ -250,6 +263,20 @@ void Projector::OnEvent(const State& state, int64_t seq, const Event& event) {
     row["ended_at"] = Timestamp(event.at);
     Put(Table::kAllocations, std::move(row));
   }
+}
+
+// One row of the table a commit: what is to be written whole takes the change in.
+void Projector::PutConfig(ExperimentId id, Value config) {
+  Value row;
+  row["experiment_id"] = id.value();
+  const auto whole =
+      rows_.find({Table::kSubmissions, journal::KeyOf({Table::kSubmissions, row})});
+  if (whole != rows_.end()) {
+    whole->second["config"] = std::move(config);
+    return;
+  }
+  row["config"] = std::move(config);
+  Put(Table::kConfigs, std::move(row));
 }
 
 void Projector::PutTrial(const State& state, const core::Trial& t, const core::Task* task) {
@@ -270,6 +297,7 @@ void Projector::PutTrial(const State& state, const core::Trial& t, const core::T
   row["latest_steps"] = t.latest_steps;
   row["latest_checkpoint"] =
       t.latest_checkpoint.has_value() ? Value(t.latest_checkpoint->uuid) : Value();
+  row["log_policy"] = t.log_matches.empty() ? "" : t.log_matches.back().policy;
   row["created_at"] = Timestamp(t.created_at);
   row["ended_at"] = Timestamp(t.ended_at);
   Put(Table::kTrials, std::move(row));

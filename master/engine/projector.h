@@ -29,6 +29,7 @@ class Projector {
 
  private:
   void Put(journal::Table table, Value values);
+  void PutConfig(ExperimentId id, Value config);
   void PutTrial(const core::State& state, const core::Trial& trial, const core::Task* task);
   void PutAllocation(const core::Task& task);
 

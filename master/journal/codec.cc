@@ -37,6 +37,13 @@ void Put(const core::ReportId& report, pb::ReportId* out) {
   out->set_seq(report.seq);
 }
 
+void Put(const core::LogMatch& match, pb::LogPolicyMatched* out) {
+  out->set_policy(match.policy);
+  out->set_action(ToProto<pb::LogPolicyMatched::Action>(match.action));
+  out->set_agent(match.agent.value());
+  out->set_line(match.line);
+}
+
 void Put(const searcher::Fact& fact, pb::SearchFact* out) {
   Put(std::visit([](const auto& f) { return f.request; }, fact), out->mutable_request());
   std::visit(overloaded{
@@ -68,6 +75,27 @@ class Encoder {
     m->set_paused(e.paused);
     Put(e.reason, m->mutable_reason());
     m->set_queue_position(e.queue_position);
+    m->set_parent(e.parent.value());
+  }
+  void operator()(const core::ExperimentConfigured& e) {
+    pb::ExperimentConfigured* m = out_->mutable_experiment_configured();
+    const core::ExperimentSettings& s = e.settings;
+    m->set_id(e.id.value());
+    if (s.priority.has_value()) m->set_priority(*s.priority);
+    if (s.weight.has_value()) m->set_weight(*s.weight);
+    if (s.max_slots.has_value()) {
+      m->set_max_slots_unset(!s.max_slots->has_value());
+      if (s.max_slots->has_value()) m->set_max_slots(**s.max_slots);
+    }
+    if (s.pool.has_value()) m->set_pool(*s.pool);
+    if (s.save_experiment_best.has_value()) m->set_save_experiment_best(*s.save_experiment_best);
+    if (s.save_trial_best.has_value()) m->set_save_trial_best(*s.save_trial_best);
+    if (s.save_trial_latest.has_value()) m->set_save_trial_latest(*s.save_trial_latest);
+    if (s.log_retention_days.has_value()) {
+      m->set_log_retention_days_unset(!s.log_retention_days->has_value());
+      if (s.log_retention_days->has_value()) m->set_log_retention_days(**s.log_retention_days);
+    }
+    Put(e.reason, m->mutable_reason());
   }
   void operator()(const core::ExperimentMoved& e) {
     pb::ExperimentMoved* m = out_->mutable_experiment_moved();
@@ -133,6 +161,19 @@ class Encoder {
     out_->mutable_hparams_refused()->set_id(e.id.value());
     Put(e.report, out_->mutable_hparams_refused()->mutable_report());
   }
+  void operator()(const core::StopReported& e) {
+    out_->mutable_stop_reported()->set_id(e.id.value());
+    Put(e.report, out_->mutable_stop_reported()->mutable_report());
+  }
+  void operator()(const core::PreemptionAnnounced& e) {
+    out_->mutable_preemption_announced()->set_id(e.id.value());
+    Put(e.report, out_->mutable_preemption_announced()->mutable_report());
+  }
+  void operator()(const core::LogPolicyMatched& e) {
+    pb::LogPolicyMatched* m = out_->mutable_log_policy_matched();
+    m->set_id(e.id.value());
+    Put(e.match, m);
+  }
   void operator()(const core::TaskCreated& e) {
     pb::TaskCreated* m = out_->mutable_task_created();
     m->set_id(e.id.value());
@@ -141,6 +182,14 @@ class Encoder {
     m->set_slots(e.request.slots);
     m->set_priority(e.request.priority);
     m->set_position(e.request.position);
+    m->set_runs(e.runs);
+  }
+  void operator()(const core::TaskRevised& e) {
+    pb::TaskRevised* m = out_->mutable_task_revised();
+    m->set_id(e.id.value());
+    m->set_pool(e.pool);
+    m->set_priority(e.priority);
+    for (const AgentId& agent : e.excluded) m->add_excluded(agent.value());
   }
   void operator()(const core::TaskDelayed& e) {
     pb::TaskDelayed* m = out_->mutable_task_delayed();
@@ -282,6 +331,25 @@ class Decoder {
   }
   const absl::Status& status() const { return status_; }
 
+  static core::ExperimentConfigured Configured(const pb::ExperimentConfigured& m) {
+    core::ExperimentConfigured e{.id = ExperimentId(m.id()), .reason = Reason(m.reason())};
+    core::ExperimentSettings& s = e.settings;
+    if (m.has_priority()) s.priority = m.priority();
+    if (m.has_weight()) s.weight = m.weight();
+    if (m.max_slots_unset()) s.max_slots.emplace();
+    if (m.has_max_slots()) s.max_slots = m.max_slots();
+    if (m.has_pool()) s.pool = m.pool();
+    if (m.has_save_experiment_best()) s.save_experiment_best = m.save_experiment_best();
+    if (m.has_save_trial_best()) s.save_trial_best = m.save_trial_best();
+    if (m.has_save_trial_latest()) s.save_trial_latest = m.save_trial_latest();
+    if (m.log_retention_days_unset()) s.log_retention_days.emplace();
+    if (m.has_log_retention_days()) s.log_retention_days = m.log_retention_days();
+    return e;
+  }
+  core::LogMatch Match(const pb::LogPolicyMatched& m) {
+    return {m.policy(), Enum<spec::LogAction>(m.action(), 3), AgentId(m.agent()), m.line()};
+  }
+
   core::EventBody Experiment(const pb::Record& r) {
     if (r.has_experiment_created()) {
       const pb::ExperimentCreated& m = r.experiment_created();
@@ -293,8 +361,10 @@ class Decoder {
                                      .source_checkpoint = m.source_checkpoint(),
                                      .paused = m.paused(),
                                      .reason = Reason(m.reason()),
-                                     .queue_position = m.queue_position()};
+                                     .queue_position = m.queue_position(),
+                                     .parent = ExperimentId(m.parent())};
     }
+    if (r.has_experiment_configured()) return Configured(r.experiment_configured());
     if (r.has_experiment_moved()) {
       const pb::ExperimentMoved& m = r.experiment_moved();
       return core::ExperimentMoved{
@@ -352,6 +422,18 @@ class Decoder {
                                       Json(m.files_json()),
                                       Json(m.metadata_json())};
     }
+    if (r.has_stop_reported()) {
+      return core::StopReported{TrialId(r.stop_reported().id()),
+                                Report(r.stop_reported().report())};
+    }
+    if (r.has_preemption_announced()) {
+      return core::PreemptionAnnounced{TrialId(r.preemption_announced().id()),
+                                       Report(r.preemption_announced().report())};
+    }
+    if (r.has_log_policy_matched()) {
+      return core::LogPolicyMatched{TrialId(r.log_policy_matched().id()),
+                                    Match(r.log_policy_matched())};
+    }
     return core::HparamsRefused{TrialId(r.hparams_refused().id()),
                                 Report(r.hparams_refused().report())};
   }
@@ -365,7 +447,14 @@ class Decoder {
                                 .pool = m.pool(),
                                 .slots = m.slots(),
                                 .priority = m.priority(),
-                                .position = m.position()}};
+                                .position = m.position()},
+                               m.runs()};
+    }
+    if (r.has_task_revised()) {
+      const pb::TaskRevised& m = r.task_revised();
+      core::TaskRevised e{TaskId(m.id()), m.pool(), m.priority(), {}};
+      for (const std::string& agent : m.excluded()) e.excluded.emplace(agent);
+      return e;
     }
     if (r.has_task_queued()) return core::TaskQueued{TaskId(r.task_queued().id())};
     if (r.has_task_ready()) return core::TaskReady{TaskId(r.task_ready().id())};
@@ -410,7 +499,7 @@ class Decoder {
     return core::AllocationEnded{
         TaskId(m.task()),
         AllocationId(m.id()),
-        {Enum<core::ExitKind>(m.kind(), 6), m.code(), m.signal(), m.on_order(), m.text()}};
+        {Enum<core::ExitKind>(m.kind(), core::kExitKinds), m.code(), m.signal(), m.on_order(), m.text()}};
   }
 
   core::EventBody Agent(const pb::Record& r) {

@@ -12,14 +12,15 @@ namespace det::journal {
 
 enum class Table {
   kExperiments,
-  kSubmissions,  // what does not change of an experiment, large
+  kSubmissions,  // of an experiment, large
+  kConfigs,      // of a submission, the configuration that was changed since
   kTrials,
   kAllocations,
   kCheckpoints,
   kAgents,
   kTransitions,
 };
-inline constexpr size_t kTables = 7;
+inline constexpr size_t kTables = 8;
 
 struct TableShape {
   std::string_view name;

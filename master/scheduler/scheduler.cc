@@ -8,6 +8,13 @@
 namespace det::scheduler {
 namespace {
 
+// The agents that a request is not placed on now.
+struct Kept {
+  AgentId avoided;  // empty is none
+  const std::set<AgentId>& excluded;
+  bool Off(const AgentId& agent) const { return agent == avoided || excluded.contains(agent); }
+};
+
 // A pool's free slots with the placements of one pass taken off, kept beside the view: agents that
 // the pass touched live here, the others are read from the view's own index.
 class Draft {
@@ -17,9 +24,9 @@ class Draft {
 
   // Takes the slots from the best fitting agent; false when none fits.
   bool Place(const Request& request, Placement* placement) {
-    const AgentId avoid = Avoided(request);
-    if (request.slots > 0) return Take(request, BestFit(request.slots, avoid), placement);
-    const AgentSlots* least = LeastAux(avoid);
+    const Kept kept{Avoided(request), request.excluded};
+    if (request.slots > 0) return Take(request, BestFit(request.slots, kept), placement);
+    const AgentSlots* least = LeastAux(kept);
     const bool fits = least != nullptr && least->aux_tasks < kAuxTasksPerAgentMax;
     return Take(request, fits ? least : nullptr, placement);
   }
@@ -30,7 +37,8 @@ class Draft {
     const bool fits = request.slots == 0
                           ? agent->aux_tasks < kAuxTasksPerAgentMax
                           : static_cast<int64_t>(agent->free.size()) >= request.slots;
-    return Avoided(request) != id && Take(request, fits ? agent : nullptr, placement);
+    const bool off = Kept{Avoided(request), request.excluded}.Off(id);
+    return !off && Take(request, fits ? agent : nullptr, placement);
   }
 
   // The agent that the request shall not get; empty when it can run nowhere else.
@@ -44,7 +52,7 @@ class Draft {
   }
 
   bool CouldEverRunOn(const AgentId& id, const Request& request) const {
-    return Avoided(request) != id &&
+    return !Kept{Avoided(request), request.excluded}.Off(id) &&
            static_cast<int64_t>(view_.FindAgent(id)->slots.size()) >= request.slots;
   }
 
@@ -71,15 +79,15 @@ class Draft {
     return touched == touched_.end() ? view_.FindAgent(id) : &touched->second;
   }
 
-  const AgentSlots* BestFit(int64_t slots, const AgentId& avoid) const {
+  const AgentSlots* BestFit(int64_t slots, const Kept& kept) const {
     const std::pair<int64_t, AgentId> from{slots, AgentId()};
     auto clean = pool_.by_free.lower_bound(from);
     while (clean != pool_.by_free.end() &&
-           (touched_.contains(clean->second) || clean->second == avoid)) {
+           (touched_.contains(clean->second) || kept.Off(clean->second))) {
       ++clean;
     }
     auto touched = by_free_.lower_bound(from);
-    while (touched != by_free_.end() && touched->second == avoid) ++touched;
+    while (touched != by_free_.end() && kept.Off(touched->second)) ++touched;
     const bool use_touched =
         touched != by_free_.end() && (clean == pool_.by_free.end() || *touched < *clean);
     if (use_touched) return &touched_.at(touched->second);
@@ -87,16 +95,16 @@ class Draft {
   }
 
   // Tasks without slots go where the fewest of them run, and of such agents to the fullest.
-  const AgentSlots* LeastAux(const AgentId& avoid) {
+  const AgentSlots* LeastAux(const Kept& kept) {
     // What is touched stays so: no placement passes over it again.
     while (clean_aux_ != pool_.by_aux.end() && touched_.contains(clean_aux_->agent)) ++clean_aux_;
     auto clean = clean_aux_;
     while (clean != pool_.by_aux.end() &&
-           (touched_.contains(clean->agent) || clean->agent == avoid)) {
+           (touched_.contains(clean->agent) || kept.Off(clean->agent))) {
       ++clean;
     }
     auto touched = by_aux_.begin();
-    while (touched != by_aux_.end() && touched->agent == avoid) ++touched;
+    while (touched != by_aux_.end() && kept.Off(touched->agent)) ++touched;
     const bool use_touched =
         touched != by_aux_.end() && (clean == pool_.by_aux.end() || *touched < *clean);
     if (use_touched) return &touched_.at(touched->agent);
@@ -141,6 +149,11 @@ Plan Schedule(const View& view, const std::string& pool_name) {
       plan.placements.push_back(std::move(placement));
       continue;
     }
+    // It may wait for an agent that never comes: those behind it may have what it must not.
+    if (!request.excluded.empty() && passed_over < kPassedOverMax) {
+      ++passed_over;
+      continue;
+    }
     if (only.empty()) {
       only = draft.Avoided(request);
       if (only.empty()) break;
@@ -168,6 +181,9 @@ absl::Status CheckPlan(const View& view, const std::string& pool, const Plan& pl
     const AgentSlots* agent = view.FindAgent(placement.agent);
     if (agent == nullptr || !agent->schedulable || agent->pool != pool) {
       return Bad(placement.task, StrCat("agent ", placement.agent.value(), " can't take it"));
+    }
+    if (request->second.excluded.contains(placement.agent)) {
+      return Bad(placement.task, StrCat("agent ", placement.agent.value(), " is excluded"));
     }
     for (const int slot : placement.slots) {
       if (!agent->free.contains(slot) || !used.emplace(placement.agent, slot).second) {
@@ -214,6 +230,11 @@ Explanation Explain(const View& view, TaskId task) {
                               explanation.ahead == kAheadMax ? " or more" : "",
                               explanation.ahead == 1 ? " request is" : " requests are",
                               " ahead of it");
+    if (!request.excluded.empty()) {
+      StrAppend(explanation.text,
+                "; its log excludes agents ",
+                StrJoin(request.excluded, ", ", [](const AgentId& id) { return id.value(); }));
+    }
     if (!request.avoid.empty()) {
       StrAppend(explanation.text,
                 "; it keeps off agent ",

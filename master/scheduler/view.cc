@@ -174,7 +174,7 @@ std::optional<std::pair<std::string, QueueKey>> View::Find(TaskId task) const {
 
 namespace {
 auto Parts(const Request& r) {
-  return std::tie(r.task, r.pool, r.slots, r.priority, r.position, r.avoid);
+  return std::tie(r.task, r.pool, r.slots, r.priority, r.position, r.avoid, r.excluded);
 }
 auto Parts(const AgentSlots& a) {
   return std::tie(a.agent, a.pool, a.slots, a.free, a.aux_tasks, a.schedulable);

@@ -36,6 +36,8 @@ struct Request {
   // It can't run here for now, as it seems: taken only where no other agent of the pool has the
   // slots, free or not. Empty is none.
   AgentId avoid;
+  // It must not run here, ever.
+  std::set<AgentId> excluded;
 };
 
 struct AgentSlots {

@@ -23,6 +23,9 @@ struct Describer {
   std::string operator()(const core::ExperimentCreated& e) const {
     return StrCat("experiment ", e.id.value(), " created", e.paused ? " paused" : "");
   }
+  std::string operator()(const core::ExperimentConfigured& e) const {
+    return StrCat("experiment ", e.id.value(), " configured: ", e.reason.text);
+  }
   std::string operator()(const core::ExperimentMoved& e) const {
     return StrCat("experiment ", e.id.value(), " -> ", core::Name(e.to), " (", e.reason.text, ")");
   }
@@ -60,6 +63,26 @@ struct Describer {
   }
   std::string operator()(const core::HparamsRefused& e) const {
     return StrCat("trial ", e.id.value(), " refuses its hyperparameters");
+  }
+  std::string operator()(const core::StopReported& e) const {
+    return StrCat("trial ", e.id.value(), " says that it stops");
+  }
+  std::string operator()(const core::PreemptionAnnounced& e) const {
+    return StrCat("trial ", e.id.value(), " says that its machine goes");
+  }
+  std::string operator()(const core::LogPolicyMatched& e) const {
+    return StrCat("trial ", e.id.value(), " ", core::Describe(e.match));
+  }
+  std::string operator()(const core::TaskRevised& e) const {
+    std::string excluded;
+    for (const AgentId& agent : e.excluded) StrAppend(excluded, ", not ", agent.value());
+    return StrCat("task ",
+                  e.id.value(),
+                  " asks for pool ",
+                  e.pool,
+                  " priority ",
+                  e.priority,
+                  excluded);
   }
   std::string operator()(const core::TaskCreated& e) const {
     return StrCat("task ", e.id.value(), " created");
@@ -168,6 +191,11 @@ std::string Repl::Execute(const std::vector<std::string>& words, std::string_vie
   if (verb == "activate") return Send({ann, core::ActivateExperiment{experiment}});
   if (verb == "cancel") return Send({ann, core::CancelExperiment{experiment}});
   if (verb == "kill") return Send({ann, core::KillExperiment{experiment}});
+  if (verb == "set") return Configure(words);
+  if (verb == "kill-trial") return Send({ann, core::KillTrial{TrialId(Number(words, 1))}});
+  if (verb == "stop") return Report(core::ReportStop{}, allocation);
+  if (verb == "announce") return Report(core::ReportPreemption{}, allocation);
+  if (verb == "log") return LogMatch(words);
   if (verb == "run") {
     const core::Task* task = state_.FindByAllocation(allocation);
     const AgentId agent = task == nullptr ? AgentId("?") : task->allocation->agent;
@@ -290,6 +318,8 @@ std::string Repl::Report(core::CommandBody body, AllocationId id) {
                  [&](core::ReportValidation& c) { c.agent = agent, c.report = report; },
                  [&](core::ReportCheckpoint& c) { c.agent = agent, c.report = report; },
                  [&](core::ReportInvalidHparams& c) { c.agent = agent, c.report = report; },
+                 [&](core::ReportStop& c) { c.agent = agent, c.report = report; },
+                 [&](core::ReportPreemption& c) { c.agent = agent, c.report = report; },
                  [](auto&) {},
              },
              body);
@@ -308,6 +338,32 @@ std::string Repl::Validate(const std::vector<std::string>& words) {
     report.metrics["loss"] = std::strtod(words[3].c_str(), nullptr);
   }
   return Report(std::move(report), AllocationId(Number(words, 1)));
+}
+
+std::string Repl::Configure(const std::vector<std::string>& words) {
+  core::ConfigureExperiment configure{.id = ExperimentId(Number(words, 2))};
+  if (words[1] == "priority") configure.settings.priority = Number(words, 3);
+  if (words[1] == "weight") configure.settings.weight = std::strtod(words[3].c_str(), nullptr);
+  if (words[1] == "pool") configure.settings.pool = words[3];
+  if (words[1] == "max-slots") {
+    configure.settings.max_slots.emplace();
+    if (words[3] != "none") configure.settings.max_slots = Number(words, 3);
+  }
+  return Send({{core::Role::kUser, "ann"}, configure});
+}
+
+std::string Repl::LogMatch(const std::vector<std::string>& words) {
+  const AllocationId id(Number(words, 1));
+  const core::Task* task = state_.FindByAllocation(id);
+  if (task == nullptr) return "no such run";
+  core::ReportLogMatch report{
+      .allocation = id,
+      .trial = task->trial,
+      .match = {.policy = words[3], .agent = task->allocation->agent, .line = "a line"}};
+  if (words[2] == "cancel_retries") report.match.action = spec::LogAction::kCancelRetries;
+  if (words[2] == "exclude_node") report.match.action = spec::LogAction::kExcludeNode;
+  last_report_ = AsAgent(task->allocation->agent, report);
+  return Send(*last_report_);
 }
 
 std::string Repl::Exit(const std::vector<std::string>& words) {

@@ -17,6 +17,11 @@ namespace det::golden {
 //   leave NAME                        its connection ends
 //   submit JSON                       keys of the configuration; the rest is filled in
 //   pause|activate|cancel|kill ID     an experiment
+//   set priority|weight|max-slots|pool ID VALUE
+//   kill-trial ID
+//   stop ALLOCATION                   it says that it stops by itself
+//   announce ALLOCATION               it says that its machine is taken away
+//   log ALLOCATION ACTION POLICY      a line of its log matches
 //   run ALLOCATION                    the agent reports it running
 //   exit ALLOCATION CODE [ordered]    it ends; "lost" as code: the agent has no trace of it
 //   validate ALLOCATION STEPS VALUE   the next report: {"loss": VALUE}; "none": without the metric
@@ -41,6 +46,8 @@ class Repl {
   std::string Availability(const std::vector<std::string>& words);
   std::string Submit(std::string_view json);
   std::string Validate(const std::vector<std::string>& words);
+  std::string Configure(const std::vector<std::string>& words);
+  std::string LogMatch(const std::vector<std::string>& words);
   std::string Exit(const std::vector<std::string>& words);
   std::string Show() const;
   std::string Desired(const std::string& agent) const;
