@@ -17,6 +17,7 @@
 #include "common/os/os_error.h"
 #include "common/pg/pg.h"
 #include "common/pg/private_server.h"
+#include "master/ended/folder_remover.h"
 #include "master/engine/engine.h"
 #include "master/engine/limits.h"
 #include "master/http/front.h"
@@ -100,6 +101,10 @@ struct MasterServer::Parts {
   http::Metrics metrics;
   std::unique_ptr<store::ReadStore> store;
   std::unique_ptr<store::ContextStore> contexts;
+  std::unique_ptr<ended::EndedStore> ended;
+  ended::EndedLocks ended_locks;
+  std::unique_ptr<ended::FolderRemover> remover;
+  std::unique_ptr<ended::Deleter> deleter;
   std::unique_ptr<engine::Engine> engine;
   std::unique_ptr<ingest::Ingestor> ingestor;
   std::unique_ptr<Timer> timer;
@@ -169,6 +174,9 @@ absl::Status MasterServer::Parts::StartEngine() {
   store = std::make_unique<store::ReadStore>(conninfo);
   contexts = std::make_unique<store::ContextStore>(conninfo, epoch);
   DET_RETURN_IF_ERROR(contexts->RemoveBrokenUploads());
+  ended = std::make_unique<ended::EndedStore>(conninfo, epoch);
+  remover = std::make_unique<ended::FolderRemover>(*store);
+  deleter = std::make_unique<ended::Deleter>(ended::Deleter::Deps{conninfo, epoch, *remover});
   ingestor =
       std::make_unique<ingest::Ingestor>(ingest::Ingestor::Deps{conninfo, *engine, hooks.fatal});
   timer = std::make_unique<Timer>();
@@ -198,6 +206,9 @@ absl::Status MasterServer::Parts::StartDoors() {
       .ingestor = *ingestor,
       .store = *store,
       .contexts = *contexts,
+      .ended = *ended,
+      .ended_locks = ended_locks,
+      .deleter = *deleter,
       .tokens = tokens,
       .pool = *pool,
       .timer = *timer,
@@ -261,6 +272,9 @@ MasterServer::~MasterServer() {
   p.engine.reset();
   if (p.journal != nullptr) p.journal->Release().IgnoreError();
   p.journal.reset();
+  p.deleter.reset();
+  p.remover.reset();
+  p.ended.reset();
   p.contexts.reset();
   p.store.reset();
   p.postgres.reset();

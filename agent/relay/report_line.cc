@@ -71,6 +71,21 @@ absl::StatusOr<v1::Report> FromCheckpoint(const trial::v1::Checkpoint& c) {
   return report;
 }
 
+absl::StatusOr<v1::Report> FromEarlyExit(const trial::v1::EarlyExit& exit) {
+  v1::Report report;
+  switch (exit.reason()) {
+    case trial::v1::EarlyExit::REASON_USER_REQUESTED_STOP:
+      report.mutable_stop();
+      return report;
+    case trial::v1::EarlyExit::REASON_INVALID_HPARAMS:
+      report.mutable_invalid_hparams();
+      return report;
+    default:
+      return Bad(
+          "early_exit needs a reason: REASON_USER_REQUESTED_STOP or REASON_INVALID_HPARAMS");
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<v1::Report> ToReport(const trial::v1::ReportRequest& request) {
@@ -91,10 +106,18 @@ absl::StatusOr<v1::Report> ToReport(const trial::v1::ReportRequest& request) {
       report.mutable_invalid_hparams();
       return report;
     }
+    case trial::v1::ReportRequest::kEarlyExit:
+      return FromEarlyExit(request.early_exit());
+    case trial::v1::ReportRequest::kPendingPreemption: {
+      v1::Report report;
+      report.mutable_pending_preemption();
+      return report;
+    }
     case trial::v1::ReportRequest::BODY_NOT_SET:
       break;
   }
-  return Bad("a report needs one of metrics, checkpoint, progress, invalid_hparams");
+  return Bad("a report needs one of metrics, checkpoint, progress, invalid_hparams, early_exit, "
+      "pending_preemption");
 }
 
 namespace {

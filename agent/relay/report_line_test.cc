@@ -176,6 +176,14 @@ TEST(ToReport, ChecksCheckpointsAndProgress) {
   EXPECT_TRUE(ToReport(request).ok());
   request.mutable_invalid_hparams();
   EXPECT_TRUE(ToReport(request)->has_invalid_hparams());
+  request.mutable_early_exit();
+  EXPECT_FALSE(ToReport(request).ok());
+  request.mutable_early_exit()->set_reason(trial::v1::EarlyExit::REASON_INVALID_HPARAMS);
+  EXPECT_TRUE(ToReport(request)->has_invalid_hparams());
+  request.mutable_early_exit()->set_reason(trial::v1::EarlyExit::REASON_USER_REQUESTED_STOP);
+  EXPECT_TRUE(ToReport(request)->has_stop());
+  request.mutable_pending_preemption();
+  EXPECT_TRUE(ToReport(request)->has_pending_preemption());
 }
 
 }  // namespace

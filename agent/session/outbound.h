@@ -44,6 +44,8 @@ class Outbound {
   bool Drained() const {
     return final_ && reports_read_ && log_read_ && relay_.Idle() && pending_derived_.empty();
   }
+  // What was sent of its log has arrived.
+  bool LogArrived() const { return log_.Idle(); }
   // Its log lines are with the master too.
   bool Empty() const { return Drained() && log_.Idle() && !derived_.has_value(); }
 

@@ -13,6 +13,8 @@ namespace {
 
 // Programs print without telling anybody: their logs are looked at this often.
 constexpr absl::Duration kLookEvery = absl::Milliseconds(50);
+// An end waits so long for the last lines of its log to arrive.
+constexpr absl::Duration kLogPatience = absl::Seconds(5);
 // How long the log of a run that is over may still be on its way to a master that is away.
 constexpr absl::Duration kLinger = absl::Hours(24);
 
@@ -149,6 +151,11 @@ void Shipper::Settle() {
     for (auto it = runs_.begin(); it != runs_.end();) {
       Run& run = *it->second;
       if (run.final && !run.told_drained && run.outbound.Drained()) {
+        run.tell_by = std::min(run.tell_by, SteadyNow() + kLogPatience);
+      }
+      // What a log says may decide on what follows its end: see log_policies.
+      const bool heard = run.outbound.LogArrived() || SteadyNow() > run.tell_by;
+      if (run.final && !run.told_drained && run.outbound.Drained() && heard) {
         run.told_drained = true;
         drained.push_back(it->first);
       }

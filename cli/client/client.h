@@ -63,9 +63,15 @@ class Client {
   virtual absl::StatusOr<api::ExperimentResponse> ActivateExperiment(int64_t id) = 0;
   virtual absl::StatusOr<api::ExperimentResponse> CancelExperiment(int64_t id) = 0;
   virtual absl::StatusOr<api::ExperimentResponse> KillExperiment(int64_t id) = 0;
+  virtual absl::StatusOr<api::ExperimentResponse> DeleteExperiment(int64_t id) = 0;
+  virtual absl::StatusOr<api::ExperimentResponse> ConfigureExperiment(
+      const api::ConfigureExperimentRequest& request) = 0;
+  virtual absl::StatusOr<api::ExperimentResponse> ContinueExperiment(
+      const api::ContinueExperimentRequest& request) = 0;
   virtual std::unique_ptr<Stream<api::WatchExperimentResponse>> WatchExperiment(int64_t id) = 0;
 
   virtual absl::StatusOr<api::GetTrialResponse> GetTrial(int64_t id) = 0;
+  virtual absl::StatusOr<api::KillTrialResponse> KillTrial(int64_t id) = 0;
   virtual absl::StatusOr<api::ListTrialsResponse> ListTrials(
       const api::ListTrialsRequest& request) = 0;
   virtual absl::StatusOr<api::GetMetricsResponse> GetMetrics(

@@ -197,6 +197,17 @@ class GrpcClient : public Client {
   absl::StatusOr<api::ExperimentResponse> KillExperiment(int64_t id) override {
     return Act("KillExperiment", &Experiments::KillExperiment, id);
   }
+  absl::StatusOr<api::ExperimentResponse> DeleteExperiment(int64_t id) override {
+    return Act("DeleteExperiment", &Experiments::DeleteExperiment, id);
+  }
+  absl::StatusOr<api::ExperimentResponse> ConfigureExperiment(
+      const api::ConfigureExperimentRequest& request) override {
+    return Call("ConfigureExperiment", *experiments_, &Experiments::ConfigureExperiment, request);
+  }
+  absl::StatusOr<api::ExperimentResponse> ContinueExperiment(
+      const api::ContinueExperimentRequest& request) override {
+    return Call("ContinueExperiment", *experiments_, &Experiments::ContinueExperiment, request);
+  }
   std::unique_ptr<Stream<api::WatchExperimentResponse>> WatchExperiment(int64_t id) override {
     const auto request = Id<api::WatchExperimentRequest>(id);
     return std::make_unique<GrpcStream<api::WatchExperimentResponse>>(
@@ -207,6 +218,9 @@ class GrpcClient : public Client {
 
   absl::StatusOr<api::GetTrialResponse> GetTrial(int64_t id) override {
     return Call("GetTrial", *trials_, &Trials::GetTrial, Id<api::GetTrialRequest>(id));
+  }
+  absl::StatusOr<api::KillTrialResponse> KillTrial(int64_t id) override {
+    return Call("KillTrial", *trials_, &Trials::KillTrial, Id<api::KillTrialRequest>(id));
   }
   absl::StatusOr<api::ListTrialsResponse> ListTrials(
       const api::ListTrialsRequest& request) override {

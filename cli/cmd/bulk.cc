@@ -6,6 +6,7 @@
 #include "cli/app/context.h"
 #include "cli/client/client.h"
 #include "cli/cmd/ids.h"
+#include "cli/view/experiment_view.h"
 #include "cli/view/proto_document.h"
 #include "common/base/status.h"
 #include "common/base/strings.h"
@@ -70,11 +71,42 @@ ExitCode CodeOfAll(const std::vector<Outcome>& outcomes, size_t asked) {
   return CodeOf(outcomes[0].result.status());
 }
 
-absl::StatusOr<ExitCode> Run(Context& context,
-                             const Act& act,
-                             const std::vector<std::string>& words) {
+// What the verb would be done to, and that it was not done.
+absl::StatusOr<ExitCode> Preview(Context& context,
+                                 Client* client,
+                                 const Act& act,
+                                 const std::vector<int64_t>& ids) {
+  std::vector<api::Experiment> found;
+  for (const int64_t id : ids) {
+    const absl::StatusOr<api::GetExperimentResponse> response = client->GetExperiment(id);
+    if (response.ok()) {
+      found.push_back(response->experiment());
+    } else {
+      context.PrintError(response.status());
+    }
+  }
+  DET_RETURN_IF_ERROR(context.Show({ToDocumentList(found), ExperimentTable(found), {}}));
+  return Error(absl::StatusCode::kInvalidArgument,
+               "USAGE",
+               StrCat("nothing was done: det e ",
+                      act.verb,
+                      " of these ",
+                      found.size(),
+                      found.size() == 1 ? " experiment" : " experiments",
+                      " can't be undone"),
+               "repeat it with --yes");
+}
+
+struct Words {
+  std::vector<std::string> ids;
+  bool yes = false;
+};
+
+absl::StatusOr<ExitCode> Run(Context& context, const Act& act, const Words& given) {
+  const std::vector<std::string>& words = given.ids;
   DET_ASSIGN_OR_RETURN(const std::vector<int64_t> ids, ParseIds(words, 'e', "experiment"));
   DET_ASSIGN_OR_RETURN(Client * client, context.Connect());
+  if (act.needs_yes && !given.yes) return Preview(context, client, act, ids);
   std::vector<Outcome> outcomes;
   for (const int64_t id : ids) {
     outcomes.push_back({id, (client->*act.call)(id)});
@@ -90,14 +122,17 @@ absl::StatusOr<ExitCode> Run(Context& context,
 }  // namespace
 
 Command BulkCommand(Act act) {
-  auto ids = std::make_shared<std::vector<std::string>>();
+  auto words = std::make_shared<Words>();
   Command command{.noun = "experiment",
                   .verb = act.verb,
                   .aliases = act.aliases,
                   .summary = act.summary,
-                  .params = {Required("ID", ids.get(), "the experiments: 7 or e7")},
+                  .params = {Required("ID", &words->ids, "the experiments: 7 or e7")},
                   .examples = act.examples};
-  command.run = [ids, act = std::move(act)](Context& context) { return Run(context, act, *ids); };
+  if (act.needs_yes) command.params.push_back(Flag("--yes", &words->yes, "do it, for good"));
+  command.run = [words, act = std::move(act)](Context& context) {
+    return Run(context, act, *words);
+  };
   return command;
 }
 

@@ -24,6 +24,7 @@ struct Act {
   std::string summary;
   std::vector<Example> examples;
   absl::StatusOr<api::ExperimentResponse> (Client::*call)(int64_t id);
+  bool needs_yes = false;  // without --yes it only says what it would do
 };
 
 // A verb that does `act` to each of the experiments named. It goes on after an error; the exit code

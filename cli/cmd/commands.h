@@ -25,11 +25,16 @@ Command ExperimentPauseCommand();
 Command ExperimentActivateCommand();
 Command ExperimentCancelCommand();
 Command ExperimentKillCommand();
+Command ExperimentSetCommand();
+Command ExperimentForkCommand();
+Command ExperimentContinueCommand();
+Command ExperimentDeleteCommand();
 
 Command TrialListCommand();
 Command TrialDescribeCommand();
 Command TrialLogsCommand();
 Command TrialMetricsCommand();
+Command TrialKillCommand();
 
 Command CheckpointListCommand();
 Command CheckpointDownloadCommand();

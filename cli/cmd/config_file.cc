@@ -53,4 +53,10 @@ absl::StatusOr<ConfigText> ReadConfig(const ConfigWords& words) {
   return config;
 }
 
+std::vector<std::string> FromCheckpoint(const std::string& uuid) {
+  if (uuid.empty()) return {};
+  return {"searcher.source_trial_id=",
+          StrCat("searcher.source_checkpoint_uuid=", QuoteJson(uuid))};
+}
+
 }  // namespace det::cli

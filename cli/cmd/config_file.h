@@ -26,4 +26,7 @@ struct ConfigText {
 // Errors name the file, or the override that has no "=".
 absl::StatusOr<ConfigText> ReadConfig(const ConfigWords& words);
 
+// --from-checkpoint: the overrides that let trials begin from it; none for "".
+std::vector<std::string> FromCheckpoint(const std::string& uuid);
+
 }  // namespace det::cli

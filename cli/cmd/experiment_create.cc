@@ -20,6 +20,7 @@ namespace {
 struct Options {
   ConfigWords config;
   std::string directory;
+  std::string checkpoint;
   bool follow = false;
   bool paused = false;
   bool validate = false;
@@ -31,6 +32,7 @@ absl::StatusOr<api::CreateExperimentRequest> MakeRequest(const Options& options)
   request.set_config(config.text);
   request.set_config_name(config.name);
   for (const std::string& text : options.config.overrides) request.add_overrides(text);
+  for (const std::string& text : FromCheckpoint(options.checkpoint)) request.add_overrides(text);
   request.set_paused(options.paused);
   request.set_validate_only(options.validate);
   return request;
@@ -96,6 +98,10 @@ std::vector<Param> Params(Options* options) {
       Flag("-f,--follow,--follow-first-trial",
            &options->follow,
            "watch it to its end; Ctrl-C only stops watching"),
+      Option("--from-checkpoint",
+             "UUID",
+             &options->checkpoint,
+             "let its trials begin from this checkpoint"),
       Flag("--paused", &options->paused, "do not start it: see det e activate"),
       Flag("--validate", &options->validate, "check the configuration only"),
   };

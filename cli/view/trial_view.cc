@@ -54,6 +54,10 @@ const std::vector<ColumnOf<T>>& Columns() {
   return *columns;
 }
 
+std::string LogPolicyText(const T& t) {
+  return t.log_policy().empty() ? "" : StrCat("log policy matched: ", t.log_policy());
+}
+
 Fields TrialFields(const T& t) {
   const std::string steps = StrCat(" at ", t.latest_steps(), " batches");
   const std::string latest =
@@ -73,6 +77,7 @@ Fields TrialFields(const T& t) {
       {"latest", TextCell(latest)},
       {"training", TextCell(training)},
       {"progress", Fraction{t.progress()}},
+      {"log policy", TextCell(LogPolicyText(t))},
       {"checkpoint", TextCell(t.latest_checkpoint())},
       {"agent", TextCell(t.agent())},
       {"slots", TextCell(StrJoin(t.slots(), ", "))},

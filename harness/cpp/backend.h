@@ -38,8 +38,9 @@ struct ProgressReport {
   double fraction = 0;
 };
 struct InvalidHparamsReport {};
+struct StopReport {};
 using ReportBody =
-    std::variant<MetricsReport, CheckpointReport, ProgressReport, InvalidHparamsReport>;
+    std::variant<MetricsReport, CheckpointReport, ProgressReport, InvalidHparamsReport, StopReport>;
 
 // As trial.proto has it, on one line. Throws Error for text that is not UTF-8, and for metadata
 // that is no JSON object.

@@ -99,6 +99,11 @@ void Context::InvalidHparams() {
   throw Leave{Leave::Why::kInvalidHparams};
 }
 
+void Context::StopEarly() {
+  impl_->backend->Report(StopReport{});
+  throw Leave{Leave::Why::kStopped};
+}
+
 Checkpoint Context::SaveCheckpoint(int64_t steps,
                                    const SaveFunction& save,
                                    const std::string& metadata_json) {

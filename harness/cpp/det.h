@@ -43,7 +43,7 @@ class Error : public std::runtime_error {
 // Thrown to leave the program early, with status 0 and everything said. It is no std::exception,
 // so handlers in training code let it pass. Run catches it; a main of your own must.
 struct Leave {
-  enum class Why { kInvalidHparams, kPreempted };
+  enum class Why { kInvalidHparams, kPreempted, kStopped };
   Why why;
 };
 
@@ -110,6 +110,8 @@ class Context {
   void ReportProgress(double fraction);
   // "These hyperparameters make no sense": the search draws others. Throws Leave.
   [[noreturn]] void InvalidHparams();
+  // "I am done": the trial is complete, also when it was told to leave meanwhile. Throws Leave.
+  [[noreturn]] void StopEarly();
 
   // Calls `save` with a folder and makes a checkpoint of what it writes, durable before it is
   // reported. When `save` throws, or the program dies on the way, there is no checkpoint.

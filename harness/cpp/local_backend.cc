@@ -123,6 +123,7 @@ void LocalBackend::Report(const ReportBody& body) {
   if (const auto* metrics = std::get_if<MetricsReport>(&body)) Print(*metrics);
   if (const auto* checkpoint = std::get_if<CheckpointReport>(&body)) List(*checkpoint);
   if (std::holds_alternative<InvalidHparamsReport>(body)) std::printf("invalid hyperparameters\n");
+  if (std::holds_alternative<StopReport>(body)) std::printf("stopped early\n");
   std::fflush(stdout);
 }
 

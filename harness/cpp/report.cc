@@ -47,6 +47,10 @@ Json ToJson(const InvalidHparamsReport& /*report*/) {
   return {{"invalid_hparams", Json::object()}};
 }
 
+Json ToJson(const StopReport& /*report*/) {
+  return {{"early_exit", {{"reason", "REASON_USER_REQUESTED_STOP"}}}};
+}
+
 }  // namespace
 
 std::string ReportJson(int64_t seq, const ReportBody& body) {

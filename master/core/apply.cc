@@ -88,6 +88,9 @@ class Applier {
     ApplySettings(e.settings, spec.get());
     experiment.spec = std::move(spec);
   }
+  void operator()(const ExperimentContinued& e) {
+    state_.experiments[e.experiment.id] = e.experiment;
+  }
   void operator()(const SearchAdvanced& e) {
     Experiment& experiment = At<Experiment>(state_.experiments, e.id);
     experiment.metric_reported = experiment.metric_reported || e.metric_reported;
@@ -118,6 +121,7 @@ class Applier {
     state_.next.trial = std::max(state_.next.trial, e.id.value() + 1);
     state_.trials[e.id] = std::move(trial);
   }
+  void operator()(const TrialContinued& e) { state_.trials[e.trial.id] = e.trial; }
   void operator()(const TrialMoved& e) {
     Trial& trial = At<Trial>(state_.trials, e.id);
     DET_CHECK(kTrialMoves(trial.state, e.to), Name(e.to));
@@ -360,8 +364,11 @@ void SweepDeparted(State& state) {
     const Experiment* experiment = state.Find(item.second.experiment);
     return experiment == nullptr || !experiment->open_trials.contains(item.second.request);
   });
-  std::erase_if(state.tasks,
-                [&](const auto& item) { return state.Find(item.second.trial) == nullptr; });
+  // A trial that was continued has another task than it had.
+  std::erase_if(state.tasks, [&](const auto& item) {
+    const Trial* trial = state.Find(item.second.trial);
+    return trial == nullptr || trial->task != item.first;
+  });
 }
 
 }  // namespace det::core

@@ -29,6 +29,18 @@ struct CreateExperiment {
   bool paused = false;
   ExperimentId parent;  // that it is forked from; 0 is none
 };
+// A trial as it was when it ended.
+struct EndedTrial {
+  Trial trial;
+  int64_t runs = 0;
+};
+// Takes up again what the core does not know any more: read back from the store, of an experiment
+// that ended and that nobody deletes meanwhile.
+struct ContinueExperiment {
+  Experiment ended;
+  std::vector<EndedTrial> trials;  // those that may go on
+  std::shared_ptr<const spec::ExperimentSpec> spec;  // in place of its own, unless null
+};
 struct ConfigureExperiment {
   ExperimentId id;
   ExperimentSettings settings;
@@ -138,6 +150,7 @@ using CommandBody = std::variant<CreateExperiment,
                                  CancelExperiment,
                                  KillExperiment,
                                  ConfigureExperiment,
+                                 ContinueExperiment,
                                  KillTrial,
                                  ConnectAgent,
                                  DisconnectAgent,

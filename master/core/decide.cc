@@ -36,6 +36,9 @@ absl::StatusOr<Events> DecideAny(const State& state, const Command& command, abs
           [&](const ConfigureExperiment& c) {
             return DecideConfigure(state, command.principal, c, now);
           },
+          [&](const ContinueExperiment& c) {
+            return DecideContinue(state, command.principal, c, now);
+          },
           [&](const KillTrial& c) { return DecideKillTrial(state, command.principal, c, now); },
           [&](const ConnectAgent& c) {
             return as_agent(c.id, [&] { return DecideConnect(state, c, now); });
@@ -129,10 +132,12 @@ Key OwnerOf(const EventBody& body) {
   return std::visit(overloaded{
                         [](const ExperimentCreated& e) -> Key { return e.id; },
                         [](const ExperimentConfigured& e) -> Key { return e.id; },
+                        [](const ExperimentContinued& e) -> Key { return e.experiment.id; },
                         [](const ExperimentMoved& e) -> Key { return e.id; },
                         [](const SearchAdvanced& e) -> Key { return e.id; },
                         [](const BestFound& e) -> Key { return e.id; },
                         [](const TrialCreated& e) -> Key { return e.id; },
+                        [](const TrialContinued& e) -> Key { return e.trial.id; },
                         [](const TrialMoved& e) -> Key { return e.id; },
                         [](const TrialRestarted& e) -> Key { return e.id; },
                         [](const ValidationRecorded& e) -> Key { return e.id; },

@@ -36,6 +36,11 @@ struct ExperimentConfigured {
   ExperimentSettings settings;  // those that changed
   Reason reason;
 };
+// It ended, and lives again as it is here, whole; TrialContinued follows for each of its open
+// trials.
+struct ExperimentContinued {
+  Experiment experiment;
+};
 struct ExperimentMoved {
   ExperimentId id;
   ExperimentState to = ExperimentState::kActive;
@@ -62,6 +67,10 @@ struct TrialCreated {
   uint32_t seed = 0;
   std::string source_checkpoint;
   Reason reason;
+};
+// It ended, and lives again as it is here, whole, with another task.
+struct TrialContinued {
+  Trial trial;
 };
 struct TrialMoved {
   TrialId id;
@@ -228,10 +237,12 @@ struct AgentEnabled {
 
 using EventBody = std::variant<ExperimentCreated,
                                ExperimentConfigured,
+                               ExperimentContinued,
                                ExperimentMoved,
                                SearchAdvanced,
                                BestFound,
                                TrialCreated,
+                               TrialContinued,
                                TrialMoved,
                                TrialRestarted,
                                ValidationRecorded,

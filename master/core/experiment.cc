@@ -17,22 +17,6 @@ namespace {
 
 using enum ExperimentState;
 
-// A misspelt pool would wait for ever. Pools are those that agents named, and "default".
-absl::Status CheckPool(const State& state, const std::string& pool) {
-  std::set<std::string> pools = {"default"};
-  for (const auto& [id, agent] : state.agents) pools.insert(agent.pool);
-  if (pools.contains(pool)) return absl::OkStatus();
-  const std::string nearest = Nearest(pool, {pools.begin(), pools.end()});
-  return Error(
-      absl::StatusCode::kNotFound,
-      "POOL_NOT_FOUND",
-      StrCat("resource pool ",
-             QuoteJson(pool),
-             " does not exist; there is ",
-             StrJoin(pools, ", ", [](const std::string& name) { return QuoteJson(name); })),
-      nearest.empty() ? "" : StrCat("did you mean ", QuoteJson(nearest), "?"));
-}
-
 // All trials that are open at a time are in one step at the worst.
 absl::Status CheckPoint(const spec::ExperimentSpec& spec) {
   const int64_t bytes = searcher::PointBytes(spec.hparams);
@@ -127,6 +111,29 @@ Reason MakeReason(std::string_view code, std::string text, std::string actor, ab
   return {std::string(code), std::move(text), std::move(actor), now};
 }
 
+// Pools are those that agents named, and "default".
+absl::Status CheckPool(const State& state, const std::string& pool) {
+  std::set<std::string> pools = {"default"};
+  for (const auto& [id, agent] : state.agents) pools.insert(agent.pool);
+  if (pools.contains(pool)) return absl::OkStatus();
+  const std::string nearest = Nearest(pool, {pools.begin(), pools.end()});
+  return Error(
+      absl::StatusCode::kNotFound,
+      "POOL_NOT_FOUND",
+      StrCat("resource pool ",
+             QuoteJson(pool),
+             " does not exist; there is ",
+             StrJoin(pools, ", ", [](const std::string& name) { return QuoteJson(name); })),
+      nearest.empty() ? "" : StrCat("did you mean ", QuoteJson(nearest), "?"));
+}
+
+absl::Status CheckLiveCount(const State& state) {
+  if (static_cast<int64_t>(state.experiments.size()) < kLiveExperimentsMax) return absl::OkStatus();
+  return Error(absl::StatusCode::kResourceExhausted,
+               "TOO_MANY_EXPERIMENTS",
+               StrCat(kLiveExperimentsMax, " experiments are live, the most allowed"));
+}
+
 absl::StatusOr<Events> DecideCreate(const State& state,
                                     const Principal& principal,
                                     const CreateExperiment& command,
@@ -134,11 +141,7 @@ absl::StatusOr<Events> DecideCreate(const State& state,
   DET_RETURN_IF_ERROR(Authorize(principal, Verb::kCreate, {}));
   DET_RETURN_IF_ERROR(CheckPool(state, command.spec->resources.resource_pool));
   DET_RETURN_IF_ERROR(CheckPoint(*command.spec));
-  if (static_cast<int64_t>(state.experiments.size()) >= kLiveExperimentsMax) {
-    return Error(absl::StatusCode::kResourceExhausted,
-                 "TOO_MANY_EXPERIMENTS",
-                 StrCat(kLiveExperimentsMax, " experiments are live, the most allowed"));
-  }
+  DET_RETURN_IF_ERROR(CheckLiveCount(state));
   IdSource ids(state);
   Experiment experiment;
   experiment.id = ids.Experiment();

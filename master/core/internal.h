@@ -40,11 +40,20 @@ absl::StatusOr<Events> DecideCreate(const State& state,
                                     const CreateExperiment& command,
                                     absl::Time now);
 absl::StatusOr<Events> DecideControl(const State& state, const Command& command, absl::Time now);
+// A misspelt pool would wait for ever.
+absl::Status CheckPool(const State& state, const std::string& pool);
+absl::Status CheckLiveCount(const State& state);
 absl::StatusOr<Events> DecideConfigure(const State& state,
                                        const Principal& principal,
                                        const ConfigureExperiment& command,
                                        absl::Time now);
 Events AdvanceExperiment(const State& state, const Experiment& experiment, absl::Time now);
+
+// continue.cc
+absl::StatusOr<Events> DecideContinue(const State& state,
+                                      const Principal& principal,
+                                      const ContinueExperiment& command,
+                                      absl::Time now);
 
 // search.cc: events of what a searcher's step asks for.
 struct SearchNews {
@@ -62,6 +71,7 @@ absl::StatusOr<Events> DecideKillTrial(const State& state,
                                        const Principal& principal,
                                        const KillTrial& command,
                                        absl::Time now);
+searcher::ExitKind SearcherExit(const Trial& trial);
 Events AdvanceTrial(const State& state, const Trial& trial, absl::Time now);
 void AppendExit(const State& state,
                 const Task& task,

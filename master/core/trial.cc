@@ -258,14 +258,14 @@ Exit Judged(const Allocation& allocation, Exit exit) {
   return {.kind = ExitKind::kStartTimeout, .on_order = true, .text = allocation.level_reason.text};
 }
 
+}  // namespace
+
 searcher::ExitKind SearcherExit(const Trial& trial) {
   if (trial.state == kCanceled) return searcher::ExitKind::kCanceled;
   if (trial.state == kError) return searcher::ExitKind::kErrored;
   return trial.invalid_hparams ? searcher::ExitKind::kInvalidHparams
                                : searcher::ExitKind::kCompleted;
 }
-
-}  // namespace
 
 void AppendExit(const State& state,
                 const Task& task,

@@ -25,6 +25,8 @@ inline constexpr int64_t kEventsUncommittedMax = 20000;  // beyond it the core t
 inline constexpr int64_t kSnapshotLagEvents = 20000;     // a recovery reads about so many events
 // A larger one would not fit into a commit: its aggregate is always read from the journal.
 inline constexpr int64_t kSnapshotPartBytesMax = 64 << 20;
+// What is kept of an ended experiment, to continue it: a larger one can't be continued.
+inline constexpr int64_t kEndedRecordBytesMax = 8 << 20;
 inline constexpr int64_t kSnapshotPartsPerTurnMax = 64;
 inline constexpr int64_t kSnapshotBytesPerTurnMax = 8 << 20;
 inline constexpr absl::Duration kCommitRetryMin = absl::Milliseconds(20);

@@ -5,6 +5,9 @@
 
 #include "common/base/strings.h"
 #include "master/core/explain.h"
+#include "master/engine/limits.h"
+#include "master/engine/snapshotter.h"
+#include "master/journal/codec.h"
 #include "master/searcher/searcher.h"
 #include "master/spec/parse.h"
 
@@ -118,6 +121,19 @@ int64_t ExperimentOf(const State& state, TrialId trial) {
   return found == nullptr ? 0 : found->experiment.value();
 }
 
+// In the text form of a bytea.
+std::string Hex(std::string_view bytes) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string out = "\\x";
+  out.reserve(2 + 2 * bytes.size());
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    out.push_back(kDigits[byte >> 4]);
+    out.push_back(kDigits[byte & 15]);
+  }
+  return out;
+}
+
 // What is worth a line of history, of the state before the event.
 class Historian {
  public:
@@ -134,6 +150,14 @@ class Historian {
   }
   Line operator()(const core::ExperimentConfigured& e) const {
     return Transition{"experiment", e.id.ToString(), e.id.value(), "CONFIGURED", e.reason};
+  }
+  Line operator()(const core::ExperimentContinued& e) const {
+    const core::Experiment& x = e.experiment;
+    return Transition{"experiment", x.id.ToString(), x.id.value(), "ACTIVE", x.reason};
+  }
+  Line operator()(const core::TrialContinued& e) const {
+    const core::Trial& t = e.trial;
+    return Transition{"trial", t.id.ToString(), t.experiment.value(), "ACTIVE", t.reason};
   }
   Line operator()(const core::LogPolicyMatched& e) const {
     const core::Reason reason{"LOG_POLICY", core::Describe(e.match), "master", at_};
@@ -248,6 +272,8 @@ void Projector::OnEvent(const State& state, int64_t seq, const Event& event) {
     spec::ExperimentSpec spec = *state.Find(configured->id)->spec;
     core::ApplySettings(configured->settings, &spec);
     PutConfig(configured->id, spec::ToValue(spec));
+  } else if (const auto* continued = std::get_if<core::ExperimentContinued>(&event.body)) {
+    PutConfig(continued->experiment.id, spec::ToValue(*continued->experiment.spec));
   } else if (const auto* moved = std::get_if<core::ExperimentMoved>(&event.body)) {
     // A pause shows in the trials too, though their own aggregates may not change.
     for (const auto& [request, trial] : state.Find(moved->id)->open_trials) trials_.insert(trial);
@@ -263,6 +289,31 @@ void Projector::OnEvent(const State& state, int64_t seq, const Event& event) {
     row["ended_at"] = Timestamp(event.at);
     Put(Table::kAllocations, std::move(row));
   }
+}
+
+void Projector::PutEnded(const core::Key& key, ExperimentId experiment, std::string record) {
+  if (static_cast<int64_t>(record.size()) > kEndedRecordBytesMax) return;
+  Value row;
+  row["key"] = SnapshotKey(key);
+  row["experiment_id"] = experiment.value();
+  row["record"] = Hex(record);
+  Put(Table::kEnded, std::move(row));
+}
+
+// Of a search only trials that did not complete are ever continued.
+void Projector::PutEndedTrial(const State& state,
+                              const core::Departed& departed,
+                              const core::Trial& trial,
+                              const core::Task* task) {
+  const core::Experiment* experiment = state.Find(trial.experiment);
+  for (const core::Experiment& e : departed.experiments) {
+    if (e.id == trial.experiment) experiment = &e;
+  }
+  const bool completed = trial.state == core::TrialState::kCompleted;
+  if (completed && !experiment->IsSingle()) return;
+  PutEnded(trial.id,
+           trial.experiment,
+           journal::EncodeEnded(trial, task == nullptr ? 0 : task->runs));
 }
 
 // One row of the table a commit: what is to be written whole takes the change in.
@@ -333,8 +384,12 @@ void Projector::OnStep(const State& state,
   for (size_t i = 0; i < departed.trials.size(); ++i) {
     const core::Task* task = i < departed.tasks.size() ? &departed.tasks[i] : nullptr;
     PutTrial(state, departed.trials[i], task);
+    PutEndedTrial(state, departed, departed.trials[i], task);
   }
-  for (const core::Experiment& e : departed.experiments) Put(Table::kExperiments, ExperimentRow(e));
+  for (const core::Experiment& e : departed.experiments) {
+    Put(Table::kExperiments, ExperimentRow(e));
+    PutEnded(e.id, e.id, journal::EncodeEnded(e));
+  }
 }
 
 std::vector<journal::Row> Projector::Take() {

@@ -29,6 +29,11 @@ class Projector {
 
  private:
   void Put(journal::Table table, Value values);
+  void PutEnded(const core::Key& key, ExperimentId experiment, std::string record);
+  void PutEndedTrial(const core::State& state,
+                     const core::Departed& departed,
+                     const core::Trial& trial,
+                     const core::Task* task);
   void PutConfig(ExperimentId id, Value config);
   void PutTrial(const core::State& state, const core::Trial& trial, const core::Task* task);
   void PutAllocation(const core::Task& task);

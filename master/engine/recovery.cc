@@ -14,7 +14,9 @@ namespace {
 
 bool Creates(const core::EventBody& body) {
   return std::holds_alternative<core::ExperimentCreated>(body) ||
+         std::holds_alternative<core::ExperimentContinued>(body) ||
          std::holds_alternative<core::TrialCreated>(body) ||
+         std::holds_alternative<core::TrialContinued>(body) ||
          std::holds_alternative<core::TaskCreated>(body) ||
          std::holds_alternative<core::AgentConnected>(body);
 }

@@ -5,8 +5,11 @@
 
 #include "common/base/hash.h"
 #include "common/base/status.h"
+#include "common/json/json.h"
 #include "common/log/log.h"
+#include "common/pg/pg.h"
 #include "master/ingest/limits.h"
+#include "master/spec/parse.h"
 
 namespace det::ingest {
 namespace {
@@ -39,6 +42,21 @@ bool IsEnd(const absl::Status& status) {
          status.code() == absl::StatusCode::kCancelled;
 }
 
+// A trial of an experiment that was deleted meanwhile has none.
+absl::StatusOr<std::vector<spec::LogPolicySpec>> LoadLogPolicies(pg::Pool& pool, TrialId trial) {
+  std::string config = "{}";
+  DET_RETURN_IF_ERROR(pool.Read([&](pqxx::work& tx) {
+    const auto rows = tx.exec_params(
+        "SELECT s.config FROM trials t JOIN submissions s ON s.experiment_id = t.experiment_id "
+        "WHERE t.id = $1",
+        trial.value());
+    if (!rows.empty()) config = rows[0][0].as<std::string>();
+  }));
+  DET_ASSIGN_OR_RETURN(const Value value, ParseJson(config));
+  Problems ignored;  // it was checked when it was submitted
+  return spec::ParseExperiment(value, {.checkpoint_host_path = "/"}, &ignored).log_policies;
+}
+
 // The same records, each in a shipment of its own.
 std::vector<Shipment> Split(const Shipment& shipment) {
   std::vector<Shipment> out;
@@ -58,7 +76,12 @@ std::vector<Shipment> Split(const Shipment& shipment) {
 
 }  // namespace
 
-Ingestor::Ingestor(Deps deps, int writers) : deps_(std::move(deps)) {
+Ingestor::Ingestor(Deps deps, int writers)
+    : deps_(std::move(deps)),
+      matcher_(std::make_shared<LogMatcher>(
+          [policies = std::make_shared<pg::Pool>(deps_.conninfo, 1)](TrialId trial) {
+            return LoadLogPolicies(*policies, trial);
+          })) {
   for (int i = 0; i < writers; ++i) {
     writers_.push_back(std::make_unique<Writer>());
     Writer& writer = *writers_.back();
@@ -171,8 +194,7 @@ absl::Status Ingestor::Store(Writer& writer, BatchWriter& out, std::vector<Item>
   } else {
     DET_RETURN_IF_ERROR(status);
   }
-  Finish(writer, std::move(items), stored);
-  return absl::OkStatus();
+  return Finish(writer, std::move(items), stored);
 }
 
 // Some row can't be stored: it must not hold up the others for ever.
@@ -222,12 +244,17 @@ absl::Status Ingestor::StoreRecords(Writer& writer,
 
 // In groups for which the core has room: a few waits cost less than senders that are refused and
 // come again.
-void Ingestor::Finish(Writer& writer, std::vector<Item> items, const std::vector<Stored>& stored) {
+absl::Status Ingestor::Finish(Writer& writer,
+                              std::vector<Item> items,
+                              const std::vector<Stored>& stored) {
+  const Unheard unheard = [matcher = matcher_](const core::ReportLogMatch& match) {
+    matcher->Forget(match);
+  };
   std::vector<StoredShipment> group;
   int64_t commands = 0;
   int64_t bytes = 0;
   const auto flush = [&] {
-    if (AwaitCore(writer, commands)) TakeIn(deps_.engine, group);
+    if (AwaitCore(writer, commands)) TakeIn(deps_.engine, group, unheard);
     group.clear();
     MakeRoom(std::exchange(bytes, 0));
     commands = 0;
@@ -237,12 +264,21 @@ void Ingestor::Finish(Writer& writer, std::vector<Item> items, const std::vector
     totals_.log_rows += stored[i].log_rows;
     if (stored[i].ended) ++totals_.refused;
     totals_.unreadable += stored[i].unreadable;
-    group.push_back({std::move(items[i].sender), std::move(items[i].shipment), stored[i]});
+    StoredShipment item{std::move(items[i].sender), std::move(items[i].shipment), stored[i], {}};
+    if (!stored[i].ended) {
+      DET_RETURN_IF_ERROR(Persist(writer, [&] {
+        auto matches = matcher_->Match(item.shipment);
+        if (matches.ok()) item.matches = *std::move(matches);
+        return matches.status();
+      }));
+    }
+    group.push_back(std::move(item));
     commands += CommandsOf(group.back());
     bytes += items[i].bytes;
     if (commands >= kCommandsPerGroup) flush();
   }
   flush();
+  return absl::OkStatus();
 }
 
 // False when it is time to end. A group that is larger than all the room there is has to try.

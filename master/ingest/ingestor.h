@@ -13,6 +13,7 @@
 #include "master/ingest/batch_writer.h"
 #include "master/ingest/intake.h"
 #include "master/ingest/limits.h"
+#include "master/ingest/log_matcher.h"
 
 namespace det::ingest {
 
@@ -72,13 +73,17 @@ class Ingestor {
                             const Shipment& shipment,
                             Stored* stored);
   absl::Status Persist(Writer& writer, const std::function<absl::Status()>& write);
-  void Finish(Writer& writer, std::vector<Item> items, const std::vector<Stored>& stored);
+  absl::Status Finish(Writer& writer,
+                      std::vector<Item> items,
+                      const std::vector<Stored>& stored);
   bool AwaitCore(Writer& writer, int64_t commands);
   bool Pause(Writer& writer, absl::Duration duration);
   void MakeRoom(int64_t bytes);
 
   Deps deps_;
   Totals totals_;
+  // The engine's answers may come when this is gone.
+  std::shared_ptr<LogMatcher> matcher_;
   std::atomic<int64_t> queued_bytes_{0};
   Mutex room_mutex_;
   std::vector<std::shared_ptr<Sender>> waiting_for_room_ ABSL_GUARDED_BY(room_mutex_);

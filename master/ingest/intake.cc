@@ -43,22 +43,45 @@ int64_t PostReports(engine::CoreInbox& core, const StoredShipment& item) {
   return last;
 }
 
+// The last record that may be acknowledged, or 0. The core hears of few logs, and what it hears of
+// one it must know for good before the line counts as taken.
+int64_t PostMatches(engine::CoreInbox& core, const StoredShipment& item, const Unheard& unheard) {
+  int64_t last = 0;
+  for (const LogRecord& record : item.shipment.logs) last = std::max(last, record.seq);
+  for (const core::ReportLogMatch& match : item.matches) {
+    core::Command command{{core::Role::kAgent, item.shipment.agent.value()}, match};
+    core.Post(std::move(command),
+              [sender = item.sender, match, unheard](const absl::StatusOr<core::Events>& result) {
+                if (!engine::WasUnheard(result.status())) return;
+                if (unheard) unheard(match);
+                sender->Refuse(result.status());
+              });
+  }
+  return item.sender->refused() ? 0 : last;
+}
+
 }  // namespace
 
 int64_t CommandsOf(const StoredShipment& stored) {
-  return static_cast<int64_t>(stored.shipment.reports.size());
+  return static_cast<int64_t>(stored.shipment.reports.size() + stored.matches.size());
 }
 
-void TakeIn(engine::CoreInbox& core, const std::vector<StoredShipment>& shipments) {
+void TakeIn(engine::CoreInbox& core,
+            const std::vector<StoredShipment>& shipments,
+            const Unheard& unheard) {
   std::vector<Ack> behind;
   for (const StoredShipment& item : shipments) {
     if (item.sender->refused()) continue;
     const int64_t decided = PostReports(core, item);
     if (decided > 0) behind.push_back({item.sender, item.shipment.key(), decided});
-    // The core never hears of a log.
-    int64_t logged = 0;
-    for (const LogRecord& record : item.shipment.logs) logged = std::max(logged, record.seq);
-    if (logged > 0) Tell({item.sender, item.shipment.key(), logged});
+    const int64_t logged = PostMatches(core, item, unheard);
+    if (logged == 0) continue;
+    const Ack ack{item.sender, item.shipment.key(), logged};
+    if (item.matches.empty()) {
+      Tell(ack);
+    } else {
+      behind.push_back(ack);
+    }
   }
   if (behind.empty()) return;
   const absl::Status queued = core.Follow([behind] {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -44,12 +45,17 @@ struct StoredShipment {
   std::shared_ptr<Sender> sender;
   Shipment shipment;
   Stored stored;
+  std::vector<core::ReportLogMatch> matches;  // of its log lines
 };
 
 // Posts what the core must hear of the shipments, in their order, and has each acknowledged when
 // all of that is durable. Also what the core does not hear of is acknowledged only then:
 // acknowledging a record means all of its stream before it. Of one stream always by one thread.
-void TakeIn(engine::CoreInbox& core, const std::vector<StoredShipment>& shipments);
+// `unheard` is called, on any thread, with a match that the core did not hear of.
+using Unheard = std::function<void(const core::ReportLogMatch&)>;
+void TakeIn(engine::CoreInbox& core,
+            const std::vector<StoredShipment>& shipments,
+            const Unheard& unheard = nullptr);
 
 // How many commands TakeIn posts, at most.
 int64_t CommandsOf(const StoredShipment& stored);

@@ -28,6 +28,10 @@ struct Progress {
   double fraction = 0;
 };
 struct InvalidHparams {};
+// The trial ends by its own decision.
+struct Stop {};
+// Its machine is about to be taken away.
+struct PendingPreemption {};
 // A report that makes no sense. It is taken like any other, or it would be sent again for ever, and
 // leaves only a line in the trial's log.
 struct Unreadable {
@@ -39,7 +43,8 @@ struct Report {
   TrialId trial;
   int64_t rank = 0;
   absl::Time at;
-  std::variant<Metrics, Checkpoint, Progress, InvalidHparams, Unreadable> body;
+  std::variant<Metrics, Checkpoint, Progress, InvalidHparams, Stop, PendingPreemption, Unreadable>
+      body;
 };
 
 // What the core must hear of the report, if anything. It is acknowledged only when this command's

@@ -60,6 +60,87 @@ void Put(const searcher::Fact& fact, pb::SearchFact* out) {
              fact);
 }
 
+void Put(const searcher::Bracket& bracket, pb::SavedSearch::Bracket* out) {
+  out->set_requested(bracket.requested);
+  out->set_closed(bracket.closed);
+  out->set_invalid(bracket.invalid);
+  for (const searcher::Rung& rung : bracket.rungs) {
+    pb::SavedSearch::Rung* saved = out->add_rungs();
+    for (const auto& [metric, trial] : rung.All()) {
+      pb::SavedSearch::Entry* entry = saved->add_entries();
+      entry->set_metric(metric);
+      entry->set_trial(trial);
+    }
+  }
+  for (const auto& [index, live] : bracket.live) {
+    pb::SavedSearch::Live* saved = out->add_live();
+    saved->set_trial(index);
+    saved->set_rung(live.rung);
+    for (const double metric : live.measured) saved->add_measured(metric);
+  }
+}
+
+void Put(const searcher::State& search, pb::SavedSearch* out) {
+  out->set_requested(search.totals.requested);
+  out->set_closed(search.totals.closed);
+  out->set_errored(search.totals.errored);
+  out->set_canceled(search.totals.canceled);
+  out->set_invalid(search.totals.invalid);
+  const auto* tournament = std::get_if<searcher::TournamentState>(&search.method);
+  if (tournament == nullptr) return;
+  for (const searcher::Bracket& bracket : tournament->brackets) Put(bracket, out->add_brackets());
+}
+
+void Put(const core::Experiment& e, pb::SavedExperiment* out) {
+  out->set_id(e.id.value());
+  out->set_config_json(spec::ToValue(*e.spec).ToJson());
+  out->set_owner(e.owner);
+  out->set_context_sha256(e.context);
+  out->set_source_checkpoint(e.source_checkpoint);
+  out->set_parent(e.parent.value());
+  out->set_created_unix_nanos(absl::ToUnixNanos(e.created_at));
+  out->set_state(ToProto<pb::ExperimentState>(e.state));
+  Put(e.reason, out->mutable_reason());
+  Put(e.search, out->mutable_search());
+  out->set_search_history(e.search_history);
+  for (const auto& [request, trial] : e.open_trials) {
+    pb::SavedExperiment::OpenTrial* open = out->add_open_trials();
+    Put(request, open->mutable_request());
+    open->set_trial(trial.value());
+  }
+  if (e.best.has_value()) {
+    out->mutable_best()->set_trial(e.best->trial.value());
+    out->mutable_best()->set_metric(e.best->metric);
+    out->mutable_best()->set_steps_completed(e.best->steps_completed);
+  }
+  out->set_metric_reported(e.metric_reported);
+  out->set_queue_position(e.queue_position);
+}
+
+void Put(const core::Trial& t, int64_t runs, pb::SavedTrial* out) {
+  out->set_id(t.id.value());
+  out->set_experiment(t.experiment.value());
+  out->set_task(t.task.value());
+  Put(t.request, out->mutable_request());
+  out->set_hparams_json(t.hparams.ToJson());
+  out->set_seed(t.seed);
+  out->set_created_unix_nanos(absl::ToUnixNanos(t.created_at));
+  out->set_state(ToProto<pb::TrialState>(t.state));
+  Put(t.reason, out->mutable_reason());
+  out->set_source_checkpoint(t.source_checkpoint);
+  if (t.latest_checkpoint.has_value()) {
+    out->set_latest_checkpoint(t.latest_checkpoint->uuid);
+    out->set_latest_checkpoint_steps(t.latest_checkpoint->steps_completed);
+  }
+  out->set_invalid_hparams(t.invalid_hparams);
+  out->set_best_metric(t.best_metric);
+  out->set_latest_metric(t.latest_metric);
+  out->set_latest_steps(t.latest_steps);
+  out->set_validations(t.validations);
+  for (const core::LogMatch& match : t.log_matches) Put(match, out->add_log_matches());
+  out->set_runs(runs);
+}
+
 class Encoder {
  public:
   explicit Encoder(pb::Record* out) : out_(out) {}
@@ -97,6 +178,9 @@ class Encoder {
     }
     Put(e.reason, m->mutable_reason());
   }
+  void operator()(const core::ExperimentContinued& e) {
+    Put(e.experiment, out_->mutable_experiment_continued()->mutable_experiment());
+  }
   void operator()(const core::ExperimentMoved& e) {
     pb::ExperimentMoved* m = out_->mutable_experiment_moved();
     m->set_id(e.id.value());
@@ -127,6 +211,9 @@ class Encoder {
     m->set_seed(e.seed);
     m->set_source_checkpoint(e.source_checkpoint);
     Put(e.reason, m->mutable_reason());
+  }
+  void operator()(const core::TrialContinued& e) {
+    Put(e.trial, 0, out_->mutable_trial_continued()->mutable_trial());
   }
   void operator()(const core::TrialMoved& e) {
     pb::TrialMoved* m = out_->mutable_trial_moved();
@@ -350,6 +437,86 @@ class Decoder {
     return {m.policy(), Enum<spec::LogAction>(m.action(), 3), AgentId(m.agent()), m.line()};
   }
 
+  static void Load(const pb::SavedSearch::Bracket& m, searcher::Bracket* bracket) {
+    bracket->requested = m.requested();
+    bracket->closed = m.closed();
+    bracket->invalid = m.invalid();
+    for (int r = 0; r < m.rungs_size(); ++r) {
+      for (const auto& entry : m.rungs(r).entries()) {
+        bracket->rungs[static_cast<size_t>(r)].Insert(entry.metric(), entry.trial());
+      }
+    }
+    for (const auto& live : m.live()) {
+      bracket->live[live.trial()] = {live.rung(), {live.measured().begin(), live.measured().end()}};
+    }
+  }
+  // What the configuration makes of it, with what happened since.
+  searcher::State Search(const searcher::Config& config, const pb::SavedSearch& m) {
+    searcher::State state = searcher::MakeState(config);
+    state.totals = {m.requested(), m.closed(), m.errored(), m.canceled(), m.invalid()};
+    auto* tournament = std::get_if<searcher::TournamentState>(&state.method);
+    const size_t count = tournament == nullptr ? 0 : tournament->brackets.size();
+    if (static_cast<size_t>(m.brackets_size()) != count) Fail("a search of other brackets");
+    for (size_t i = 0; i < count && status_.ok(); ++i) {
+      searcher::Bracket& bracket = tournament->brackets[i];
+      const pb::SavedSearch::Bracket& saved = m.brackets(static_cast<int>(i));
+      if (static_cast<size_t>(saved.rungs_size()) != bracket.rungs.size()) {
+        Fail("a search of other rungs");
+      } else {
+        Load(saved, &bracket);
+      }
+    }
+    return state;
+  }
+  core::Experiment Saved(const pb::SavedExperiment& m) {
+    core::Experiment e{.id = ExperimentId(m.id()),
+                       .spec = Spec(m.config_json()),
+                       .owner = m.owner(),
+                       .context = m.context_sha256(),
+                       .source_checkpoint = m.source_checkpoint(),
+                       .parent = ExperimentId(m.parent()),
+                       .created_at = absl::FromUnixNanos(m.created_unix_nanos()),
+                       .state = Enum<core::ExperimentState>(
+                           m.state(), static_cast<int>(core::kExperimentStates)),
+                       .reason = Reason(m.reason())};
+    if (!status_.ok()) return e;
+    e.search = Search(e.SearchConfig(), m.search());
+    e.search_history = m.search_history();
+    for (const auto& open : m.open_trials()) {
+      e.open_trials[Request(open.request())] = TrialId(open.trial());
+    }
+    if (m.has_best()) {
+      e.best = core::BestTrial{
+          TrialId(m.best().trial()), m.best().metric(), m.best().steps_completed()};
+    }
+    e.metric_reported = m.metric_reported();
+    e.queue_position = m.queue_position();
+    return e;
+  }
+  core::Trial Saved(const pb::SavedTrial& m) {
+    core::Trial t{.id = TrialId(m.id()),
+                  .experiment = ExperimentId(m.experiment()),
+                  .task = TaskId(m.task()),
+                  .request = Request(m.request()),
+                  .hparams = Json(m.hparams_json()),
+                  .seed = m.seed(),
+                  .created_at = absl::FromUnixNanos(m.created_unix_nanos()),
+                  .state = Enum<core::TrialState>(m.state(), static_cast<int>(core::kTrialStates)),
+                  .reason = Reason(m.reason())};
+    t.source_checkpoint = m.source_checkpoint();
+    if (!m.latest_checkpoint().empty()) {
+      t.latest_checkpoint =
+          core::CheckpointRef{m.latest_checkpoint(), m.latest_checkpoint_steps()};
+    }
+    t.invalid_hparams = m.invalid_hparams();
+    t.best_metric = m.best_metric();
+    t.latest_metric = m.latest_metric();
+    t.latest_steps = m.latest_steps();
+    t.validations = m.validations();
+    for (const auto& match : m.log_matches()) t.log_matches.push_back(Match(match));
+    return t;
+  }
+
   core::EventBody Experiment(const pb::Record& r) {
     if (r.has_experiment_created()) {
       const pb::ExperimentCreated& m = r.experiment_created();
@@ -365,6 +532,9 @@ class Decoder {
                                      .parent = ExperimentId(m.parent())};
     }
     if (r.has_experiment_configured()) return Configured(r.experiment_configured());
+    if (r.has_experiment_continued()) {
+      return core::ExperimentContinued{Saved(r.experiment_continued().experiment())};
+    }
     if (r.has_experiment_moved()) {
       const pb::ExperimentMoved& m = r.experiment_moved();
       return core::ExperimentMoved{
@@ -396,6 +566,7 @@ class Decoder {
                                 .source_checkpoint = m.source_checkpoint(),
                                 .reason = Reason(m.reason())};
     }
+    if (r.has_trial_continued()) return core::TrialContinued{Saved(r.trial_continued().trial())};
     if (r.has_trial_moved()) {
       const pb::TrialMoved& m = r.trial_moved();
       return core::TrialMoved{TrialId(m.id()),
@@ -588,6 +759,42 @@ absl::StatusOr<core::Event> DecodeEvent(std::string_view bytes) {
   }
   if (!decoder.status().ok()) return decoder.status();
   return event;
+}
+
+std::string EncodeEnded(const core::Experiment& experiment) {
+  pb::SavedExperiment message;
+  Put(experiment, &message);
+  return message.SerializeAsString();
+}
+
+std::string EncodeEnded(const core::Trial& trial, int64_t runs) {
+  pb::SavedTrial message;
+  Put(trial, runs, &message);
+  return message.SerializeAsString();
+}
+
+absl::StatusOr<core::Experiment> DecodeEndedExperiment(std::string_view bytes) {
+  pb::SavedExperiment message;
+  Decoder decoder;
+  if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    decoder.Fail("is not a message");
+    return decoder.status();
+  }
+  core::Experiment experiment = decoder.Saved(message);
+  if (!decoder.status().ok()) return decoder.status();
+  return experiment;
+}
+
+absl::StatusOr<core::EndedTrial> DecodeEndedTrial(std::string_view bytes) {
+  pb::SavedTrial message;
+  Decoder decoder;
+  if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    decoder.Fail("is not a message");
+    return decoder.status();
+  }
+  core::EndedTrial ended{decoder.Saved(message), message.runs()};
+  if (!decoder.status().ok()) return decoder.status();
+  return ended;
 }
 
 }  // namespace det::journal

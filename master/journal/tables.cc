@@ -34,6 +34,7 @@ const TableShape kShapes[kTables] = {
      {"id", "pool", "version", "address", "slots", "connected", "lost", "since"}},
     {"transitions", "seq",
      {"seq", "at", "kind", "subject_id", "experiment_id", "to_state", "code", "text", "actor"}},
+    {"ended", "key", {"key", "experiment_id", "record"}},
 };
 // clang-format on
 

@@ -19,8 +19,9 @@ enum class Table {
   kCheckpoints,
   kAgents,
   kTransitions,
+  kEnded,  // what is needed to continue an experiment that ended
 };
-inline constexpr size_t kTables = 8;
+inline constexpr size_t kTables = 9;
 
 struct TableShape {
   std::string_view name;

@@ -57,6 +57,8 @@ class Unanswered {
     if (ending_ != nullptr && ending_->Claim()) ending_->Finish(Stopping());
   }
   const std::shared_ptr<Ending>& ending() const { return ending_; }
+  // Somebody else answers.
+  void Keep() { ending_ = nullptr; }
 
  private:
   std::shared_ptr<Ending> ending_;
@@ -110,6 +112,23 @@ void ReadState(const Deps& deps,
       });
   if (queued.ok()) return FinishLate(deps, ending, NotReadInTime());
   ending->Finish(queued);
+}
+
+void AnswerNow(const std::shared_ptr<Ending>& ending, const absl::Status& status) {
+  if (ending->Claim()) ending->Finish(status);
+}
+
+void AfterBarrier(const Deps& deps,
+                  const std::shared_ptr<Ending>& ending,
+                  absl::AnyInvocable<void()> then) {
+  const absl::Status queued = deps.engine.Follow(
+      [&deps, unanswered = Unanswered(ending), then = std::move(then)]() mutable {
+        const bool posted = deps.pool.Post(std::move(then));
+        if (!posted) AnswerNow(unanswered.ending(), TooManyCalls());
+        unanswered.Keep();
+      });
+  if (queued.ok()) return FinishLate(deps, ending, NotReadInTime());
+  AnswerNow(ending, queued);
 }
 
 }  // namespace det::rpc

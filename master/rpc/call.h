@@ -122,6 +122,13 @@ void ReadState(const Deps& deps,
                const std::shared_ptr<Ending>& ending,
                absl::AnyInvocable<Tell(const core::State&)> look);
 
+// Calls `then` on the pool once everything that the engine did so far is durable. It may come after
+// the call's time ran out: it works on copies, and answers by RunCommand or by AnswerNow.
+void AfterBarrier(const Deps& deps,
+                  const std::shared_ptr<Ending>& ending,
+                  absl::AnyInvocable<void()> then);
+void AnswerNow(const std::shared_ptr<Ending>& ending, const absl::Status& status);
+
 // What gRPC hands over with a unary call.
 template <class Request, class Response>
 struct Wire {

@@ -35,6 +35,7 @@ api::v1::Experiment ToProto(const store::ExperimentRow& row) {
   out.set_created_unix_nanos(absl::ToUnixNanos(row.created_at));
   if (row.ended_at.has_value()) out.set_ended_unix_nanos(absl::ToUnixNanos(*row.ended_at));
   out.set_context_sha256(row.context);
+  if (row.parent.has_value()) out.set_parent(row.parent->value());
   return out;
 }
 
@@ -60,6 +61,7 @@ api::v1::Trial ToProto(const store::TrialRow& row) {
   out.set_progress(row.progress);
   out.set_latest_training_json(row.training);
   out.set_latest_training_steps(row.training_steps);
+  out.set_log_policy(row.log_policy);
   return out;
 }
 

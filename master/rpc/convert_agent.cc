@@ -81,6 +81,10 @@ absl::StatusOr<ReportBody> BodyOf(const pb::Report& r) {
       return ingest::Progress{r.progress().fraction()};
     case pb::Report::kInvalidHparams:
       return ingest::InvalidHparams{};
+    case pb::Report::kStop:
+      return ingest::Stop{};
+    case pb::Report::kPendingPreemption:
+      return ingest::PendingPreemption{};
     case pb::Report::kUnreadable:
       return Bad(r.unreadable().why());
     case pb::Report::BODY_NOT_SET:

@@ -8,6 +8,9 @@
 #include "common/concurrency/thread_pool.h"
 #include "common/concurrency/timer.h"
 #include "master/auth/token_table.h"
+#include "master/ended/deleter.h"
+#include "master/ended/ended_locks.h"
+#include "master/ended/ended_store.h"
 #include "master/engine/engine.h"
 #include "master/ingest/ingestor.h"
 #include "master/spec/parse.h"
@@ -22,6 +25,9 @@ struct Deps {
   ingest::Ingestor& ingestor;
   store::ReadStore& store;
   store::ContextStore& contexts;
+  ended::EndedStore& ended;
+  ended::EndedLocks& ended_locks;
+  ended::Deleter& deleter;
   const auth::TokenTable& tokens;
   ThreadPool& pool;  // for calls that block
   Timer& timer;

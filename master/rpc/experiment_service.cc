@@ -3,7 +3,9 @@
 #include "master/config/experiment_config.h"
 #include "master/rpc/call.h"
 #include "master/rpc/convert.h"
+#include "master/rpc/fork.h"
 #include "master/rpc/polling_writer.h"
+#include "master/rpc/revive.h"
 #include "master/rpc/services.h"
 #include "master/spec/parse.h"
 
@@ -67,8 +69,9 @@ absl::Status CheckContext(const Deps& deps, const std::string& sha256) {
 
 MaybeCommand PrepareCreate(const Deps& deps,
                            const core::Principal& principal,
-                           const pb::CreateExperimentRequest& request,
+                           const pb::CreateExperimentRequest& asked,
                            pb::CreateExperimentResponse* response) {
+  DET_ASSIGN_OR_RETURN(const pb::CreateExperimentRequest request, WithParent(deps, asked));
   DET_ASSIGN_OR_RETURN(config::ParsedConfig parsed, ParseConfig(deps, request));
   for (const std::string& warning : parsed.warnings) response->add_warnings(warning);
   response->set_effective_config(spec::ToValue(parsed.spec).ToJson());
@@ -80,7 +83,8 @@ MaybeCommand PrepareCreate(const Deps& deps,
       .config_text = request.config(),
       .context = request.context_sha256(),
       .source_checkpoint = source,
-      .paused = request.paused()};
+      .paused = request.paused(),
+      .parent = ExperimentId(request.parent())};
   return core::Command{principal, std::move(create)};
 }
 
@@ -122,21 +126,39 @@ absl::Status List(const Deps& deps,
   return absl::OkStatus();
 }
 
-// The core knows only what lives: for the rest the store says whether it ended or never was.
+// The core knows only what lives: of the rest the store says where it stands, and the table what
+// that means.
 absl::Status CompleteControl(const Deps& deps,
                              const absl::StatusOr<core::Events>& events,
+                             core::ExperimentVerb verb,
                              ExperimentId id,
                              pb::ExperimentResponse* response) {
   const bool not_live = ErrorReason(events.status()) == "EXPERIMENT_NOT_LIVE";
   if (!events.ok() && !not_live) return events.status();
-  DET_ASSIGN_OR_RETURN(const store::ExperimentRow row, deps.store.Experiment(id));
   if (not_live) {
-    return Error(absl::StatusCode::kFailedPrecondition,
-                 "EXPERIMENT_ENDED",
-                 StrCat("experiment ", id.value(), " has ended: it is ", row.state));
+    DET_ASSIGN_OR_RETURN(const ended::Standing standing, deps.ended.Where(id));
+    if (core::kExperimentVerbTable(verb, standing.state).answer != core::Answer::kNoOp) {
+      return ended::Refusal(verb, id, standing);
+    }
   }
+  DET_ASSIGN_OR_RETURN(const store::ExperimentRow row, deps.store.Experiment(id));
   *response->mutable_experiment() = ToProto(row);
   return absl::OkStatus();
+}
+
+core::ExperimentSettings SettingsOf(const pb::ConfigureExperimentRequest& request) {
+  core::ExperimentSettings s;
+  if (request.has_priority()) s.priority = request.priority();
+  if (request.has_weight()) s.weight = request.weight();
+  if (request.max_slots_unset()) s.max_slots.emplace();
+  if (request.has_max_slots()) s.max_slots = request.max_slots();
+  if (request.has_pool()) s.pool = request.pool();
+  if (request.has_save_experiment_best()) s.save_experiment_best = request.save_experiment_best();
+  if (request.has_save_trial_best()) s.save_trial_best = request.save_trial_best();
+  if (request.has_save_trial_latest()) s.save_trial_latest = request.save_trial_latest();
+  if (request.log_retention_days_unset()) s.log_retention_days.emplace();
+  if (request.has_log_retention_days()) s.log_retention_days = request.log_retention_days();
+  return s;
 }
 
 class Watcher : public PollingWriter<pb::WatchExperimentResponse> {
@@ -221,22 +243,47 @@ class ExperimentService final : public pb::ExperimentService::CallbackService {
   grpc::ServerUnaryReactor* PauseExperiment(grpc::CallbackServerContext* context,
                                             const pb::ExperimentRequest* request,
                                             pb::ExperimentResponse* response) override {
-    return ControlWith<core::PauseExperiment>(context, request, response);
+    return ControlWith<core::PauseExperiment>(core::ExperimentVerb::kPause, context, request, response);
   }
   grpc::ServerUnaryReactor* ActivateExperiment(grpc::CallbackServerContext* context,
                                                const pb::ExperimentRequest* request,
                                                pb::ExperimentResponse* response) override {
-    return ControlWith<core::ActivateExperiment>(context, request, response);
+    return ControlWith<core::ActivateExperiment>(core::ExperimentVerb::kActivate, context, request, response);
   }
   grpc::ServerUnaryReactor* CancelExperiment(grpc::CallbackServerContext* context,
                                              const pb::ExperimentRequest* request,
                                              pb::ExperimentResponse* response) override {
-    return ControlWith<core::CancelExperiment>(context, request, response);
+    return ControlWith<core::CancelExperiment>(core::ExperimentVerb::kCancel, context, request, response);
   }
   grpc::ServerUnaryReactor* KillExperiment(grpc::CallbackServerContext* context,
                                            const pb::ExperimentRequest* request,
                                            pb::ExperimentResponse* response) override {
-    return ControlWith<core::KillExperiment>(context, request, response);
+    return ControlWith<core::KillExperiment>(core::ExperimentVerb::kKill, context, request, response);
+  }
+  grpc::ServerUnaryReactor* ConfigureExperiment(grpc::CallbackServerContext* context,
+                                                const pb::ConfigureExperimentRequest* request,
+                                                pb::ExperimentResponse* response) override {
+    return Mutate(
+        deps_,
+        Wire{context, request, response},
+        [](const auto& principal, const auto& req, auto*) -> MaybeCommand {
+          return core::Command{
+              principal, core::ConfigureExperiment{ExperimentId(req.id()), SettingsOf(req)}};
+        },
+        [this](const auto& outcome, const auto& req, auto* res) {
+          return CompleteControl(
+              deps_, outcome, core::ExperimentVerb::kConfigure, ExperimentId(req.id()), res);
+        });
+  }
+  grpc::ServerUnaryReactor* ContinueExperiment(grpc::CallbackServerContext* context,
+                                               const pb::ContinueExperimentRequest* request,
+                                               pb::ExperimentResponse* response) override {
+    return Continue(deps_, Wire{context, request, response});
+  }
+  grpc::ServerUnaryReactor* DeleteExperiment(grpc::CallbackServerContext* context,
+                                             const pb::ExperimentRequest* request,
+                                             pb::ExperimentResponse* response) override {
+    return Delete(deps_, Wire{context, request, response});
   }
   grpc::ServerWriteReactor<pb::WatchExperimentResponse>* WatchExperiment(
       grpc::CallbackServerContext* context, const pb::WatchExperimentRequest* request) override {
@@ -250,7 +297,8 @@ class ExperimentService final : public pb::ExperimentService::CallbackService {
 
  private:
   template <class C>
-  grpc::ServerUnaryReactor* ControlWith(grpc::CallbackServerContext* context,
+  grpc::ServerUnaryReactor* ControlWith(core::ExperimentVerb verb,
+                                        grpc::CallbackServerContext* context,
                                         const pb::ExperimentRequest* request,
                                         pb::ExperimentResponse* response) {
     return Mutate(
@@ -259,8 +307,8 @@ class ExperimentService final : public pb::ExperimentService::CallbackService {
         [](const auto& principal, const auto& req, auto*) -> MaybeCommand {
           return core::Command{principal, C{ExperimentId(req.id())}};
         },
-        [this](const auto& outcome, const auto& req, auto* res) {
-          return CompleteControl(deps_, outcome, ExperimentId(req.id()), res);
+        [this, verb](const auto& outcome, const auto& req, auto* res) {
+          return CompleteControl(deps_, outcome, verb, ExperimentId(req.id()), res);
         });
   }
 

@@ -74,6 +74,29 @@ absl::Status GetMetrics(const Deps& deps,
   return absl::OkStatus();
 }
 
+absl::Status CompleteKill(const Deps& deps,
+                          const absl::StatusOr<core::Events>& events,
+                          TrialId id,
+                          pb::KillTrialResponse* response) {
+  const bool not_live = ErrorReason(events.status()) == "TRIAL_NOT_LIVE";
+  if (!events.ok() && !not_live) return events.status();
+  DET_ASSIGN_OR_RETURN(const store::TrialRow row, deps.store.Trial(id));
+  // What ended as it was asked to is no error.
+  if (not_live && row.state != core::Name(core::TrialState::kCanceled)) {
+    return Error(absl::StatusCode::kFailedPrecondition,
+                 "TRIAL_ENDED",
+                 StrCat("trial ",
+                        id.value(),
+                        " is ",
+                        row.state,
+                        " (",
+                        row.reason.text,
+                        "): it can't be killed"));
+  }
+  *response->mutable_trial() = ToProto(row);
+  return absl::OkStatus();
+}
+
 class TrialService final : public pb::TrialService::CallbackService {
  public:
   explicit TrialService(const Deps& deps) : deps_(deps) {}
@@ -92,6 +115,19 @@ class TrialService final : public pb::TrialService::CallbackService {
     return Unary(
         deps_, context, request, response, [this](const auto&, const auto& req, auto* res) {
           return List(deps_, req, res);
+        });
+  }
+  grpc::ServerUnaryReactor* KillTrial(grpc::CallbackServerContext* context,
+                                      const pb::KillTrialRequest* request,
+                                      pb::KillTrialResponse* response) override {
+    return Mutate(
+        deps_,
+        Wire{context, request, response},
+        [](const auto& principal, const auto& req, auto*) -> MaybeCommand {
+          return core::Command{principal, core::KillTrial{TrialId(req.id())}};
+        },
+        [this](const auto& outcome, const auto& req, auto* res) {
+          return CompleteKill(deps_, outcome, TrialId(req.id()), res);
         });
   }
   grpc::ServerUnaryReactor* GetMetrics(grpc::CallbackServerContext* context,

@@ -163,6 +163,27 @@ void BracketApply(Bracket& bracket, const Fact& fact) {
              fact);
 }
 
+void BracketReopen(Bracket& bracket, RequestId request, ExitKind kind) {
+  --bracket.closed;
+  if (kind == ExitKind::kInvalidHparams) --bracket.invalid;
+  Bracket::Live live;
+  for (const Rung& rung : bracket.rungs) {
+    const auto entries = rung.All();
+    const auto entry = std::find_if(entries.begin(), entries.end(), [&](const auto& e) {
+      return e.second == request.index;
+    });
+    if (entry == entries.end()) break;
+    live.measured.push_back(entry->first);
+  }
+  const bool failed = kind == ExitKind::kErrored || kind == ExitKind::kCanceled;
+  if (failed && !live.measured.empty() && live.measured.back() == kWorst) {
+    bracket.rungs[live.measured.size() - 1].Remove(kWorst, request.index);
+    live.measured.pop_back();
+  }
+  live.rung = static_cast<int64_t>(std::min(live.measured.size(), bracket.rungs.size() - 1));
+  bracket.live[request.index] = std::move(live);
+}
+
 double BracketProgress(const Bracket& bracket) {
   const auto trials = static_cast<double>(bracket.max_trials);
   const double measured = static_cast<double>(bracket.rungs[0].size()) / (1.2 * trials);

@@ -51,6 +51,8 @@ Step BracketOnValidation(const Config& config,
                          const Measurement& measurement);
 Step BracketOnExit(const Config& config, const Bracket& bracket, RequestId request, ExitKind kind);
 void BracketApply(Bracket& bracket, const Fact& fact);
+// See Reopen of searcher.h.
+void BracketReopen(Bracket& bracket, RequestId request, ExitKind kind);
 double BracketProgress(const Bracket& bracket);
 
 template <class A>

@@ -28,6 +28,12 @@ void Rung::Remove(double metric, int64_t trial) {
   Balance();
 }
 
+std::vector<std::pair<double, int64_t>> Rung::All() const {
+  std::vector<std::pair<double, int64_t>> entries(top_.begin(), top_.end());
+  entries.insert(entries.end(), rest_.begin(), rest_.end());
+  return entries;
+}
+
 void Rung::Balance() {
   const int64_t passing = Passing(size());
   while (static_cast<int64_t>(top_.size()) > passing) {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <set>
 #include <utility>
+#include <vector>
 
 namespace det::searcher {
 
@@ -18,6 +19,9 @@ class Rung {
   bool WouldPass(double metric) const;
   void Insert(double metric, int64_t trial);
   void Remove(double metric, int64_t trial);
+
+  // (metric, trial), the best first.
+  std::vector<std::pair<double, int64_t>> All() const;
 
   // In units of the time metric.
   int64_t units() const { return units_; }

@@ -116,6 +116,19 @@ void Apply(const Config& /*config*/, State& state, const Fact& fact) {
   BracketApply(tournament->brackets[bracket], fact);
 }
 
+void Reopen(State& state, RequestId request, ExitKind kind) {
+  Totals& totals = state.totals;
+  --totals.closed;
+  if (kind == ExitKind::kErrored) --totals.errored;
+  if (kind == ExitKind::kCanceled) --totals.canceled;
+  if (kind == ExitKind::kInvalidHparams) --totals.invalid;
+  auto* tournament = std::get_if<TournamentState>(&state.method);
+  if (tournament == nullptr) return;
+  const auto bracket = static_cast<size_t>(request.bracket);
+  DET_CHECK(bracket < tournament->brackets.size());
+  BracketReopen(tournament->brackets[bracket], request, kind);
+}
+
 double Progress(const Config& config, const State& state, double running) {
   if (const auto* tournament = std::get_if<TournamentState>(&state.method)) {
     return TournamentProgress(*tournament);

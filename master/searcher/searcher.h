@@ -34,6 +34,10 @@ Step OnExit(const Config& config, const State& state, RequestId request, ExitKin
 
 void Apply(const Config& config, State& state, const Fact& fact);
 
+// A trial that exited is open again, as if it had not: what its failure put into a rung is taken
+// out. O(n) in the trials seen.
+void Reopen(State& state, RequestId request, ExitKind kind);
+
 // Done share of the search in [0, 1]. `running` is the sum of the running trials' own progress.
 double Progress(const Config& config, const State& state, double running);
 

@@ -17,6 +17,15 @@ absl::Status NotFound(std::string_view kind, std::string_view id) {
                StrCat(kind, " ", id, " does not exist"));
 }
 
+absl::Status Deleted(const ExperimentRow& row) {
+  const std::string when =
+      absl::FormatTime("%Y-%m-%d %H:%M:%S UTC", row.reason.since, absl::UTCTimeZone());
+  return Error(
+      absl::StatusCode::kNotFound,
+      "EXPERIMENT_DELETED",
+      StrCat("experiment ", row.id.value(), " was ", row.reason.text, " at ", when));
+}
+
 constexpr int64_t kTrialsNamedMax = 10;
 
 absl::Status Ambiguous(const std::string& uuid, const std::vector<CheckpointRow>& rows) {
@@ -72,7 +81,7 @@ std::string ExperimentColumns() {
       "id, name, owner, state, reason_code, reason_text, reason_actor, ",
       Micros("reason_since"),
       ", context, searcher, metric, smaller_is_better, pool, priority, progress, trials_created, "
-      "trials_closed, best_trial, best_metric, best_steps, ",
+      "trials_closed, best_trial, best_metric, best_steps, parent_id, ",
       Micros("created_at"),
       ", ",
       Micros("ended_at"));
@@ -98,6 +107,7 @@ ExperimentRow ToExperiment(const pqxx::row& row) {
   if (const auto best = f.MaybeInt()) e.best_trial = TrialId(*best);
   e.best_metric = f.MaybeDouble();
   e.best_steps = f.Int();
+  if (const auto parent = f.MaybeInt()) e.parent = ExperimentId(*parent);
   e.created_at = f.Time();
   e.ended_at = f.MaybeTime();
   return e;
@@ -109,7 +119,7 @@ std::string TrialSelect() {
       "t.reason_actor, ",
       Micros("t.reason_since"),
       ", t.restarts, t.infrastructure_restarts, t.runs, t.best_metric, t.latest_metric, "
-      "t.latest_steps, t.latest_checkpoint, ",
+      "t.latest_steps, t.latest_checkpoint, t.log_policy, ",
       Micros("t.created_at"),
       ", ",
       Micros("t.ended_at"),
@@ -146,6 +156,7 @@ TrialRow ToTrial(const pqxx::row& row) {
   t.latest_metric = f.MaybeDouble();
   t.latest_steps = f.Int();
   t.latest_checkpoint = f.Text();
+  t.log_policy = f.Text();
   t.created_at = f.Time();
   t.ended_at = f.MaybeTime();
   t.agent = f.Text();
@@ -278,7 +289,10 @@ absl::StatusOr<ExperimentRow> ReadStore::Experiment(ExperimentId id) {
         ToExperiment,
         &rows);
   }));
-  return Only<ExperimentRow>(std::move(rows), "experiment", id.ToString());
+  DET_ASSIGN_OR_RETURN(ExperimentRow row,
+                       Only<ExperimentRow>(std::move(rows), "experiment", id.ToString()));
+  if (row.state == "DELETED") return Deleted(row);
+  return row;
 }
 
 absl::StatusOr<std::string> ReadStore::EffectiveConfig(ExperimentId id) {
@@ -298,7 +312,8 @@ absl::StatusOr<std::vector<ExperimentRow>> ReadStore::Experiments(const Experime
     Collect(tx.exec_params(
                 StrCat("SELECT ",
                        ExperimentColumns(),
-                       " FROM experiments WHERE ($1 = 0 OR id < $1) AND ($2 = '' OR owner = $2) "
+                       " FROM experiments WHERE state <> 'DELETED' AND ($1 = 0 OR id < $1) "
+                       "AND ($2 = '' OR owner = $2) "
                        "ORDER BY id DESC LIMIT $3"),
                 filter.before_id,
                 filter.owner,

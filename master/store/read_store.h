@@ -44,6 +44,7 @@ struct ExperimentRow {
   std::optional<TrialId> best_trial;
   std::optional<double> best_metric;
   int64_t best_steps = 0;
+  std::optional<ExperimentId> parent;
   absl::Time created_at;
   std::optional<absl::Time> ended_at;
 };
@@ -62,6 +63,7 @@ struct TrialRow {
   std::optional<double> latest_metric;
   int64_t latest_steps = 0;
   std::string latest_checkpoint;
+  std::string log_policy;  // that matched last; "" is none
   absl::Time created_at;
   std::optional<absl::Time> ended_at;
   std::string agent;  // of its live run
@@ -142,6 +144,7 @@ class ReadStore {
 
   absl::StatusOr<std::string> ClusterId();
 
+  // kNotFound (EXPERIMENT_DELETED), with who and when, of one that was deleted.
   absl::StatusOr<ExperimentRow> Experiment(ExperimentId id);
   absl::StatusOr<std::string> EffectiveConfig(ExperimentId id);  // JSON
   struct ExperimentFilter {

@@ -12,6 +12,9 @@ TestServer::TestServer()
       engine_(journal_),
       store_(database_.conninfo()),
       contexts_(database_.conninfo(), engine_.engine().epoch()),
+      ended_(database_.conninfo(), engine_.engine().epoch()),
+      remover_(store_),
+      deleter_({database_.conninfo(), engine_.engine().epoch(), remover_}),
       ingestor_({database_.conninfo(), engine_.engine(), [](const absl::Status&) {}}),
       pool_(4, 1000) {
   tokens_.Add(Secret(kAdminToken), {core::Role::kAdmin, "admin"});
@@ -22,6 +25,9 @@ TestServer::TestServer()
                                                 .ingestor = ingestor_,
                                                 .store = store_,
                                                 .contexts = contexts_,
+                                                .ended = ended_,
+                                                .ended_locks = ended_locks_,
+                                                .deleter = deleter_,
                                                 .tokens = tokens_,
                                                 .pool = pool_,
                                                 .timer = timer_,

@@ -9,6 +9,7 @@
 #include "common/concurrency/timer.h"
 #include "master/auth/token_table.h"
 #include "master/ingest/ingestor.h"
+#include "master/ended/folder_remover.h"
 #include "master/journal/postgres_journal.h"
 #include "master/rpc/server.h"
 #include "master/store/context_store.h"
@@ -47,6 +48,10 @@ class TestServer {
   TestEngine engine_;
   store::ReadStore store_;
   store::ContextStore contexts_;
+  ended::EndedStore ended_;
+  ended::EndedLocks ended_locks_;
+  ended::FolderRemover remover_;
+  ended::Deleter deleter_;
   ingest::Ingestor ingestor_;
   auth::TokenTable tokens_;
   ThreadPool pool_;

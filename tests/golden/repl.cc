@@ -26,6 +26,13 @@ struct Describer {
   std::string operator()(const core::ExperimentConfigured& e) const {
     return StrCat("experiment ", e.id.value(), " configured: ", e.reason.text);
   }
+  std::string operator()(const core::ExperimentContinued& e) const {
+    return StrCat("experiment ",
+                  e.experiment.id.value(),
+                  " continued with ",
+                  e.experiment.open_trials.size(),
+                  " trials");
+  }
   std::string operator()(const core::ExperimentMoved& e) const {
     return StrCat("experiment ", e.id.value(), " -> ", core::Name(e.to), " (", e.reason.text, ")");
   }
@@ -42,6 +49,9 @@ struct Describer {
   }
   std::string operator()(const core::TrialCreated& e) const {
     return StrCat("trial ", e.id.value(), " created");
+  }
+  std::string operator()(const core::TrialContinued& e) const {
+    return StrCat("trial ", e.trial.id.value(), " continued");
   }
   std::string operator()(const core::TrialMoved& e) const {
     return StrCat("trial ", e.id.value(), " -> ", core::Name(e.to), " (", e.reason.text, ")");
@@ -193,6 +203,7 @@ std::string Repl::Execute(const std::vector<std::string>& words, std::string_vie
   if (verb == "kill") return Send({ann, core::KillExperiment{experiment}});
   if (verb == "set") return Configure(words);
   if (verb == "kill-trial") return Send({ann, core::KillTrial{TrialId(Number(words, 1))}});
+  if (verb == "continue") return Continue(experiment);
   if (verb == "stop") return Report(core::ReportStop{}, allocation);
   if (verb == "announce") return Report(core::ReportPreemption{}, allocation);
   if (verb == "log") return LogMatch(words);
@@ -255,6 +266,12 @@ std::string Repl::ApplyAll(core::Events events) {
   for (core::EventBody& body : events) {
     StrAppend(text, Describe(body), "\n");
     core::Apply(state_, {now_, std::move(body)});
+    for (core::Experiment& e : state_.departed.experiments) ended_[e.id] = std::move(e);
+    for (size_t i = 0; i < state_.departed.trials.size(); ++i) {
+      core::Trial& trial = state_.departed.trials[i];
+      ended_trials_[trial.id] = {std::move(trial), state_.departed.tasks[i].runs};
+    }
+    state_.departed = {};
   }
   return text;
 }
@@ -350,6 +367,19 @@ std::string Repl::Configure(const std::vector<std::string>& words) {
     if (words[3] != "none") configure.settings.max_slots = Number(words, 3);
   }
   return Send({{core::Role::kUser, "ann"}, configure});
+}
+
+// As the master does: with the incomplete trials of a search, or the one of a single.
+std::string Repl::Continue(ExperimentId id) {
+  const auto ended = ended_.find(id);
+  if (ended == ended_.end()) return "not ended";
+  core::ContinueExperiment command{.ended = ended->second};
+  for (const auto& [trial_id, trial] : ended_trials_) {
+    const bool completed = trial.trial.state == core::TrialState::kCompleted;
+    if (trial.trial.experiment != id || (completed && !ended->second.IsSingle())) continue;
+    command.trials.push_back(trial);
+  }
+  return Send({{core::Role::kUser, "ann"}, command});
 }
 
 std::string Repl::LogMatch(const std::vector<std::string>& words) {

@@ -19,6 +19,7 @@ namespace det::golden {
 //   pause|activate|cancel|kill ID     an experiment
 //   set priority|weight|max-slots|pool ID VALUE
 //   kill-trial ID
+//   continue ID                       an experiment that ended
 //   stop ALLOCATION                   it says that it stops by itself
 //   announce ALLOCATION               it says that its machine is taken away
 //   log ALLOCATION ACTION POLICY      a line of its log matches
@@ -48,6 +49,7 @@ class Repl {
   std::string Validate(const std::vector<std::string>& words);
   std::string Configure(const std::vector<std::string>& words);
   std::string LogMatch(const std::vector<std::string>& words);
+  std::string Continue(ExperimentId id);
   std::string Exit(const std::vector<std::string>& words);
   std::string Show() const;
   std::string Desired(const std::string& agent) const;
@@ -55,6 +57,8 @@ class Repl {
 
   core::State state_;
   absl::Time now_;
+  std::map<ExperimentId, core::Experiment> ended_;
+  std::map<TrialId, core::EndedTrial> ended_trials_;
   std::map<AllocationId, int64_t> seqs_;
   std::optional<core::Command> last_report_;
 };

@@ -20,6 +20,11 @@ void Checker::OnBatch(const journal::Batch& batch) {
   for (const core::Event& event : batch.events) {
     if (const auto* created = std::get_if<core::ExperimentCreated>(&event.body)) {
       specs_[created->id] = created->spec;
+    } else if (const auto* e = std::get_if<core::ExperimentContinued>(&event.body)) {
+      specs_[e->experiment.id] = e->experiment.spec;
+      continued_.insert({Table::kExperiments, e->experiment.id.ToString()});
+    } else if (const auto* t = std::get_if<core::TrialContinued>(&event.body)) {
+      continued_.insert({Table::kTrials, t->trial.id.ToString()});
     } else if (const auto* trial = std::get_if<core::TrialCreated>(&event.body)) {
       const spec::ExperimentSpec& spec = *specs_.at(trial->experiment);
       const Value expected = searcher::Sample(spec.hparams, spec.seed, trial->request);
@@ -38,7 +43,9 @@ void Checker::OnStore() {
          ++it) {
       const std::string& state = it->second.Find("state")->as_string();
       const auto known = ended_.find(it->first);
-      if (known != ended_.end() && known->second != state) {
+      if (known != ended_.end() && known->second != state && continued_.erase(it->first) > 0) {
+        ended_.erase(it->first);
+      } else if (known != ended_.end() && known->second != state) {
         kernel_.Fail(StrCat(journal::ShapeOf(table).name,
                             " ",
                             it->first.second,

@@ -53,6 +53,8 @@ class Checker {
   std::map<ReportKey, bool> taken_;  // true: the core has to decide on it
   std::map<TrialId, int64_t> trial_faults_;
   std::map<std::pair<journal::Table, std::string>, std::string> ended_;
+  // What a user continued: it may leave its end once.
+  std::set<std::pair<journal::Table, std::string>> continued_;
   std::map<ExperimentId, std::shared_ptr<const spec::ExperimentSpec>> specs_;
 };
 

@@ -33,6 +33,8 @@ enum class Fault : uint8_t {
   kIngestExecutesAndTimesOut,
   kStoreExecutesLate,
   kCoreBusy,  // no room for a report's command
+  kTrialStops,        // by its own decision
+  kMachineAnnounced,  // its machine is said to go
   kCount,
 };
 
@@ -83,6 +85,8 @@ inline constexpr std::array<std::string_view, kFaults> kFaultNames = {
     "ingest executes and times out",
     "store executes late",
     "core busy",
+    "trial stops",
+    "machine announced",
 };
 
 inline constexpr std::array<std::string_view, kCrashPoints> kCrashPointNames = {

@@ -34,6 +34,11 @@ void SimTrial::Step() {
     return End({.kind = agent::ExitKind::kExited, .code = 1});
   }
   if (Leave()) return;
+  if (kernel_.Happens(Fault::kTrialStops)) {
+    Report(ingest::Stop{});
+    return End({.kind = agent::ExitKind::kExited, .code = 0});
+  }
+  if (kernel_.Happens(Fault::kMachineAnnounced)) Report(ingest::PendingPreemption{});
   if (kernel_.Happens(Fault::kTrialCrash)) {
     checker_.OnTrialFault(order_.trial);
     return End({.kind = agent::ExitKind::kExited, .code = 1});

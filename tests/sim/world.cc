@@ -5,6 +5,8 @@
 #include "common/json/json.h"
 #include "master/core/explain.h"
 #include "master/core/state_hash.h"
+#include "master/engine/snapshotter.h"
+#include "master/journal/codec.h"
 #include "master/spec/parse.h"
 #include "tests/sim/checker.h"
 #include "tests/sim/metric_store.h"
@@ -130,7 +132,7 @@ class World {
     for (int64_t i = 0; i < experiments; ++i) {
       kernel_.After(absl::Seconds(kernel_.rng.Between(0, 300)), [this] { Submit(); });
     }
-    const int64_t verbs = kernel_.rng.Below(12);
+    const int64_t verbs = kernel_.rng.Below(20);
     for (int64_t i = 0; i < verbs; ++i) {
       kernel_.After(absl::Seconds(kernel_.rng.Between(5, 800)), [this] { RandomVerb(); });
     }
@@ -170,6 +172,9 @@ class World {
     if (which > 0.45) body = core::ActivateExperiment{id};
     if (which > 0.8) body = core::CancelExperiment{id};
     if (which > 0.9) body = core::KillExperiment{id};
+    if (which < 0.1) body = core::ConfigureExperiment{id, RandomSettings()};
+    if (which >= 0.1 && which < 0.2) body = core::KillTrial{RandomTrial(id)};
+    if (which >= 0.2 && which < 0.3) return Continue(id);
     current_->Post(AsUser(body), [](const auto&) {});
   }
 
@@ -201,6 +206,63 @@ class World {
       for (const auto& [slot, how] : agent.disabled_slots)
         current_->Post(AsAdmin(core::EnableAgent{id, slot}), [](const auto&) {});
     }
+  }
+
+  core::ExperimentSettings RandomSettings() {
+    core::ExperimentSettings settings;
+    if (kernel_.rng.Chance(0.5)) settings.priority = 1 + kernel_.rng.Below(99);
+    if (kernel_.rng.Chance(0.5)) settings.pool = "default";
+    if (kernel_.rng.Chance(0.3)) settings.max_slots = kernel_.rng.Below(8);
+    if (kernel_.rng.Chance(0.3)) settings.weight = kernel_.rng.Between(0.1, 10);
+    return settings;
+  }
+
+  // One that may have ended, or belong to another experiment: the verb must stand both.
+  TrialId RandomTrial(ExperimentId id) {
+    const core::Experiment* experiment = current_->state().Find(id);
+    if (experiment == nullptr || experiment->open_trials.empty()) return TrialId(1);
+    return experiment->open_trials.begin()->second;
+  }
+
+  // As the master's door does: after a barrier, from the store.
+  void Continue(ExperimentId id) {
+    const std::shared_ptr<SimMaster> master = current_;
+    const absl::Status queued = master->Follow([this, master, id] {
+      std::optional<core::ContinueExperiment> command = Ended(id);
+      if (!command.has_value() || !master->serving()) return;
+      kernel_.After(absl::Milliseconds(1), [this, master, command = *std::move(command)] {
+        if (master->serving()) master->Post(AsUser(command), [](const auto&) {});
+      });
+    });
+    if (!queued.ok()) kernel_.Log("continue: the master is busy");
+  }
+
+  std::optional<core::ContinueExperiment> Ended(ExperimentId id) const {
+    std::optional<core::ContinueExperiment> command;
+    const auto experiment = EndedRow(core::Key(id));
+    if (!experiment.has_value()) return command;
+    command.emplace().ended = *journal::DecodeEndedExperiment(*experiment);
+    for (const auto& [key, row] : store_->rows) {
+      if (key.first != journal::Table::kTrials) continue;
+      if (row.Find("experiment_id")->as_int() != id.value()) continue;
+      const bool completed = row.Find("state")->as_string() == "COMPLETED";
+      if (completed && !command->ended.IsSingle()) continue;
+      const auto trial = EndedRow(core::Key(TrialId(row.Find("id")->as_int())));
+      if (trial.has_value()) command->trials.push_back(*journal::DecodeEndedTrial(*trial));
+    }
+    return command;
+  }
+
+  std::optional<std::string> EndedRow(const core::Key& key) const {
+    const std::string name = QuoteJson(engine::SnapshotKey(key));
+    const auto row = store_->rows.find({journal::Table::kEnded, name});
+    if (row == store_->rows.end()) return std::nullopt;
+    const std::string& hex = row->second.Find("record")->as_string();
+    std::string bytes;
+    for (size_t i = 2; i + 1 < hex.size(); i += 2) {
+      bytes.push_back(static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16)));
+    }
+    return bytes;
   }
 
   void EndFaults() {

@@ -1,0 +1,170 @@
+#include "master/ended/deleter.h"
+
+#include <utility>
+#include <vector>
+
+#include "common/base/status.h"
+#include "common/base/strings.h"
+#include "common/log/log.h"
+#include "common/pg/pg.h"
+
+namespace det::ended {
+namespace {
+
+constexpr int64_t kRowsPerBatch = 5000;
+constexpr int64_t kWhyBytesMax = 1024;
+// The store may be away: another try comes with the next wake, or after so long.
+constexpr absl::Duration kLookEvery = absl::Seconds(30);
+
+constexpr std::string_view kTrialsOf = "SELECT id FROM trials WHERE experiment_id = $1";
+
+// Of plain tables, what goes of each, in this order: without the allocations' rows nothing that
+// comes late is taken any more, and the trials' rows lead to all the rest, so they go last.
+std::vector<std::pair<std::string, std::string>> PlainTables() {
+  const std::string of_trials = StrCat("trial_id IN (", kTrialsOf, ")");
+  return {{"streams",
+           StrCat("allocation_id IN (SELECT id FROM allocations WHERE ", of_trials, ")")},
+          {"allocations", of_trials},
+          {"trial_live", of_trials},
+          {"checkpoints", "experiment_id = $1"},
+          {"transitions", "experiment_id = $1 AND kind <> 'experiment'"},
+          {"ended", "experiment_id = $1"}};
+}
+
+std::string BatchSql(std::string_view table, std::string_view where) {
+  return StrCat("DELETE FROM ",
+                table,
+                " WHERE ctid = ANY (ARRAY(SELECT ctid FROM ",
+                table,
+                " WHERE ",
+                where,
+                " LIMIT ",
+                kRowsPerBatch,
+                "))");
+}
+
+}  // namespace
+
+Deleter::Deleter(Deps deps)
+    : deps_(std::move(deps)), connection_(std::make_unique<pg::Connection>(deps_.conninfo)) {
+  thread_ = std::thread([this] { Loop(); });
+}
+
+Deleter::~Deleter() {
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.NotifyAll();
+  thread_.join();
+}
+
+void Deleter::Wake() {
+  MutexLock lock(mutex_);
+  woken_ = true;
+  wake_.NotifyAll();
+}
+
+bool Deleter::Stopping() {
+  MutexLock lock(mutex_);
+  return stopping_;
+}
+
+void Deleter::Loop() {
+  while (true) {
+    {
+      MutexLock lock(mutex_);
+      if (!woken_ && !stopping_) wake_.WaitFor(mutex_, kLookEvery);
+      if (stopping_) return;
+      woken_ = false;
+    }
+    bool found = true;
+    absl::Status status;
+    while (status.ok() && found && !Stopping()) status = DeleteNext(&found);
+    if (!status.ok() && !absl::IsCancelled(status))
+      LogWarning("an experiment can't be deleted now", {{"cause", std::string(status.message())}});
+  }
+}
+
+// An error here is one of the store: the experiment stays as it is, to be tried again.
+absl::Status Deleter::DeleteNext(bool* found) {
+  ExperimentId id;
+  DET_RETURN_IF_ERROR(connection_->Transact([&](pqxx::work& tx) {
+    for (const auto& row :
+         tx.exec("SELECT id FROM experiments WHERE state = 'DELETING' ORDER BY id LIMIT 1")) {
+      id = ExperimentId(row[0].as<int64_t>());
+    }
+  }));
+  *found = id.value() != 0;
+  if (!*found) return absl::OkStatus();
+  const absl::Status removed = deps_.checkpoints.RemoveAll(id);
+  if (removed.ok()) DET_RETURN_IF_ERROR(DeleteRows(id));
+  return Finish(id, removed);
+}
+
+absl::Status Deleter::Drain(const std::function<std::string()>& sql, int64_t id) {
+  for (int64_t gone = kRowsPerBatch; gone == kRowsPerBatch;) {
+    if (Stopping()) return absl::CancelledError("stopping");
+    DET_RETURN_IF_ERROR(connection_->Transact([&](pqxx::work& tx) {
+      tx.exec_params("SELECT det_fence($1)", deps_.epoch);
+      gone = static_cast<int64_t>(tx.exec_params(sql(), id).affected_rows());
+    }));
+  }
+  return absl::OkStatus();
+}
+
+// A row's place is its partition's, so each partition is gone through by itself, trial by trial.
+absl::Status Deleter::DrainPartitioned(std::string_view table, ExperimentId id) {
+  std::vector<std::string> parts;
+  std::vector<int64_t> trials;
+  DET_RETURN_IF_ERROR(connection_->Transact([&](pqxx::work& tx) {
+    parts.clear();
+    trials.clear();
+    for (const auto& row : tx.exec_params(
+             "SELECT relid::regclass::text FROM pg_partition_tree($1::regclass) WHERE isleaf",
+             std::string(table))) {
+      parts.push_back(row[0].as<std::string>());
+    }
+    for (const auto& row : tx.exec_params(std::string(kTrialsOf), id.value())) {
+      trials.push_back(row[0].as<int64_t>());
+    }
+  }));
+  for (const std::string& part : parts) {
+    for (const int64_t trial : trials) {
+      DET_RETURN_IF_ERROR(Drain([&] { return BatchSql(part, "trial_id = $1"); }, trial));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Deleter::DeleteRows(ExperimentId id) {
+  for (const auto& [table, where] : PlainTables()) {
+    DET_RETURN_IF_ERROR(Drain([&] { return BatchSql(table, where); }, id.value()));
+  }
+  for (const char* table : {"metrics", "task_logs"}) {
+    DET_RETURN_IF_ERROR(DrainPartitioned(table, id));
+  }
+  for (const char* table : {"trials", "submissions"}) {
+    DET_RETURN_IF_ERROR(Drain([&] { return BatchSql(table, "experiment_id = $1"); }, id.value()));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Deleter::Finish(ExperimentId id, const absl::Status& outcome) {
+  const std::string_view why =
+      CutUtf8(FromAbsl(outcome.message()), static_cast<size_t>(kWhyBytesMax));
+  return connection_->Transact([&](pqxx::work& tx) {
+    tx.exec_params("SELECT det_fence($1)", deps_.epoch);
+    if (outcome.ok()) {
+      tx.exec_params("UPDATE experiments SET state = 'DELETED' WHERE id = $1", id.value());
+      return;
+    }
+    tx.exec_params(
+        "UPDATE experiments SET state = 'DELETE_FAILED', reason_code = 'DELETE_FAILED', "
+        "reason_text = $2, reason_actor = 'master', reason_since = now() WHERE id = $1",
+        id.value(),
+        pg::StorableText(StrCat("its checkpoints could not be deleted: ", why)));
+  });
+}
+
+}  // namespace det::ended

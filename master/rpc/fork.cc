@@ -1,0 +1,30 @@
+#include "master/rpc/fork.h"
+
+#include "common/base/status.h"
+#include "common/base/strings.h"
+
+namespace det::rpc {
+
+absl::StatusOr<api::v1::CreateExperimentRequest> WithParent(
+    const Deps& deps, const api::v1::CreateExperimentRequest& request) {
+  api::v1::CreateExperimentRequest whole = request;
+  if (request.parent() == 0) return whole;
+  const ExperimentId parent(request.parent());
+  DET_ASSIGN_OR_RETURN(const ended::Standing standing, deps.ended.Where(parent));
+  using core::ExperimentVerb;
+  if (core::kExperimentVerbTable(ExperimentVerb::kFork, standing.state).answer ==
+      core::Answer::kRefused) {
+    return ended::Refusal(ExperimentVerb::kFork, parent, standing);
+  }
+  if (whole.config().empty()) {
+    DET_ASSIGN_OR_RETURN(*whole.mutable_config(), deps.store.EffectiveConfig(parent));
+    whole.set_config_name(StrCat("experiment ", parent.value()));
+  }
+  if (whole.context_sha256().empty()) {
+    DET_ASSIGN_OR_RETURN(const store::ExperimentRow row, deps.store.Experiment(parent));
+    whole.set_context_sha256(row.context);
+  }
+  return whole;
+}
+
+}  // namespace det::rpc

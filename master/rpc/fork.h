@@ -1,0 +1,15 @@
+#pragma once
+
+#include "absl/status/statusor.h"
+#include "det/api/v1/experiment.pb.h"
+
+#include "master/rpc/deps.h"
+
+namespace det::rpc {
+
+// The request of a fork with what it leaves to its parent: the configuration, as it is in effect,
+// and the model directory. Any other request as it is. Blocks on the store.
+absl::StatusOr<api::v1::CreateExperimentRequest> WithParent(
+    const Deps& deps, const api::v1::CreateExperimentRequest& request);
+
+}  // namespace det::rpc

@@ -1,0 +1,263 @@
+#include <filesystem>
+#include <fstream>
+
+#include "det/api/v1/experiment.grpc.pb.h"
+#include "det/api/v1/trial.grpc.pb.h"
+#include <gtest/gtest.h>
+
+#include "common/base/status.h"
+#include "common/base/strings.h"
+#include "common/net/grpc_status.h"
+#include "common/pg/pg.h"
+#include "common/testing/eventually.h"
+#include "common/testing/tmp_dir.h"
+#include "master/testing/commands.h"
+#include "master/testing/test_server.h"
+
+// The verbs of an experiment's life, through the wire.
+namespace det::rpc {
+namespace {
+
+using namespace api::v1;  // NOLINT(google-build-using-namespace): every message is of it
+using test::TestServer;
+using Experiments = ExperimentService::Stub;
+
+const AgentId kAgent("a");
+
+class LifeTest : public testing::Test {
+ protected:
+  template <class Stub, class Request, class Response>
+  absl::Status Call(Stub& stub,
+                    grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+                    const Request& request,
+                    Response* response,
+                    const std::string& token = test::kAnnToken) {
+    const auto context = TestServer::As(token);
+    return net::FromGrpc((stub.*method)(context.get(), request, response));
+  }
+  absl::StatusOr<Experiment> Create(const CreateExperimentRequest& request) {
+    CreateExperimentResponse response;
+    const absl::Status status =
+        Call(*experiments, &Experiments::CreateExperiment, request, &response);
+    if (!status.ok()) return status;
+    return response.experiment();
+  }
+  int64_t Submit(const std::string& searcher = "{name: single, metric: loss}") {
+    CreateExperimentRequest request;
+    request.set_config(StrCat("name: mine\nentrypoint: x\nmax_restarts: 0\n",
+                              "checkpoint_storage: {type: shared_fs, host_path: ",
+                              checkpoints.path(),
+                              "}\nsearcher: ",
+                              searcher));
+    const auto created = Create(request);
+    EXPECT_TRUE(created.ok()) << created.status();
+    return created.ok() ? created->id() : 0;
+  }
+  absl::StatusOr<Experiment> Act(grpc::Status (Experiments::*method)(grpc::ClientContext*,
+                                                                     const ExperimentRequest&,
+                                                                     ExperimentResponse*),
+                                 int64_t id,
+                                 const std::string& token = test::kAnnToken) {
+    ExperimentRequest request;
+    request.set_id(id);
+    ExperimentResponse response;
+    const absl::Status status = Call(*experiments, method, request, &response, token);
+    if (!status.ok()) return status;
+    return response.experiment();
+  }
+  absl::StatusOr<Experiment> Continue(int64_t id, const std::vector<std::string>& overrides = {}) {
+    ContinueExperimentRequest request;
+    request.set_id(id);
+    for (const std::string& text : overrides) request.add_overrides(text);
+    ExperimentResponse response;
+    const absl::Status status =
+        Call(*experiments, &Experiments::ContinueExperiment, request, &response);
+    if (!status.ok()) return status;
+    return response.experiment();
+  }
+  std::string StateOf(int64_t id) {
+    const auto row = server.store().Experiment(ExperimentId(id));
+    return row.ok() ? row->state : ErrorReason(row.status());
+  }
+  // The one run there is says so and ends.
+  void RunAndExit(int64_t code) {
+    const AllocationId allocation = server.engine().OnlyAllocation();
+    server.engine().Must(test::Running(kAgent, allocation));
+    server.engine().Must(test::Exited(kAgent, allocation, code));
+  }
+  void Checkpoint(const std::string& uuid) {
+    const std::filesystem::path folder = std::filesystem::path(checkpoints.path()) / uuid;
+    std::filesystem::create_directory(folder);
+    std::ofstream(folder / "model") << "weights";
+    const AllocationId allocation = server.engine().OnlyAllocation();
+    server.engine().Must(
+        test::AsAgent(kAgent,
+                      core::ReportCheckpoint{.agent = kAgent,
+                                             .report = {allocation, 0, 1},
+                                             .uuid = uuid,
+                                             .steps_completed = 5,
+                                             .bytes = 7,
+                                             .files = Value(Value::Object{{"model", 7}}),
+                                             .metadata = Value(Value::Object{})}));
+  }
+  int64_t Count(const std::string& table) {
+    int64_t count = 0;
+    pg::Connection connection(server.database().conninfo());
+    EXPECT_TRUE(connection
+                    .Transact([&](pqxx::work& tx) {
+                      count = tx.exec1("SELECT count(*) FROM " + table)[0].as<int64_t>();
+                    })
+                    .ok());
+    return count;
+  }
+
+  TmpDir checkpoints;
+  TestServer server;
+  const std::unique_ptr<Experiments> experiments = ExperimentService::NewStub(server.channel());
+  const std::unique_ptr<TrialService::Stub> trials = TrialService::NewStub(server.channel());
+};
+
+TEST_F(LifeTest, SettingsShowInTheRowAndInTheConfiguration) {
+  const int64_t id = Submit();
+  ConfigureExperimentRequest request;
+  request.set_id(id);
+  request.set_priority(7);
+  ExperimentResponse response;
+  ASSERT_TRUE(
+      Call(*experiments, &Experiments::ConfigureExperiment, request, &response).ok());
+  EXPECT_EQ(response.experiment().priority(), 7);
+  EXPECT_NE(server.store().EffectiveConfig(ExperimentId(id))->find("\"priority\": 7"),
+            std::string::npos);
+  request.set_priority(0);
+  EXPECT_EQ(ErrorReason(Call(*experiments, &Experiments::ConfigureExperiment, request, &response)),
+            "INVALID_SETTING");
+  request.set_priority(8);
+  EXPECT_EQ(ErrorReason(Call(*experiments,
+                             &Experiments::ConfigureExperiment,
+                             request,
+                             &response,
+                             test::kBobToken)),
+            "NOT_OWNER");
+}
+
+TEST_F(LifeTest, AKilledTrialIsCanceledAndKillingItTwiceIsNoError) {
+  Submit("{name: random, metric: loss, max_trials: 2}");
+  KillTrialRequest request;
+  request.set_id(1);
+  KillTrialResponse response;
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(Call(*trials, &TrialService::Stub::KillTrial, request, &response).ok());
+    EXPECT_EQ(response.trial().state(), "CANCELED");
+  }
+  request.set_id(99);
+  EXPECT_EQ(ErrorReason(Call(*trials, &TrialService::Stub::KillTrial, request, &response)),
+            "TRIAL_NOT_FOUND");
+}
+
+TEST_F(LifeTest, AForkHasItsParentsConfigurationAndNamesIt) {
+  const int64_t parent = Submit();
+  CreateExperimentRequest request;
+  request.set_parent(parent);
+  request.add_overrides("max_restarts=3");
+  const auto fork = Create(request);
+  ASSERT_TRUE(fork.ok()) << fork.status();
+  EXPECT_EQ(fork->parent(), parent);
+  EXPECT_EQ(fork->name(), "mine");
+  EXPECT_NE(server.store().EffectiveConfig(ExperimentId(fork->id()))->find("\"max_restarts\": 3"),
+            std::string::npos);
+  request.set_parent(99);
+  EXPECT_EQ(ErrorReason(Create(request).status()), "EXPERIMENT_NOT_FOUND");
+}
+
+TEST_F(LifeTest, AContinuedTrialGoesOnFromItsCheckpointInAnotherTask) {
+  server.engine().Must(test::Connect(kAgent, 1));
+  const int64_t id = Submit();
+  EXPECT_EQ(ErrorReason(Continue(id).status()), "EXPERIMENT_LIVE");
+  Checkpoint("c1");
+  RunAndExit(1);
+  EXPECT_EQ(StateOf(id), "ERROR");
+  const auto continued = Continue(id, {"max_restarts=1"});
+  ASSERT_TRUE(continued.ok()) << continued.status();
+  EXPECT_EQ(continued->state(), "ACTIVE");
+  server.engine().Read([](const core::State& state) {
+    const core::Trial& trial = state.trials.begin()->second;
+    EXPECT_EQ(trial.latest_checkpoint->uuid, "c1");
+    EXPECT_EQ(state.Find(trial.task)->runs, 2);
+    EXPECT_EQ(state.Find(trial.experiment)->spec->max_restarts, 1);
+  });
+  RunAndExit(1);  // a restart of its own, from 0 again
+  RunAndExit(0);
+  EXPECT_EQ(StateOf(id), "COMPLETED");
+  const TestServer& s = server;
+  EXPECT_EQ(test::Replayed(*std::make_unique<journal::PostgresJournal>(s.database().conninfo(),
+                                                                       "reader/1/1")),
+            server.engine().State());
+}
+
+TEST_F(LifeTest, ASearchGoesOnWithWhatDidNotComplete) {
+  server.engine().Must(test::Connect(kAgent, 1));
+  const int64_t id = Submit("{name: random, metric: loss, max_trials: 3, max_concurrent_trials: 1}");
+  RunAndExit(0);
+  ASSERT_TRUE(Act(&Experiments::KillExperiment, id).ok());
+  RunAndExit(137);
+  EXPECT_EQ(StateOf(id), "CANCELED");
+  EXPECT_EQ(ErrorReason(Continue(id, {"max_restarts=1"}).status()), "SEARCH_CONFIG_FIXED");
+  ASSERT_TRUE(Continue(id).ok());
+  RunAndExit(0);
+  RunAndExit(0);
+  EXPECT_EQ(StateOf(id), "COMPLETED");
+  EXPECT_EQ(ErrorReason(Continue(id).status()), "ALL_TRIALS_COMPLETED");
+}
+
+TEST_F(LifeTest, ADeletedExperimentLeavesNothingButItsName) {
+  server.engine().Must(test::Connect(kAgent, 1));
+  const int64_t id = Submit();
+  EXPECT_EQ(ErrorReason(Act(&Experiments::DeleteExperiment, id).status()), "EXPERIMENT_LIVE");
+  Checkpoint("c1");
+  RunAndExit(0);
+  EXPECT_EQ(ErrorReason(Act(&Experiments::DeleteExperiment, id, test::kBobToken).status()),
+            "NOT_OWNER");
+  ASSERT_TRUE(Act(&Experiments::DeleteExperiment, id).ok());
+  ASSERT_TRUE(Eventually([&] { return StateOf(id) == "EXPERIMENT_DELETED"; }));
+  EXPECT_FALSE(std::filesystem::exists(std::filesystem::path(checkpoints.path()) / "c1"));
+  for (const char* table : {"trials", "allocations", "checkpoints", "submissions", "ended"}) {
+    EXPECT_EQ(Count(table), 0) << table;
+  }
+  const absl::Status gone = server.store().Experiment(ExperimentId(id)).status();
+  EXPECT_NE(FromAbsl(gone.message()).find("was deleted by ann at"), std::string_view::npos);
+  EXPECT_EQ(ErrorReason(Continue(id).status()), "EXPERIMENT_DELETED");
+  EXPECT_EQ(ErrorReason(Act(&Experiments::PauseExperiment, id).status()), "EXPERIMENT_DELETED");
+  EXPECT_TRUE(Act(&Experiments::DeleteExperiment, id).ok());
+  CreateExperimentRequest fork;
+  fork.set_parent(id);
+  EXPECT_EQ(ErrorReason(Create(fork).status()), "EXPERIMENT_DELETED");
+  EXPECT_GT(Submit(), id);  // ids are never used again
+}
+
+TEST_F(LifeTest, WhatCanNotBeDeletedSaysWhyAndMayBeTriedAgain) {
+  server.engine().Must(test::Connect(kAgent, 1));
+  const int64_t id = Submit();
+  const AllocationId allocation = server.engine().OnlyAllocation();
+  Checkpoint("c1");
+  server.engine().Must(test::Exited(kAgent, allocation, 0));
+  pg::Connection connection(server.database().conninfo());
+  const auto set_directory = [&](const std::string& directory) {
+    ASSERT_TRUE(connection
+                    .Transact([&](pqxx::work& tx) {
+                      tx.exec_params("UPDATE checkpoints SET directory = $1", directory);
+                    })
+                    .ok());
+  };
+  set_directory("/somewhere/else");
+  ASSERT_TRUE(Act(&Experiments::DeleteExperiment, id).ok());
+  ASSERT_TRUE(Eventually([&] { return StateOf(id) == "DELETE_FAILED"; }));
+  EXPECT_NE(server.store().Experiment(ExperimentId(id))->reason.text.find("/somewhere/else"),
+            std::string::npos);
+  EXPECT_EQ(ErrorReason(Continue(id).status()), "EXPERIMENT_DELETE_FAILED");
+  set_directory(StrCat(checkpoints.path(), "/c1"));
+  ASSERT_TRUE(Act(&Experiments::DeleteExperiment, id).ok());
+  EXPECT_TRUE(Eventually([&] { return StateOf(id) == "EXPERIMENT_DELETED"; }));
+}
+
+}  // namespace
+}  // namespace det::rpc
