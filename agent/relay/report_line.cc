@@ -81,8 +81,7 @@ absl::StatusOr<v1::Report> FromEarlyExit(const trial::v1::EarlyExit& exit) {
       report.mutable_invalid_hparams();
       return report;
     default:
-      return Bad(
-          "early_exit needs a reason: REASON_USER_REQUESTED_STOP or REASON_INVALID_HPARAMS");
+      return Bad("early_exit needs a reason: REASON_USER_REQUESTED_STOP or REASON_INVALID_HPARAMS");
   }
 }
 
@@ -116,7 +115,8 @@ absl::StatusOr<v1::Report> ToReport(const trial::v1::ReportRequest& request) {
     case trial::v1::ReportRequest::BODY_NOT_SET:
       break;
   }
-  return Bad("a report needs one of metrics, checkpoint, progress, invalid_hparams, early_exit, "
+  return Bad(
+      "a report needs one of metrics, checkpoint, progress, invalid_hparams, early_exit, "
       "pending_preemption");
 }
 

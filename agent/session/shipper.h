@@ -40,9 +40,9 @@ class Shipper {
     bool final = false;
     bool told_drained = false;
     absl::Duration tell_by = absl::InfiniteDuration();  // steady
-    std::string error;           // of reading its spool, as it was logged
-    std::function<void()> gone;  // set: it is to go
-    absl::Duration go_by;        // steady
+    std::string error;                                  // of reading its spool, as it was logged
+    std::function<void()> gone;                         // set: it is to go
+    absl::Duration go_by;                               // steady
   };
   struct Stream;
 

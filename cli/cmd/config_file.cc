@@ -55,8 +55,7 @@ absl::StatusOr<ConfigText> ReadConfig(const ConfigWords& words) {
 
 std::vector<std::string> FromCheckpoint(const std::string& uuid) {
   if (uuid.empty()) return {};
-  return {"searcher.source_trial_id=",
-          StrCat("searcher.source_checkpoint_uuid=", QuoteJson(uuid))};
+  return {"searcher.source_trial_id=", StrCat("searcher.source_checkpoint_uuid=", QuoteJson(uuid))};
 }
 
 }  // namespace det::cli

@@ -39,8 +39,8 @@ absl::StatusOr<ExitCode> Run(Context& context, const Options& options) {
     context.Say(text);
     return FollowExperiment(context, client, id);
   }
-  DET_RETURN_IF_ERROR(context.Show(
-      {ToDocument(response), ExperimentTable({response.experiment()}), {{"", text}}}));
+  DET_RETURN_IF_ERROR(
+      context.Show({ToDocument(response), ExperimentTable({response.experiment()}), {{"", text}}}));
   context.Note(StrCat("watch it: det e watch ", id));
   return ExitCode::kOk;
 }

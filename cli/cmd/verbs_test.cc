@@ -134,5 +134,33 @@ TEST_F(VerbsTest, ExperimentWait) {
   ExpectAllFormats("experiment_wait", "experiment wait 6");
 }
 
+TEST_F(VerbsTest, SettingsAreReadByTheirNames) {
+  const CliResult set = runner_.Run("e set priority 7 10 -o json");
+  EXPECT_EQ(set.code, ExitCode::kOk) << set.err;
+  EXPECT_THAT(set.out, HasSubstr("\"priority\": 10"));
+  EXPECT_THAT(runner_.Run("e set pool 7 big").out, HasSubstr("pool is big"));
+  for (const char* line : {"e set priority 7 high",
+                           "e set priority 7 1e3",
+                           "e set weight 7 nan",
+                           "e set log-retention 7 soon",
+                           "e set max-slots 7 9999999999999999999999",
+                           "e set colour 7 red"}) {
+    EXPECT_EQ(runner_.Run(line).code, ExitCode::kUsage) << line;
+  }
+}
+TEST_F(VerbsTest, DeletingShowsWhatWouldGoAndWaitsForAYes) {
+  const CliResult preview = runner_.Run("e delete 7 999");
+  EXPECT_EQ(preview.code, ExitCode::kUsage);
+  EXPECT_THAT(preview.err, HasSubstr("nothing was done"));
+  EXPECT_THAT(preview.err, HasSubstr("--yes"));
+  EXPECT_THAT(preview.out, HasSubstr("7"));
+}
+TEST_F(VerbsTest, KillingTrialsGoesOnAfterAnError) {
+  const CliResult some = runner_.Run("t kill 17 999");
+  EXPECT_EQ(some.code, ExitCode::kPartial);
+  EXPECT_THAT(some.out, HasSubstr("trial 17: STOPPING_KILLED"));
+  EXPECT_EQ(runner_.Run("t kill 999").code, ExitCode::kNotFound);
+}
+
 }  // namespace
 }  // namespace det::cli

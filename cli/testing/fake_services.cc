@@ -167,6 +167,40 @@ grpc::Status FakeExperiments::WatchExperiment(
   });
 }
 
+grpc::Status FakeExperiments::DeleteExperiment(ServerContext* context,
+                                               const api::ExperimentRequest* request,
+                                               api::ExperimentResponse* response) {
+  return MoveTo(context, request->id(), {"DeleteExperiment", "COMPLETED", "DELETING"}, response);
+}
+grpc::Status FakeExperiments::ContinueExperiment(ServerContext* context,
+                                                 const api::ContinueExperimentRequest* request,
+                                                 api::ExperimentResponse* response) {
+  return MoveTo(context, request->id(), {"ContinueExperiment", "COMPLETED", "ACTIVE"}, response);
+}
+grpc::Status FakeExperiments::ConfigureExperiment(ServerContext* context,
+                                                  const api::ConfigureExperimentRequest* request,
+                                                  api::ExperimentResponse* response) {
+  return state_->Serve(context, "ConfigureExperiment", [&](Model& model) {
+    const auto at = model.experiments.find(request->id());
+    if (at == model.experiments.end()) return NotFound("experiment", request->id());
+    if (request->has_priority()) at->second.set_priority(request->priority());
+    if (request->has_pool()) at->second.set_pool(request->pool());
+    *response->mutable_experiment() = at->second;
+    return grpc::Status::OK;
+  });
+}
+
+grpc::Status FakeTrials::KillTrial(ServerContext* context,
+                                   const api::KillTrialRequest* request,
+                                   api::KillTrialResponse* response) {
+  return state_->Serve(context, "KillTrial", [&](Model& model) {
+    const auto at = model.trials.find(request->id());
+    if (at == model.trials.end()) return NotFound("trial", request->id());
+    at->second.set_state("STOPPING_KILLED");
+    *response->mutable_trial() = at->second;
+    return grpc::Status::OK;
+  });
+}
 grpc::Status FakeTrials::GetTrial(ServerContext* context,
                                   const api::GetTrialRequest* request,
                                   api::GetTrialResponse* response) {

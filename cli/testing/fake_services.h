@@ -74,6 +74,15 @@ class FakeExperiments final : public api::ExperimentService::Service {
   grpc::Status KillExperiment(ServerContext* context,
                               const api::ExperimentRequest* request,
                               api::ExperimentResponse* response) override;
+  grpc::Status DeleteExperiment(ServerContext* context,
+                                const api::ExperimentRequest* request,
+                                api::ExperimentResponse* response) override;
+  grpc::Status ConfigureExperiment(ServerContext* context,
+                                   const api::ConfigureExperimentRequest* request,
+                                   api::ExperimentResponse* response) override;
+  grpc::Status ContinueExperiment(ServerContext* context,
+                                  const api::ContinueExperimentRequest* request,
+                                  api::ExperimentResponse* response) override;
   grpc::Status WatchExperiment(ServerContext* context,
                                const api::WatchExperimentRequest* request,
                                grpc::ServerWriter<api::WatchExperimentResponse>* writer) override;
@@ -103,6 +112,9 @@ class FakeTrials final : public api::TrialService::Service {
   grpc::Status GetMetrics(ServerContext* context,
                           const api::GetMetricsRequest* request,
                           api::GetMetricsResponse* response) override;
+  grpc::Status KillTrial(ServerContext* context,
+                         const api::KillTrialRequest* request,
+                         api::KillTrialResponse* response) override;
 
  private:
   FakeState* const state_;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <re2/re2.h>
+
 #include "common/base/status.h"
 #include "common/base/strings.h"
 #include "common/config/problem_report.h"
@@ -25,6 +27,17 @@ std::string SourceOf(std::string_view path,
     return IsWithin(it.path, path);
   });
   return made != overrides.rend() ? made->shown : "";
+}
+
+// A pattern that is none would never match, without a word.
+void CheckPatterns(const spec::ExperimentSpec& spec, Problems* problems) {
+  for (size_t i = 0; i < spec.log_policies.size(); ++i) {
+    const RE2 pattern(spec.log_policies[i].pattern, RE2::Quiet);
+    if (pattern.ok()) continue;
+    problems->push_back({.path = StrCat("log_policies[", i, "].pattern"),
+                         .message = StrCat("is no RE2 pattern: ", pattern.error()),
+                         .hint = "see github.com/google/re2/wiki/Syntax"});
+  }
 }
 
 }  // namespace
@@ -53,6 +66,7 @@ absl::StatusOr<ParsedConfig> ParseExperimentConfig(const ConfigInput& input,
   if (!input.parse_only) spec::CheckCurrent(config, &problems);
   spec::CheckEntrypoint(parsed.spec, &problems);
   if (!HasErrors(problems)) spec::CheckStart(parsed.spec, &problems);
+  CheckPatterns(parsed.spec, &problems);
   for (const Problem& problem : problems) report.Add(problem);
   DET_RETURN_IF_ERROR(report.Errors());
   parsed.warnings = report.Warnings();

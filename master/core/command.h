@@ -38,7 +38,7 @@ struct EndedTrial {
 // that ended and that nobody deletes meanwhile.
 struct ContinueExperiment {
   Experiment ended;
-  std::vector<EndedTrial> trials;  // those that may go on
+  std::vector<EndedTrial> trials;                    // those that may go on
   std::shared_ptr<const spec::ExperimentSpec> spec;  // in place of its own, unless null
 };
 struct ConfigureExperiment {

@@ -80,8 +80,8 @@ absl::StatusOr<Events> DecideContinue(const State& state,
                                       const ContinueExperiment& command,
                                       absl::Time now) {
   DET_RETURN_IF_ERROR(CheckContinue(state, principal, command));
-  const Reason reason = MakeReason(
-      "USER_CONTINUED", StrCat("continued by ", principal.name), principal.Actor(), now);
+  const Reason reason =
+      MakeReason("USER_CONTINUED", StrCat("continued by ", principal.name), principal.Actor(), now);
   Experiment experiment = command.ended;
   if (command.spec != nullptr) experiment.spec = command.spec;
   experiment.state = ExperimentState::kActive;

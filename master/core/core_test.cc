@@ -132,12 +132,8 @@ Core InState(ExperimentState state) {
 TEST(Verbs, EveryPairOfALivingExperimentIsAnsweredByTheTable) {
   using enum ExperimentState;
   const Principal ann{Role::kUser, "ann"};
-  for (const ExperimentState state : {kActive,
-                                      kPaused,
-                                      kStoppingCompleted,
-                                      kStoppingCanceled,
-                                      kStoppingKilled,
-                                      kStoppingError}) {
+  for (const ExperimentState state :
+       {kActive, kPaused, kStoppingCompleted, kStoppingCanceled, kStoppingKilled, kStoppingError}) {
     for (const VerbCase& c : kVerbCases) {
       Core core = InState(state);
       ASSERT_EQ(core.state.Find(ExperimentId(1))->state, state);
@@ -153,7 +149,8 @@ TEST(Verbs, EveryPairOfALivingExperimentIsAnsweredByTheTable) {
       }
       // Twice is as once, or refused as it stands.
       if (events.ok()) {
-        EXPECT_TRUE(Decide(core.state, {ann, c.command(ExperimentId(1))}, core.now)->empty()) << name;
+        EXPECT_TRUE(Decide(core.state, {ann, c.command(ExperimentId(1))}, core.now)->empty())
+            << name;
       }
     }
   }

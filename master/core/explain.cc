@@ -107,7 +107,8 @@ std::string ShownState(const State& state, const Trial& trial) {
 }
 
 std::string Describe(const LogMatch& match) {
-  std::string text = StrCat("log policy matched: ", match.policy, " (on agent ", match.agent.value());
+  std::string text =
+      StrCat("log policy matched: ", match.policy, " (on agent ", match.agent.value());
   if (match.action == spec::LogAction::kCancelRetries) StrAppend(text, "; retries are canceled");
   if (match.action == spec::LogAction::kExcludeNode) StrAppend(text, "; it is excluded");
   return StrCat(text, "): ", match.line);

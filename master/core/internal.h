@@ -100,7 +100,8 @@ absl::StatusOr<Events> DecidePreemption(const State& state,
 absl::StatusOr<Events> DecideLogMatch(const State& state, const ReportLogMatch& command);
 // The match that makes the trial's next failure its last, or nullptr.
 const LogMatch* CancelsRetries(const Trial& trial);
-// Why the trial, whose log excluded agents, can run on none of those that are there; "" when it can.
+// Why the trial, whose log excluded agents, can run on none of those that are there; "" when it
+// can.
 std::string NoAgentLeft(const State& state, const Trial& trial, const scheduler::Request& request);
 
 // agent.cc

@@ -19,7 +19,8 @@ enum class ExperimentState : uint8_t {
   kCompleted,
   kCanceled,
   kError,
-  // Of an experiment that ended and goes: the store alone knows these, the core never moves to them.
+  // Of an experiment that ended and goes: the store alone knows these, the core never moves to
+  // them.
   kDeleting,
   kDeleteFailed,
   kDeleted,

@@ -32,11 +32,6 @@ inline constexpr int64_t kEventsPerDecisionMax = 100 * 1000;
 inline constexpr int64_t kReasonBytesMax = 1024;
 // A run that its agent does not get to run within so long is taken from it.
 inline constexpr absl::Duration kStartUpMax = absl::Minutes(30);
-// What settings of an experiment may be.
-inline constexpr double kWeightMax = 1e6;
-inline constexpr int64_t kMaxSlotsMax = 1'000'000'000;
-inline constexpr int64_t kKeptMax = 1'000'000;  // checkpoints, by rank
-inline constexpr int64_t kRetentionDaysMax = 32767;
 // Matches of log policies that are remembered of one trial; an agent excluded counts as one.
 inline constexpr int64_t kLogMatchesMax = 1000;
 inline constexpr int64_t kLogLineBytesMax = 512;  // of a line that matched

@@ -46,8 +46,8 @@ std::string NoAgentLeft(const State& state, const Trial& trial, const scheduler:
     excluded = excluded || fits;
   }
   if (!excluded) return "";  // the pool has no such agent: one may come
-  const auto last = std::find_if(
-      trial.log_matches.rbegin(), trial.log_matches.rend(), [](const LogMatch& match) {
+  const auto last =
+      std::find_if(trial.log_matches.rbegin(), trial.log_matches.rend(), [](const LogMatch& match) {
         return match.action == spec::LogAction::kExcludeNode;
       });
   return StrCat("log policy ",

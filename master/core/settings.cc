@@ -5,7 +5,7 @@
 
 #include "common/base/status.h"
 #include "common/base/strings.h"
-#include "master/core/limits.h"
+#include "master/spec/limits.h"
 
 namespace det::core {
 namespace {
@@ -55,20 +55,22 @@ std::string Text(const std::optional<int64_t>& value) {
 absl::Status CheckSettings(const ExperimentSettings& settings) {
   if (settings == ExperimentSettings()) return Invalid("nothing is to be changed");
   DET_RETURN_IF_ERROR(CheckRange("priority", settings.priority, 1, 99));
-  if (settings.weight.has_value() && !(*settings.weight > 0 && *settings.weight <= kWeightMax)) {
-    return Invalid(
-        StrCat("weight must be above 0 and at most ", kWeightMax, ", not ", Text(*settings.weight)));
+  if (settings.weight.has_value() &&
+      !(*settings.weight > 0 && *settings.weight <= spec::kWeightMax)) {
+    return Invalid(StrCat(
+        "weight must be above 0 and at most ", spec::kWeightMax, ", not ", Text(*settings.weight)));
   }
   if (settings.max_slots.has_value()) {
-    DET_RETURN_IF_ERROR(CheckRange("max_slots", *settings.max_slots, 0, kMaxSlotsMax));
+    DET_RETURN_IF_ERROR(CheckRange("max_slots", *settings.max_slots, 0, spec::kMaxSlotsMax));
   }
   DET_RETURN_IF_ERROR(
-      CheckRange("save_experiment_best", settings.save_experiment_best, 0, kKeptMax));
-  DET_RETURN_IF_ERROR(CheckRange("save_trial_best", settings.save_trial_best, 0, kKeptMax));
-  DET_RETURN_IF_ERROR(CheckRange("save_trial_latest", settings.save_trial_latest, 0, kKeptMax));
+      CheckRange("save_experiment_best", settings.save_experiment_best, 0, spec::kTrialsMax));
+  DET_RETURN_IF_ERROR(CheckRange("save_trial_best", settings.save_trial_best, 0, spec::kTrialsMax));
+  DET_RETURN_IF_ERROR(
+      CheckRange("save_trial_latest", settings.save_trial_latest, 0, spec::kTrialsMax));
   if (settings.log_retention_days.has_value()) {
-    DET_RETURN_IF_ERROR(
-        CheckRange("log_retention_days", *settings.log_retention_days, -1, kRetentionDaysMax));
+    DET_RETURN_IF_ERROR(CheckRange(
+        "log_retention_days", *settings.log_retention_days, -1, spec::kLogRetentionDaysMax));
   }
   return absl::OkStatus();
 }

@@ -66,9 +66,7 @@ struct Experiment {
   int64_t queue_position = 0;
   absl::Time ended_at = absl::InfinitePast();
 
-  bool IsSingle() const {
-    return std::holds_alternative<spec::SingleSpec>(spec->searcher.method);
-  }
+  bool IsSingle() const { return std::holds_alternative<spec::SingleSpec>(spec->searcher.method); }
   searcher::Config SearchConfig() const { return {spec->searcher, spec->hparams, spec->seed}; }
 };
 

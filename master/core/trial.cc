@@ -183,9 +183,10 @@ void AppendStop(const Task& task,
   }
   const Allocation& allocation = *task.allocation;
   const StopLevel level = NeededLevel(trial);
-  const absl::Time latest = trial.invalid_hparams ? now + kInvalidHparamsGrace : absl::InfiniteFuture();
-  const bool hurries = level == StopLevel::kPreempt && allocation.level == level &&
-                       allocation.kill_at > latest;
+  const absl::Time latest =
+      trial.invalid_hparams ? now + kInvalidHparamsGrace : absl::InfiniteFuture();
+  const bool hurries =
+      level == StopLevel::kPreempt && allocation.level == level && allocation.kill_at > latest;
   if (allocation.level >= level && !hurries) return;
   const absl::Duration grace = trial.invalid_hparams
                                    ? kInvalidHparamsGrace

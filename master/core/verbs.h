@@ -104,8 +104,7 @@ inline constexpr auto kExperimentVerbTable = [] {
     table.Add(verb, {kDeleteFailed}, kHalfGone);
     table.Add(verb, {kDeleted}, kGone);
   }
-  const auto stopping = {
-      kStoppingCompleted, kStoppingCanceled, kStoppingKilled, kStoppingError};
+  const auto stopping = {kStoppingCompleted, kStoppingCanceled, kStoppingKilled, kStoppingError};
   const auto ended = {kCompleted, kCanceled, kError};
   table.Add(kPause, {kActive}, kYes).Add(kPause, {kPaused}, kSoAlready);
   table.Add(kPause, stopping, kIsEnding).Add(kPause, ended, kHasEnded);

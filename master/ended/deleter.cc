@@ -22,13 +22,13 @@ constexpr std::string_view kTrialsOf = "SELECT id FROM trials WHERE experiment_i
 // comes late is taken any more, and the trials' rows lead to all the rest, so they go last.
 std::vector<std::pair<std::string, std::string>> PlainTables() {
   const std::string of_trials = StrCat("trial_id IN (", kTrialsOf, ")");
-  return {{"streams",
-           StrCat("allocation_id IN (SELECT id FROM allocations WHERE ", of_trials, ")")},
-          {"allocations", of_trials},
-          {"trial_live", of_trials},
-          {"checkpoints", "experiment_id = $1"},
-          {"transitions", "experiment_id = $1 AND kind <> 'experiment'"},
-          {"ended", "experiment_id = $1"}};
+  return {
+      {"streams", StrCat("allocation_id IN (SELECT id FROM allocations WHERE ", of_trials, ")")},
+      {"allocations", of_trials},
+      {"trial_live", of_trials},
+      {"checkpoints", "experiment_id = $1"},
+      {"transitions", "experiment_id = $1 AND kind <> 'experiment'"},
+      {"ended", "experiment_id = $1"}};
 }
 
 std::string BatchSql(std::string_view table, std::string_view where) {

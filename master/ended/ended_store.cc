@@ -115,8 +115,7 @@ absl::Status Refusal(core::ExperimentVerb verb, ExperimentId id, const Standing&
                  "EXPERIMENT_DELETED",
                  StrCat("experiment ", id.value(), " was ", standing.because));
   }
-  return core::Refusal(
-      verb, standing.state, StrCat("experiment ", id.value()), standing.because);
+  return core::Refusal(verb, standing.state, StrCat("experiment ", id.value()), standing.because);
 }
 
 }  // namespace det::ended

@@ -101,9 +101,13 @@ Value AgentRow(const core::Agent& agent) {
 }
 
 std::string_view ExitName(core::ExitKind kind) {
-  static constexpr std::string_view kNames[] = {
-      "EXITED", "SIGNALED", "OUT_OF_MEMORY", "START_FAILED", "PREPARE_FAILED", "LOST",
-      "START_TIMEOUT"};
+  static constexpr std::string_view kNames[] = {"EXITED",
+                                                "SIGNALED",
+                                                "OUT_OF_MEMORY",
+                                                "START_FAILED",
+                                                "PREPARE_FAILED",
+                                                "LOST",
+                                                "START_TIMEOUT"};
   return kNames[static_cast<size_t>(kind)];
 }
 
@@ -311,17 +315,15 @@ void Projector::PutEndedTrial(const State& state,
   }
   const bool completed = trial.state == core::TrialState::kCompleted;
   if (completed && !experiment->IsSingle()) return;
-  PutEnded(trial.id,
-           trial.experiment,
-           journal::EncodeEnded(trial, task == nullptr ? 0 : task->runs));
+  PutEnded(
+      trial.id, trial.experiment, journal::EncodeEnded(trial, task == nullptr ? 0 : task->runs));
 }
 
 // One row of the table a commit: what is to be written whole takes the change in.
 void Projector::PutConfig(ExperimentId id, Value config) {
   Value row;
   row["experiment_id"] = id.value();
-  const auto whole =
-      rows_.find({Table::kSubmissions, journal::KeyOf({Table::kSubmissions, row})});
+  const auto whole = rows_.find({Table::kSubmissions, journal::KeyOf({Table::kSubmissions, row})});
   if (whole != rows_.end()) {
     whole->second["config"] = std::move(config);
     return;

@@ -267,9 +267,11 @@ absl::Status Ingestor::Finish(Writer& writer,
     StoredShipment item{std::move(items[i].sender), std::move(items[i].shipment), stored[i], {}};
     if (!stored[i].ended) {
       DET_RETURN_IF_ERROR(Persist(writer, [&] {
-        auto matches = matcher_->Match(item.shipment);
-        if (matches.ok()) item.matches = *std::move(matches);
-        return matches.status();
+        auto found = matcher_->Match(item.shipment);
+        if (!found.ok()) return found.status();
+        item.matches = std::move(found->matches);
+        item.follows_matches = found->any_told;
+        return absl::OkStatus();
       }));
     }
     group.push_back(std::move(item));

@@ -73,9 +73,7 @@ class Ingestor {
                             const Shipment& shipment,
                             Stored* stored);
   absl::Status Persist(Writer& writer, const std::function<absl::Status()>& write);
-  absl::Status Finish(Writer& writer,
-                      std::vector<Item> items,
-                      const std::vector<Stored>& stored);
+  absl::Status Finish(Writer& writer, std::vector<Item> items, const std::vector<Stored>& stored);
   bool AwaitCore(Writer& writer, int64_t commands);
   bool Pause(Writer& writer, absl::Duration duration);
   void MakeRoom(int64_t bytes);

@@ -77,7 +77,7 @@ void TakeIn(engine::CoreInbox& core,
     const int64_t logged = PostMatches(core, item, unheard);
     if (logged == 0) continue;
     const Ack ack{item.sender, item.shipment.key(), logged};
-    if (item.matches.empty()) {
+    if (!item.follows_matches) {
       Tell(ack);
     } else {
       behind.push_back(ack);

@@ -46,6 +46,7 @@ struct StoredShipment {
   Shipment shipment;
   Stored stored;
   std::vector<core::ReportLogMatch> matches;  // of its log lines
+  bool follows_matches = false;               // of its stream, perhaps not durable yet
 };
 
 // Posts what the core must hear of the shipments, in their order, and has each acknowledged when

@@ -19,7 +19,7 @@ RE2::Options PatternOptions() {
   RE2::Options options;
   options.set_log_errors(false);
   options.set_encoding(RE2::Options::EncodingLatin1);  // a log is bytes
-  options.set_max_mem(kPatternBytesMax);
+  options.set_max_mem(kPatternMemoryMax);
   return options;
 }
 
@@ -86,11 +86,22 @@ absl::StatusOr<std::shared_ptr<const LogMatcher::Compiled>> LogMatcher::Policies
   return compiled;
 }
 
-absl::StatusOr<std::vector<core::ReportLogMatch>> LogMatcher::Match(const Shipment& shipment) {
-  std::vector<core::ReportLogMatch> matches;
-  if (shipment.logs.empty()) return matches;
+bool LogMatcher::Tell(AllocationId run, const std::string& policy) {
+  MutexLock lock(mutex_);
+  return told_.emplace(run, policy).second;
+}
+
+bool LogMatcher::AnyTold(AllocationId run) {
+  MutexLock lock(mutex_);
+  const auto first = told_.lower_bound({run, ""});
+  return first != told_.end() && first->first == run;
+}
+
+absl::StatusOr<LogMatcher::Found> LogMatcher::Match(const Shipment& shipment) {
+  Found found;
+  if (shipment.logs.empty()) return found;
   DET_ASSIGN_OR_RETURN(const auto compiled, PoliciesOf(shipment.trial));
-  if (compiled->patterns == nullptr) return matches;
+  if (compiled->patterns == nullptr) return found;
   std::vector<int> which;
   for (const LogRecord& record : shipment.logs) {
     if (record.text.find(kConfigMarker) != std::string::npos) continue;
@@ -98,19 +109,17 @@ absl::StatusOr<std::vector<core::ReportLogMatch>> LogMatcher::Match(const Shipme
     if (!compiled->patterns->Match(record.text, &which)) continue;
     for (const int index : which) {
       const spec::LogPolicySpec& policy = compiled->policies[static_cast<size_t>(index)];
-      {
-        MutexLock lock(mutex_);
-        if (!told_.emplace(shipment.allocation, NameOf(policy)).second) continue;
-      }
-      matches.push_back({.allocation = shipment.allocation,
-                         .trial = shipment.trial,
-                         .match = {.policy = NameOf(policy),
-                                   .action = policy.action,
-                                   .agent = shipment.agent,
-                                   .line = record.text}});
+      if (!Tell(shipment.allocation, NameOf(policy))) continue;
+      found.matches.push_back({.allocation = shipment.allocation,
+                               .trial = shipment.trial,
+                               .match = {.policy = NameOf(policy),
+                                         .action = policy.action,
+                                         .agent = shipment.agent,
+                                         .line = record.text}});
     }
   }
-  return matches;
+  found.any_told = AnyTold(shipment.allocation);
+  return found;
 }
 
 void LogMatcher::Forget(const core::ReportLogMatch& match) {

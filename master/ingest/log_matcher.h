@@ -29,13 +29,20 @@ class LogMatcher {
 
   // What the core must hear of the shipment's lines: of each policy the first, and nothing that it
   // was told already. An error is one of `load`.
-  absl::StatusOr<std::vector<core::ReportLogMatch>> Match(const Shipment& shipment);
+  struct Found {
+    std::vector<core::ReportLogMatch> matches;
+    bool any_told = false;  // of the run, by this or an earlier shipment
+  };
+  absl::StatusOr<Found> Match(const Shipment& shipment);
 
   // The core did not hear of it: it is found again when its line comes again.
   void Forget(const core::ReportLogMatch& match);
 
  private:
   struct Compiled;
+  // False when it was told already.
+  bool Tell(AllocationId run, const std::string& policy);
+  bool AnyTold(AllocationId run);
   absl::StatusOr<std::shared_ptr<const Compiled>> PoliciesOf(TrialId trial);
   std::shared_ptr<const Compiled> Compile(const std::vector<spec::LogPolicySpec>& policies);
 

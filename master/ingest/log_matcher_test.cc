@@ -6,16 +6,19 @@
 namespace det::ingest {
 namespace {
 
+using spec::LogAction;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-using spec::LogAction;
 
 class LogMatcherTest : public ::testing::Test {
  protected:
   std::vector<std::string> Match(std::vector<std::string> lines, int64_t allocation = 1) {
-    Shipment shipment{.agent = AgentId("a"), .allocation = AllocationId(allocation), .trial = TrialId(1)};
+    Shipment shipment{
+        .agent = AgentId("a"), .allocation = AllocationId(allocation), .trial = TrialId(1)};
     for (std::string& line : lines) shipment.logs.push_back({.text = std::move(line)});
-    last = *matcher.Match(shipment);
+    const auto found = matcher.Match(shipment);
+    last = found->matches;
+    any_told = found->any_told;
     std::vector<std::string> policies;
     for (const core::ReportLogMatch& match : last) policies.push_back(match.match.policy);
     return policies;
@@ -23,6 +26,7 @@ class LogMatcherTest : public ::testing::Test {
 
   int loads = 0;
   std::vector<core::ReportLogMatch> last;
+  bool any_told = false;
   LogMatcher matcher{[this](TrialId) {
     ++loads;
     return std::vector<spec::LogPolicySpec>{
@@ -34,7 +38,10 @@ class LogMatcherTest : public ::testing::Test {
 };
 
 TEST_F(LogMatcherTest, TellsOfEachPolicyOnceARun) {
+  EXPECT_THAT(Match({"epoch 1"}), IsEmpty());
+  EXPECT_FALSE(any_told);
   EXPECT_THAT(Match({"epoch 1", "RuntimeError: CUDA out of memory. Tried"}), ElementsAre("oom"));
+  EXPECT_TRUE(any_told);
   EXPECT_EQ(last[0].match.action, LogAction::kCancelRetries);
   EXPECT_EQ(last[0].match.line, "RuntimeError: CUDA out of memory. Tried");
   EXPECT_THAT(Match({"CUDA out of memory", "uncorrectable ECC error"}),

@@ -20,7 +20,9 @@ std::optional<core::Command> CommandFor(const AgentId& agent, const Report& repo
           [&](const InvalidHparams&) -> Body {
             return core::ReportInvalidHparams{agent, report.id};
           },
-          [&](const Stop&) -> Body { return core::ReportStop{agent, report.id}; },
+          [&](const Stop&) -> Body {
+            return core::ReportStop{agent, report.id};
+          },
           [&](const PendingPreemption&) -> Body {
             return core::ReportPreemption{agent, report.id};
           },

@@ -243,22 +243,26 @@ class ExperimentService final : public pb::ExperimentService::CallbackService {
   grpc::ServerUnaryReactor* PauseExperiment(grpc::CallbackServerContext* context,
                                             const pb::ExperimentRequest* request,
                                             pb::ExperimentResponse* response) override {
-    return ControlWith<core::PauseExperiment>(core::ExperimentVerb::kPause, context, request, response);
+    return ControlWith<core::PauseExperiment>(
+        core::ExperimentVerb::kPause, context, request, response);
   }
   grpc::ServerUnaryReactor* ActivateExperiment(grpc::CallbackServerContext* context,
                                                const pb::ExperimentRequest* request,
                                                pb::ExperimentResponse* response) override {
-    return ControlWith<core::ActivateExperiment>(core::ExperimentVerb::kActivate, context, request, response);
+    return ControlWith<core::ActivateExperiment>(
+        core::ExperimentVerb::kActivate, context, request, response);
   }
   grpc::ServerUnaryReactor* CancelExperiment(grpc::CallbackServerContext* context,
                                              const pb::ExperimentRequest* request,
                                              pb::ExperimentResponse* response) override {
-    return ControlWith<core::CancelExperiment>(core::ExperimentVerb::kCancel, context, request, response);
+    return ControlWith<core::CancelExperiment>(
+        core::ExperimentVerb::kCancel, context, request, response);
   }
   grpc::ServerUnaryReactor* KillExperiment(grpc::CallbackServerContext* context,
                                            const pb::ExperimentRequest* request,
                                            pb::ExperimentResponse* response) override {
-    return ControlWith<core::KillExperiment>(core::ExperimentVerb::kKill, context, request, response);
+    return ControlWith<core::KillExperiment>(
+        core::ExperimentVerb::kKill, context, request, response);
   }
   grpc::ServerUnaryReactor* ConfigureExperiment(grpc::CallbackServerContext* context,
                                                 const pb::ConfigureExperimentRequest* request,
@@ -267,8 +271,8 @@ class ExperimentService final : public pb::ExperimentService::CallbackService {
         deps_,
         Wire{context, request, response},
         [](const auto& principal, const auto& req, auto*) -> MaybeCommand {
-          return core::Command{
-              principal, core::ConfigureExperiment{ExperimentId(req.id()), SettingsOf(req)}};
+          return core::Command{principal,
+                               core::ConfigureExperiment{ExperimentId(req.id()), SettingsOf(req)}};
         },
         [this](const auto& outcome, const auto& req, auto* res) {
           return CompleteControl(

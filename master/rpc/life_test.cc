@@ -123,8 +123,7 @@ TEST_F(LifeTest, SettingsShowInTheRowAndInTheConfiguration) {
   request.set_id(id);
   request.set_priority(7);
   ExperimentResponse response;
-  ASSERT_TRUE(
-      Call(*experiments, &Experiments::ConfigureExperiment, request, &response).ok());
+  ASSERT_TRUE(Call(*experiments, &Experiments::ConfigureExperiment, request, &response).ok());
   EXPECT_EQ(response.experiment().priority(), 7);
   EXPECT_NE(server.store().EffectiveConfig(ExperimentId(id))->find("\"priority\": 7"),
             std::string::npos);
@@ -132,12 +131,10 @@ TEST_F(LifeTest, SettingsShowInTheRowAndInTheConfiguration) {
   EXPECT_EQ(ErrorReason(Call(*experiments, &Experiments::ConfigureExperiment, request, &response)),
             "INVALID_SETTING");
   request.set_priority(8);
-  EXPECT_EQ(ErrorReason(Call(*experiments,
-                             &Experiments::ConfigureExperiment,
-                             request,
-                             &response,
-                             test::kBobToken)),
-            "NOT_OWNER");
+  EXPECT_EQ(
+      ErrorReason(Call(
+          *experiments, &Experiments::ConfigureExperiment, request, &response, test::kBobToken)),
+      "NOT_OWNER");
 }
 
 TEST_F(LifeTest, AKilledTrialIsCanceledAndKillingItTwiceIsNoError) {
@@ -189,14 +186,15 @@ TEST_F(LifeTest, AContinuedTrialGoesOnFromItsCheckpointInAnotherTask) {
   RunAndExit(0);
   EXPECT_EQ(StateOf(id), "COMPLETED");
   const TestServer& s = server;
-  EXPECT_EQ(test::Replayed(*std::make_unique<journal::PostgresJournal>(s.database().conninfo(),
-                                                                       "reader/1/1")),
+  EXPECT_EQ(test::Replayed(
+                *std::make_unique<journal::PostgresJournal>(s.database().conninfo(), "reader/1/1")),
             server.engine().State());
 }
 
 TEST_F(LifeTest, ASearchGoesOnWithWhatDidNotComplete) {
   server.engine().Must(test::Connect(kAgent, 1));
-  const int64_t id = Submit("{name: random, metric: loss, max_trials: 3, max_concurrent_trials: 1}");
+  const int64_t id =
+      Submit("{name: random, metric: loss, max_trials: 3, max_concurrent_trials: 1}");
   RunAndExit(0);
   ASSERT_TRUE(Act(&Experiments::KillExperiment, id).ok());
   RunAndExit(137);

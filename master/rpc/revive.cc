@@ -11,7 +11,7 @@ namespace pb = det::api::v1;
 using core::ExperimentVerb;
 
 absl::Status Busy(ExperimentId id) {
-  return Error(absl::StatusCode::kUnavailable,
+  return Error(absl::StatusCode::kAborted,
                "EXPERIMENT_BUSY",
                StrCat("experiment ", id.value(), " is being continued or deleted by another call"),
                "try again in a moment");
@@ -37,13 +37,12 @@ absl::StatusOr<core::Command> MakeContinue(const Deps& deps,
   DET_ASSIGN_OR_RETURN(core::ContinueExperiment command, deps.ended.Load(id));
   if (request.overrides_size() > 0) {
     DET_ASSIGN_OR_RETURN(const std::string config, deps.store.EffectiveConfig(id));
-    DET_ASSIGN_OR_RETURN(
-        config::ParsedConfig parsed,
-        config::ParseExperimentConfig(
-            {.text = config,
-             .name = StrCat("experiment ", id.value()),
-             .overrides = {request.overrides().begin(), request.overrides().end()}},
-            deps.defaults));
+    DET_ASSIGN_OR_RETURN(config::ParsedConfig parsed,
+                         config::ParseExperimentConfig({.text = config,
+                                                        .name = StrCat("experiment ", id.value()),
+                                                        .overrides = {request.overrides().begin(),
+                                                                      request.overrides().end()}},
+                                                       deps.defaults));
     // Another search would not know the trials that there are.
     if (!std::holds_alternative<spec::SingleSpec>(parsed.spec.searcher.method) &&
         command.ended.IsSingle()) {

@@ -9,10 +9,9 @@
 namespace det::rpc {
 
 grpc::ServerUnaryReactor* Continue(
-    const Deps& deps,
-    Wire<api::v1::ContinueExperimentRequest, api::v1::ExperimentResponse> call);
+    const Deps& deps, Wire<api::v1::ContinueExperimentRequest, api::v1::ExperimentResponse> call);
 
-grpc::ServerUnaryReactor* Delete(const Deps& deps,
-                                 Wire<api::v1::ExperimentRequest, api::v1::ExperimentResponse> call);
+grpc::ServerUnaryReactor* Delete(
+    const Deps& deps, Wire<api::v1::ExperimentRequest, api::v1::ExperimentResponse> call);
 
 }  // namespace det::rpc

@@ -211,8 +211,7 @@ class Agents {
   }
   static core::Command Ended(const core::Allocation& run, const core::Exit& exit) {
     return test::AsAgent(
-        run.agent,
-        core::ReportStatus{run.agent, run.id, core::AllocationState::kTerminated, exit});
+        run.agent, core::ReportStatus{run.agent, run.id, core::AllocationState::kTerminated, exit});
   }
 
   test::TestEngine& engine_;
@@ -223,9 +222,8 @@ class Agents {
 int64_t Count(const TestServer& server, const std::string& what) {
   int64_t count = -1;
   pg::Connection connection(server.database().conninfo());
-  const absl::Status status = connection.Transact([&](pqxx::work& tx) {
-    count = tx.exec1("SELECT count(*) FROM " + what)[0].as<int64_t>();
-  });
+  const absl::Status status = connection.Transact(
+      [&](pqxx::work& tx) { count = tx.exec1("SELECT count(*) FROM " + what)[0].as<int64_t>(); });
   EXPECT_TRUE(status.ok()) << status;
   return count;
 }
@@ -279,9 +277,9 @@ TEST(Storm, NothingIsStuckAndNothingIsHeldAfterwards) {
   });
   EXPECT_TRUE(
       Eventually([&] { return Count(server, "experiments WHERE state = 'DELETING'") == 0; }));
-  EXPECT_EQ(Count(server,
-                  "experiments WHERE state NOT IN ('COMPLETED', 'CANCELED', 'ERROR', 'DELETED')"),
-            0);
+  EXPECT_EQ(
+      Count(server, "experiments WHERE state NOT IN ('COMPLETED', 'CANCELED', 'ERROR', 'DELETED')"),
+      0);
   EXPECT_EQ(Count(server, "trials WHERE state NOT IN ('COMPLETED', 'CANCELED', 'ERROR')"), 0);
   EXPECT_EQ(Count(server, "allocations WHERE ended_at IS NULL"), 0);
   journal::PostgresJournal reader(server.database().conninfo(), "reader/1/1");

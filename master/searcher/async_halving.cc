@@ -169,9 +169,8 @@ void BracketReopen(Bracket& bracket, RequestId request, ExitKind kind) {
   Bracket::Live live;
   for (const Rung& rung : bracket.rungs) {
     const auto entries = rung.All();
-    const auto entry = std::find_if(entries.begin(), entries.end(), [&](const auto& e) {
-      return e.second == request.index;
-    });
+    const auto entry = std::find_if(
+        entries.begin(), entries.end(), [&](const auto& e) { return e.second == request.index; });
     if (entry == entries.end()) break;
     live.measured.push_back(entry->first);
   }

@@ -20,10 +20,9 @@ absl::Status NotFound(std::string_view kind, std::string_view id) {
 absl::Status Deleted(const ExperimentRow& row) {
   const std::string when =
       absl::FormatTime("%Y-%m-%d %H:%M:%S UTC", row.reason.since, absl::UTCTimeZone());
-  return Error(
-      absl::StatusCode::kNotFound,
-      "EXPERIMENT_DELETED",
-      StrCat("experiment ", row.id.value(), " was ", row.reason.text, " at ", when));
+  return Error(absl::StatusCode::kNotFound,
+               "EXPERIMENT_DELETED",
+               StrCat("experiment ", row.id.value(), " was ", row.reason.text, " at ", when));
 }
 
 constexpr int64_t kTrialsNamedMax = 10;
@@ -309,17 +308,17 @@ absl::StatusOr<std::string> ReadStore::EffectiveConfig(ExperimentId id) {
 absl::StatusOr<std::vector<ExperimentRow>> ReadStore::Experiments(const ExperimentFilter& filter) {
   Rows<ExperimentRow> rows;
   DET_RETURN_IF_ERROR(pool_->Read([&](pqxx::work& tx) {
-    Collect(tx.exec_params(
-                StrCat("SELECT ",
-                       ExperimentColumns(),
-                       " FROM experiments WHERE state <> 'DELETED' AND ($1 = 0 OR id < $1) "
-                       "AND ($2 = '' OR owner = $2) "
-                       "ORDER BY id DESC LIMIT $3"),
-                filter.before_id,
-                filter.owner,
-                filter.limit),
-            ToExperiment,
-            &rows);
+    Collect(
+        tx.exec_params(StrCat("SELECT ",
+                              ExperimentColumns(),
+                              " FROM experiments WHERE state <> 'DELETED' AND ($1 = 0 OR id < $1) "
+                              "AND ($2 = '' OR owner = $2) "
+                              "ORDER BY id DESC LIMIT $3"),
+                       filter.before_id,
+                       filter.owner,
+                       filter.limit),
+        ToExperiment,
+        &rows);
   }));
   return rows;
 }

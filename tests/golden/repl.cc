@@ -86,13 +86,8 @@ struct Describer {
   std::string operator()(const core::TaskRevised& e) const {
     std::string excluded;
     for (const AgentId& agent : e.excluded) StrAppend(excluded, ", not ", agent.value());
-    return StrCat("task ",
-                  e.id.value(),
-                  " asks for pool ",
-                  e.pool,
-                  " priority ",
-                  e.priority,
-                  excluded);
+    return StrCat(
+        "task ", e.id.value(), " asks for pool ", e.pool, " priority ", e.priority, excluded);
   }
   std::string operator()(const core::TaskCreated& e) const {
     return StrCat("task ", e.id.value(), " created");

@@ -32,7 +32,7 @@ enum class Fault : uint8_t {
   kIngestFails,
   kIngestExecutesAndTimesOut,
   kStoreExecutesLate,
-  kCoreBusy,  // no room for a report's command
+  kCoreBusy,          // no room for a report's command
   kTrialStops,        // by its own decision
   kMachineAnnounced,  // its machine is said to go
   kCount,
