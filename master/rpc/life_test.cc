@@ -83,6 +83,7 @@ class LifeTest : public testing::Test {
   void RunAndExit(int64_t code) {
     const AllocationId allocation = server.engine().OnlyAllocation();
     server.engine().Must(test::Running(kAgent, allocation));
+    server.engine().Must(test::Validated(kAgent, {allocation, 0, 2}, 0.5));
     server.engine().Must(test::Exited(kAgent, allocation, code));
   }
   void Checkpoint(const std::string& uuid) {

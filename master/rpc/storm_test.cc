@@ -147,7 +147,7 @@ class Client {
     request.set_id(Id());
     if (Below(2) == 0) request.set_priority(Below(101));
     if (Below(3) == 0) request.set_pool(Below(2) == 0 ? "default" : "other");
-    if (Below(3) == 0) request.set_max_slots(Below(5));
+    if (Below(3) == 0) request.set_max_slots(1 + Below(4));
     ExperimentResponse response;
     Judge("configure", Call(*experiments_, &Experiments::ConfigureExperiment, request, &response));
   }

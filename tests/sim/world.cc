@@ -212,7 +212,7 @@ class World {
     core::ExperimentSettings settings;
     if (kernel_.rng.Chance(0.5)) settings.priority = 1 + kernel_.rng.Below(99);
     if (kernel_.rng.Chance(0.5)) settings.pool = "default";
-    if (kernel_.rng.Chance(0.3)) settings.max_slots = kernel_.rng.Below(8);
+    if (kernel_.rng.Chance(0.3)) settings.max_slots = 4 + kernel_.rng.Below(8);
     if (kernel_.rng.Chance(0.3)) settings.weight = kernel_.rng.Between(0.1, 10);
     return settings;
   }
