@@ -19,8 +19,10 @@ class EndedLocks {
     Held(EndedLocks* locks, ExperimentId id) : locks_(locks), id_(id) {}
     Held(Held&& other) noexcept : locks_(std::exchange(other.locks_, nullptr)), id_(other.id_) {}
     Held& operator=(Held&&) = delete;
-    ~Held() {
-      if (locks_ != nullptr) locks_->Release(id_);
+    ~Held() { Release(); }
+    // Before its time; who is answered after it may go on at once.
+    void Release() {
+      if (EndedLocks* locks = std::exchange(locks_, nullptr)) locks->Release(id_);
     }
 
    private:

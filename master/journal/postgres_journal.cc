@@ -245,6 +245,7 @@ absl::Status PostgresJournal::Append(const Batch& batch) {
   DET_RETURN_IF_ERROR(CheckSize(batch, EncodedBytes(p, rows)));
   const absl::Status status = connection_->Run([&](pqxx::connection& c) {
     pqxx::nontransaction tx(c);
+    static_assert(kTables == 9, "one parameter a table");
     tx.exec_prepared(kAppend,
                      epoch_,
                      pg::ArrayOf(p.seqs),
@@ -264,6 +265,8 @@ absl::Status PostgresJournal::Append(const Batch& batch) {
                      rows[4],
                      rows[5],
                      rows[6],
+                     rows[7],
+                     rows[8],
                      batch.snapshot_floor);
   });
   switch (status.code()) {

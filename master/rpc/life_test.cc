@@ -216,7 +216,7 @@ TEST_F(LifeTest, ADeletedExperimentLeavesNothingButItsName) {
   RunAndExit(0);
   EXPECT_EQ(ErrorReason(Act(&Experiments::DeleteExperiment, id, test::kBobToken).status()),
             "NOT_OWNER");
-  ASSERT_TRUE(Act(&Experiments::DeleteExperiment, id).ok());
+  ASSERT_EQ(Act(&Experiments::DeleteExperiment, id).status(), absl::OkStatus());
   ASSERT_TRUE(Eventually([&] { return StateOf(id) == "EXPERIMENT_DELETED"; }));
   EXPECT_FALSE(std::filesystem::exists(std::filesystem::path(checkpoints.path()) / "c1"));
   for (const char* table : {"trials", "allocations", "checkpoints", "submissions", "ended"}) {
@@ -248,13 +248,13 @@ TEST_F(LifeTest, WhatCanNotBeDeletedSaysWhyAndMayBeTriedAgain) {
                     .ok());
   };
   set_directory("/somewhere/else");
-  ASSERT_TRUE(Act(&Experiments::DeleteExperiment, id).ok());
+  ASSERT_EQ(Act(&Experiments::DeleteExperiment, id).status(), absl::OkStatus());
   ASSERT_TRUE(Eventually([&] { return StateOf(id) == "DELETE_FAILED"; }));
   EXPECT_NE(server.store().Experiment(ExperimentId(id))->reason.text.find("/somewhere/else"),
             std::string::npos);
   EXPECT_EQ(ErrorReason(Continue(id).status()), "EXPERIMENT_DELETE_FAILED");
   set_directory(StrCat(checkpoints.path(), "/c1"));
-  ASSERT_TRUE(Act(&Experiments::DeleteExperiment, id).ok());
+  ASSERT_EQ(Act(&Experiments::DeleteExperiment, id).status(), absl::OkStatus());
   EXPECT_TRUE(Eventually([&] { return StateOf(id) == "EXPERIMENT_DELETED"; }));
 }
 

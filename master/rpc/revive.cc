@@ -109,12 +109,16 @@ grpc::ServerUnaryReactor* Continue(
                 response = call.response] {
                  absl::StatusOr<core::Command> command =
                      MakeContinue(deps, begun.principal, request);
-                 if (!command.ok()) return AnswerNow(begun.ending, command.status());
+                 if (!command.ok()) {
+                   begun.lock->Release();
+                   return AnswerNow(begun.ending, command.status());
+                 }
                  const ExperimentId id(request.id());
                  RunCommand(deps,
                             begun.ending,
                             *std::move(command),
                             [&deps, id, response, lock = begun.lock](const auto& outcome) {
+                              lock->Release();
                               if (!outcome.ok()) return outcome.status();
                               return Answer(deps, id, response);
                             });
@@ -137,6 +141,7 @@ grpc::ServerUnaryReactor* Delete(const Deps& deps,
           status = deps.ended.BeginDelete(id, begun.principal);
           deps.deleter.Wake();
         }
+        begun.lock->Release();
         if (!begun.ending->Claim()) return;
         if (status.ok()) status = DeletedOr(Answer(deps, id, response), id, response);
         begun.ending->Finish(status);

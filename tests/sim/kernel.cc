@@ -32,6 +32,8 @@ constexpr std::array<double, kFaults> kRates = {
     0.03,    // ingest executes and times out
     0.02,    // store executes late
     0.01,    // core busy, a report
+    0.004,   // trial stops, a step
+    0.006,   // machine announced, a step
 };
 
 constexpr std::array<double, kCrashPoints> kCrashRates = {
