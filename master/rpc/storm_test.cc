@@ -113,7 +113,7 @@ class Client {
       case 8:
         return Continue();
       default:
-        return Create();
+        return Below(10) == 0 ? Create() : Act("activate", &Experiments::ActivateExperiment);
     }
   }
 
@@ -269,7 +269,7 @@ TEST(Storm, NothingIsStuckAndNothingIsHeldAfterwards) {
         agents.Round();
         return !live;
       },
-      std::chrono::seconds(120)));
+      std::chrono::seconds(60 + Operations() / 20)));
   server.engine().Read([](const core::State& state) {
     EXPECT_EQ(core::BrokenInvariants(state), std::vector<std::string>());
     EXPECT_TRUE(state.indexes.allocations.empty());
