@@ -4,7 +4,7 @@
 #   verbs.sh BINARIES
 # shellcheck source=tests/e2e/cluster.sh
 . "$(dirname "${BASH_SOURCE[0]}")/cluster.sh" "$1"
-grace=2
+grace=60
 slots=4
 cases=0
 

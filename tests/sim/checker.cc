@@ -115,6 +115,8 @@ std::map<Checker::ReportKey, int64_t> Checker::Decided() const {
     std::visit(overloaded{[&](const core::ValidationRecorded& e) { count(e.report); },
                           [&](const core::CheckpointRecorded& e) { count(e.report); },
                           [&](const core::HparamsRefused& e) { count(e.report); },
+                          [&](const core::StopReported& e) { count(e.report); },
+                          [&](const core::PreemptionAnnounced& e) { count(e.report); },
                           [](const auto&) {}},
                recorded.event.body);
     return absl::OkStatus();
