@@ -37,6 +37,9 @@ constexpr size_t kPoolQueueMax = 4096;
 constexpr char kDataFormat[] = "1\n";
 constexpr absl::Duration kPartitionsEvery = absl::Hours(6);
 constexpr absl::Duration kPartitionsAgain = absl::Minutes(1);  // when no thread took it
+// Those who go through much wait for each other, and nobody else for them.
+constexpr int kSearchThreads = 2;
+constexpr size_t kSearchQueueMax = 256;
 
 // A data directory belongs to one master at a time, and to one layout of its files.
 absl::StatusOr<LockFile> OpenDataDirectory(const std::string& directory) {
@@ -99,11 +102,15 @@ struct MasterServer::Parts {
   std::unique_ptr<journal::PostgresJournal> journal;
   http::Metrics metrics;
   std::unique_ptr<store::ReadStore> store;
+  std::unique_ptr<store::LogStore> logs;
+  std::unique_ptr<store::MetricStore> metric_store;
   std::unique_ptr<store::ContextStore> contexts;
+  Topics log_news;
   std::unique_ptr<engine::Engine> engine;
   std::unique_ptr<ingest::Ingestor> ingestor;
   std::unique_ptr<Timer> timer;
   std::unique_ptr<ThreadPool> pool;
+  std::unique_ptr<ThreadPool> searches;
   std::optional<rpc::Deps> rpc_deps;
   std::unique_ptr<rpc::Server> rpc;
   std::unique_ptr<http::Front> front;
@@ -114,6 +121,7 @@ struct MasterServer::Parts {
   absl::Status StartDoors();
   absl::Status Announce() const;
   void KeepPartitions(Timer& on, absl::Duration delay);
+  void DropExpired() const;
   std::string ReadyFile() const { return StrCat(config.data_dir, "/master.json"); }
 };
 
@@ -167,17 +175,25 @@ absl::Status MasterServer::Parts::StartEngine() {
   engine = std::make_unique<engine::Engine>(
       engine::Engine::Deps{*journal, clock, metrics, hooks.fatal}, epoch, std::move(recovered));
   store = std::make_unique<store::ReadStore>(conninfo);
+  logs = std::make_unique<store::LogStore>(conninfo);
+  metric_store = std::make_unique<store::MetricStore>(conninfo);
   contexts = std::make_unique<store::ContextStore>(conninfo, epoch);
   DET_RETURN_IF_ERROR(contexts->RemoveBrokenUploads());
-  ingestor =
-      std::make_unique<ingest::Ingestor>(ingest::Ingestor::Deps{conninfo, *engine, hooks.fatal});
+  ingestor = std::make_unique<ingest::Ingestor>(
+      ingest::Ingestor::Deps{.conninfo = conninfo,
+                             .engine = *engine,
+                             .on_fatal = hooks.fatal,
+                             .log_retention_days = config.log_retention_days,
+                             .log_news = &log_news});
   timer = std::make_unique<Timer>();
   pool = std::make_unique<ThreadPool>(kPoolThreads, kPoolQueueMax);
+  searches = std::make_unique<ThreadPool>(kSearchThreads, kSearchQueueMax);
   KeepPartitions(*timer, kPartitionsEvery);
   return absl::OkStatus();
 }
 
-// Metrics and logs go to weekly partitions, which must be there before their week.
+// Metrics and logs go to partitions, which must be there before their week; logs that are past their
+// time go with theirs.
 // The chain is the timer's own and goes on whatever becomes of one run; the timer may be about to
 // go, so it is not looked up again.
 void MasterServer::Parts::KeepPartitions(Timer& on, absl::Duration delay) {
@@ -186,9 +202,20 @@ void MasterServer::Parts::KeepPartitions(Timer& on, absl::Duration delay) {
       const absl::Status status = store::EnsurePartitions(conninfo, engine->epoch());
       if (!status.ok())
         LogWarning("partitions can't be made", {{"cause", std::string(status.message())}});
+      DropExpired();
     });
     KeepPartitions(on, queued ? kPartitionsEvery : kPartitionsAgain);
   });
+}
+
+void MasterServer::Parts::DropExpired() const {
+  const auto dropped = store::DropExpiredLogs(conninfo, engine->epoch(), clock.Now());
+  if (!dropped.ok()) {
+    LogWarning("logs that are past their time can't be dropped",
+               {{"cause", std::string(dropped.status().message())}});
+    return;
+  }
+  for (const std::string& name : *dropped) LogInfo("logs past their time dropped", {{"table", name}});
 }
 
 absl::Status MasterServer::Parts::StartDoors() {
@@ -197,9 +224,13 @@ absl::Status MasterServer::Parts::StartDoors() {
       .engine = *engine,
       .ingestor = *ingestor,
       .store = *store,
+      .logs = *logs,
+      .metrics = *metric_store,
       .contexts = *contexts,
       .tokens = tokens,
       .pool = *pool,
+      .searches = *searches,
+      .log_news = log_news,
       .timer = *timer,
       .clock = clock,
       .defaults = {.resource_pool = "default", .checkpoint_host_path = config.checkpoint_path},
@@ -256,12 +287,15 @@ MasterServer::~MasterServer() {
   p.front.reset();
   p.rpc.reset();
   p.timer.reset();
+  p.searches.reset();
   p.pool.reset();
   p.ingestor.reset();
   p.engine.reset();
   if (p.journal != nullptr) p.journal->Release().IgnoreError();
   p.journal.reset();
   p.contexts.reset();
+  p.metric_store.reset();
+  p.logs.reset();
   p.store.reset();
   p.postgres.reset();
 }

@@ -70,7 +70,13 @@ class Client {
       const api::ListTrialsRequest& request) = 0;
   virtual absl::StatusOr<api::GetMetricsResponse> GetMetrics(
       const api::GetMetricsRequest& request) = 0;
+  virtual absl::StatusOr<api::GetMetricSummariesResponse> GetMetricSummaries(
+      const api::GetMetricSummariesRequest& request) = 0;
+  virtual absl::StatusOr<api::GetMetricSeriesResponse> GetMetricSeries(
+      const api::GetMetricSeriesRequest& request) = 0;
   virtual std::unique_ptr<Stream<api::LogBatch>> TailLogs(const api::TailLogsRequest& request) = 0;
+  virtual absl::StatusOr<api::SearchLogsResponse> SearchLogs(
+      const api::SearchLogsRequest& request) = 0;
 
   virtual absl::StatusOr<api::ListCheckpointsResponse> ListCheckpoints(
       const api::ListCheckpointsRequest& request) = 0;

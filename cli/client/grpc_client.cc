@@ -216,6 +216,18 @@ class GrpcClient : public Client {
       const api::GetMetricsRequest& request) override {
     return Call("GetMetrics", *trials_, &Trials::GetMetrics, request);
   }
+  absl::StatusOr<api::GetMetricSummariesResponse> GetMetricSummaries(
+      const api::GetMetricSummariesRequest& request) override {
+    return Call("GetMetricSummaries", *trials_, &Trials::GetMetricSummaries, request);
+  }
+  absl::StatusOr<api::GetMetricSeriesResponse> GetMetricSeries(
+      const api::GetMetricSeriesRequest& request) override {
+    return Call("GetMetricSeries", *trials_, &Trials::GetMetricSeries, request);
+  }
+  absl::StatusOr<api::SearchLogsResponse> SearchLogs(
+      const api::SearchLogsRequest& request) override {
+    return Call("SearchLogs", *logs_, &Logs::SearchLogs, request);
+  }
   std::unique_ptr<Stream<api::LogBatch>> TailLogs(const api::TailLogsRequest& request) override {
     return std::make_unique<GrpcStream<api::LogBatch>>(
         shared_, [&](grpc::ClientContext* context) { return logs_->TailLogs(context, request); });
@@ -273,6 +285,7 @@ class GrpcClient : public Client {
  private:
   using Experiments = api::ExperimentService::Stub;
   using Trials = api::TrialService::Stub;
+  using Logs = api::LogService::Stub;
   using Checkpoints = api::CheckpointService::Stub;
   using Contexts = api::ContextService::Stub;
   using Cluster = api::ClusterService::Stub;

@@ -30,6 +30,7 @@ Command TrialListCommand();
 Command TrialDescribeCommand();
 Command TrialLogsCommand();
 Command TrialMetricsCommand();
+Command MetricsCommand();
 
 Command CheckpointListCommand();
 Command CheckpointDownloadCommand();

@@ -57,7 +57,7 @@ Command TrialMetricsCommand() {
   return {
       .noun = "trial",
       .verb = "metrics",
-      .summary = "Print what a trial has reported, in the order of its reports.",
+      .summary = "Print what a trial has reported, by group, name and steps.",
       .params = {Required("ID", &options->id, "the trial: 17 or t17"),
                  Option("--group", "NAME", &options->group, "training, validation, ..."),
                  Option("--limit", "N", &options->limit, "at most so many points (1000); 0: all")},

@@ -18,11 +18,21 @@ Table LogTable(const std::vector<api::LogLine>& lines) {
       {{"rank"}, [](const L& l) -> Cell { return int64_t{l.rank()}; }},
       {{"at"}, [](const L& l) { return TimeCell(l.at_unix_nanos()); }},
       {{"source"}, [](const L& l) -> Cell { return l.source(); }},
+      {{"level"}, [](const L& l) -> Cell { return l.level(); }},
+      {{"line"}, [](const L& l) -> Cell { return int64_t{l.line()}; }},
       {{"text"}, [](const L& l) -> Cell { return l.text(); }},
       {{"partial"}, [](const L& l) -> Cell { return std::string(l.partial() ? "true" : "false"); }},
       {{"dropped"}, [](const L& l) -> Cell { return int64_t{l.dropped()}; }},
   };
   return MakeTable("trial", *columns, lines);
+}
+
+Style StyleOf(const api::LogLine& line) {
+  const std::string& level = line.level();
+  if (level == "ERROR" || level == "CRITICAL") return Style::kRed;
+  if (level == "WARNING") return Style::kYellow;
+  const bool quiet = level == "DEBUG" || level == "TRACE" || line.source() == "agent";
+  return quiet ? Style::kDim : Style::kPlain;
 }
 
 }  // namespace
@@ -60,8 +70,7 @@ std::string LogWriter::WriteText(const api::LogLine& line) {
   if (!goes_on) out.append(Prefix(line));
   if (format_.terminal.tty) {
     const std::string safe = EscapeControls(line.text(), Escape::kLog, format_.terminal.utf8);
-    const Style style = line.source() == "agent" ? Style::kDim : Style::kPlain;
-    out.append(Paint(safe, style, format_.terminal.color));
+    out.append(Paint(safe, StyleOf(line), format_.terminal.color));
   } else {
     out.append(line.text());
   }

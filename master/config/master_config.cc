@@ -9,6 +9,7 @@ namespace det::config {
 namespace {
 
 constexpr int64_t kPathBytesMax = 4096;
+constexpr int64_t kRetentionDaysMax = 32767;
 
 void ReadListen(MapReader& reader, Problems* problems, MasterConfig* config) {
   const Value* listen = reader.Take("listen");
@@ -57,6 +58,14 @@ void ReadUsers(MapReader& reader, Problems* problems, MasterConfig* config) {
   }
 }
 
+void ReadRetention(MapReader& reader, Problems* problems, MasterConfig* config) {
+  const Value* retention = reader.Take("retention_policy");
+  if (retention == nullptr) return;
+  MapReader map(*retention, "retention_policy", problems);
+  map.Int("log_retention_days", -1, kRetentionDaysMax, &config->log_retention_days);
+  map.Finish();
+}
+
 MasterConfig Read(const Value& value, Problems* problems) {
   MasterConfig config;
   MapReader reader(value, "", problems);
@@ -77,6 +86,7 @@ MasterConfig Read(const Value& value, Problems* problems) {
     map.Enum("policy", {"priority", "fifo"}, &config.policy);
     map.Finish();
   }
+  ReadRetention(reader, problems, &config);
   ReadLog(reader, problems, &config);
   ReadUsers(reader, problems, &config);
   reader.Finish();

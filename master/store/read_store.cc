@@ -5,6 +5,7 @@
 #include "common/base/status.h"
 #include "common/base/strings.h"
 #include "common/pg/pg.h"
+#include "master/store/row_fields.h"
 
 namespace det::store {
 namespace {
@@ -30,29 +31,9 @@ absl::Status Ambiguous(const std::string& uuid, const std::vector<CheckpointRow>
                StrCat("name one as TRIAL/UUID: ", rows.front().trial.value(), "/", uuid));
 }
 
-// Times travel as microseconds since 1970: exact, and free of formats.
-std::string Micros(std::string_view column) {
-  return StrCat("(extract(epoch from ", column, ") * 1000000)::bigint");
-}
-
-// Reads a row's fields one after the other.
-class Fields {
+class Fields : public RowFields {
  public:
-  explicit Fields(const pqxx::row& row) : row_(row) {}
-  std::string Text() { return row_[next_++].as<std::string>(std::string()); }
-  int64_t Int() { return row_[next_++].as<int64_t>(0); }
-  bool Bool() { return row_[next_++].as<bool>(false); }
-  double Double() { return row_[next_++].as<double>(0); }
-  absl::Time Time() { return absl::FromUnixMicros(Int()); }
-  std::optional<int64_t> MaybeInt() {
-    return row_[next_].is_null() ? (++next_, std::nullopt) : std::optional(Int());
-  }
-  std::optional<double> MaybeDouble() {
-    return row_[next_].is_null() ? (++next_, std::nullopt) : std::optional(Double());
-  }
-  std::optional<absl::Time> MaybeTime() {
-    return row_[next_].is_null() ? (++next_, std::nullopt) : std::optional(Time());
-  }
+  using RowFields::RowFields;
   ReasonRow Reason() {
     ReasonRow reason;
     reason.code = Text();
@@ -61,10 +42,6 @@ class Fields {
     reason.since = Time();
     return reason;
   }
-
- private:
-  const pqxx::row row_;
-  pqxx::row::size_type next_ = 0;
 };
 
 std::string ExperimentColumns() {
@@ -200,38 +177,6 @@ TransitionRow ToTransition(const pqxx::row& row) {
   return t;
 }
 
-LogRow ToLog(const pqxx::row& row) {
-  Fields f(row);
-  LogRow l;
-  l.allocation = AllocationId(f.Int());
-  l.run = f.Int();
-  l.rank = f.Int();
-  l.seq = f.Int();
-  l.note = f.Int();
-  l.at = f.Time();
-  l.source = static_cast<int>(f.Int());
-  l.line = pg::FromBytea(f.Text());
-  l.partial = f.Bool();
-  l.dropped = f.Int();
-  return l;
-}
-
-MetricRow ToMetric(const pqxx::row& row) {
-  Fields f(row);
-  MetricRow m;
-  m.place.allocation = f.Int();
-  m.place.stream = f.Int();
-  m.place.seq = f.Int();
-  m.group = f.Text();
-  m.name = f.Text();
-  m.place.name = m.name;
-  m.steps = f.Int();
-  m.value = f.Double();
-  m.other = f.Text();
-  m.at = f.Time();
-  return m;
-}
-
 template <class T>
 using Rows = std::vector<T>;
 
@@ -246,14 +191,6 @@ absl::StatusOr<T> Only(absl::StatusOr<Rows<T>> rows, std::string_view kind, std:
   DET_RETURN_IF_ERROR(rows.status());
   if (rows->empty()) return NotFound(kind, id);
   return std::move((*rows)[0]);
-}
-
-// A page is read in the order of an index and no further. The planner, who takes one trial's rows
-// for few, would read and sort all that is left of them for each page.
-void ReadInOrder(pqxx::work& tx) {
-  tx.exec(
-      "SET LOCAL enable_bitmapscan = off; SET LOCAL enable_seqscan = off; "
-      "SET LOCAL enable_sort = off");
 }
 
 }  // namespace
@@ -435,76 +372,6 @@ absl::StatusOr<CheckpointRow> ReadStore::Checkpoint(const std::string& name) {
 absl::StatusOr<std::string> ReadStore::LatestCheckpoint(TrialId trial) {
   DET_ASSIGN_OR_RETURN(const TrialRow row, Trial(trial));
   return row.latest_checkpoint;
-}
-
-absl::StatusOr<std::vector<MetricRow>> ReadStore::Metrics(TrialId trial,
-                                                          const std::string& group,
-                                                          int64_t limit,
-                                                          const MetricCursor& after) {
-  Rows<MetricRow> rows;
-  DET_RETURN_IF_ERROR(pool_->Read([&](pqxx::work& tx) {
-    Collect(
-        tx.exec_params(StrCat("SELECT allocation_id, stream, seq, grp, name, steps, value, other, ",
-                              Micros("at"),
-                              " FROM metrics WHERE trial_id = $1 AND ($2 = '' OR grp = $2) "
-                              "AND (allocation_id, stream, seq, name) > ($3, $4, $5, $6) "
-                              "ORDER BY allocation_id, stream, seq, name LIMIT $7"),
-                       trial.value(),
-                       group,
-                       after.allocation,
-                       after.stream,
-                       after.seq,
-                       after.name,
-                       limit),
-        ToMetric,
-        &rows);
-  }));
-  return rows;
-}
-
-absl::StatusOr<std::vector<LogRow>> ReadStore::Logs(TrialId trial,
-                                                    const LogCursor& after,
-                                                    int64_t limit) {
-  Rows<LogRow> rows;
-  DET_RETURN_IF_ERROR(pool_->Read([&](pqxx::work& tx) {
-    ReadInOrder(tx);
-    Collect(
-        tx.exec_params(StrCat("WITH l AS MATERIALIZED (SELECT * FROM task_logs WHERE trial_id = $1 "
-                              "AND (allocation_id, rank, seq, note) > ($2, $3, $4, $5) "
-                              "ORDER BY allocation_id, rank, seq, note LIMIT $6) "
-                              "SELECT l.allocation_id, coalesce(a.run, 0), l.rank, l.seq, l.note, ",
-                              Micros("l.at"),
-                              ", l.source, l.line, l.partial, l.dropped FROM l "
-                              "LEFT JOIN allocations a ON a.id = l.allocation_id "
-                              "ORDER BY l.allocation_id, l.rank, l.seq, l.note"),
-                       trial.value(),
-                       after.allocation,
-                       after.rank,
-                       after.seq,
-                       after.note,
-                       limit),
-        ToLog,
-        &rows);
-  }));
-  return rows;
-}
-
-absl::StatusOr<LogCursor> ReadStore::LogTail(TrialId trial, int64_t tail) {
-  LogCursor cursor;
-  DET_RETURN_IF_ERROR(pool_->Read([&](pqxx::work& tx) {
-    ReadInOrder(tx);
-    const pqxx::result rows = tx.exec_params(
-        "SELECT allocation_id, rank, seq, note FROM task_logs WHERE trial_id = $1 "
-        "ORDER BY allocation_id DESC, rank DESC, seq DESC, note DESC OFFSET $2 LIMIT 1",
-        trial.value(),
-        tail);
-    if (rows.empty()) return;
-    cursor = {rows[0][0].as<int64_t>(),
-              rows[0][1].as<int64_t>(),
-              rows[0][2].as<int64_t>(),
-              rows[0][3].as<int64_t>()};
-  }));
-  return cursor;
 }
 
 }  // namespace det::store

@@ -15,7 +15,7 @@ namespace det::pg {
 class Pool;
 }
 
-// Queries over what is durable: projections, metrics, logs. For threads that may block. A thing
+// Queries over what is durable: the projections. For threads that may block. A thing
 // that does not exist is kNotFound with its id.
 namespace det::store {
 
@@ -96,45 +96,6 @@ struct CheckpointRow {
   std::optional<double> metric;  // the searcher's, of the validation at the same step
 };
 
-// Where a reader of a trial's metrics stands: after this point.
-struct MetricCursor {
-  int64_t allocation = 0;
-  int64_t stream = 0;
-  int64_t seq = 0;
-  std::string name;
-};
-
-struct MetricRow {
-  MetricCursor place;
-  std::string group;
-  std::string name;
-  int64_t steps = 0;
-  double value = 0;
-  std::string other;  // JSON, for what is no number
-  absl::Time at;
-};
-
-struct LogRow {
-  AllocationId allocation;
-  int64_t run = 0;
-  int64_t rank = 0;
-  int64_t seq = 0;
-  int64_t note = 0;  // above 0: a line of the master's, after the record of this number
-  absl::Time at;
-  int source = 1;
-  std::string line;
-  bool partial = false;
-  int64_t dropped = 0;
-};
-
-// Where a reader of a trial's log stands: after this record.
-struct LogCursor {
-  int64_t allocation = 0;
-  int64_t rank = 0;
-  int64_t seq = 0;
-  int64_t note = 0;
-};
-
 class ReadStore {
  public:
   explicit ReadStore(const std::string& conninfo, int connections_max = 8);
@@ -176,17 +137,6 @@ class ReadStore {
   absl::StatusOr<CheckpointRow> Checkpoint(const std::string& name);
   // The trial's latest checkpoint; "" when it has none.
   absl::StatusOr<std::string> LatestCheckpoint(TrialId trial);
-
-  // Points after the cursor, in the order of their reports; group "" is all.
-  absl::StatusOr<std::vector<MetricRow>> Metrics(TrialId trial,
-                                                 const std::string& group,
-                                                 int64_t limit,
-                                                 const MetricCursor& after = {});
-
-  // Records after the cursor, in order.
-  absl::StatusOr<std::vector<LogRow>> Logs(TrialId trial, const LogCursor& after, int64_t limit);
-  // The cursor after which `tail` records follow.
-  absl::StatusOr<LogCursor> LogTail(TrialId trial, int64_t tail);
 
  private:
   std::unique_ptr<pg::Pool> pool_;

@@ -11,9 +11,15 @@ TestServer::TestServer()
     : journal_(database_.conninfo(), "a/1/1"),
       engine_(journal_),
       store_(database_.conninfo()),
+      logs_(database_.conninfo()),
+      metrics_(database_.conninfo()),
       contexts_(database_.conninfo(), engine_.engine().epoch()),
-      ingestor_({database_.conninfo(), engine_.engine(), [](const absl::Status&) {}}),
-      pool_(4, 1000) {
+      ingestor_({.conninfo = database_.conninfo(),
+                 .engine = engine_.engine(),
+                 .on_fatal = [](const absl::Status&) {},
+                 .log_news = &log_news_}),
+      pool_(4, 1000),
+      searches_(1, 1000) {
   tokens_.Add(Secret(kAdminToken), {core::Role::kAdmin, "admin"});
   tokens_.Add(Secret(kAnnToken), {core::Role::kUser, "ann"});
   tokens_.Add(Secret(kBobToken), {core::Role::kUser, "bob"});
@@ -21,9 +27,13 @@ TestServer::TestServer()
   deps_ = std::make_unique<rpc::Deps>(rpc::Deps{.engine = engine_.engine(),
                                                 .ingestor = ingestor_,
                                                 .store = store_,
+                                                .logs = logs_,
+                                                .metrics = metrics_,
                                                 .contexts = contexts_,
                                                 .tokens = tokens_,
                                                 .pool = pool_,
+                                                .searches = searches_,
+                                                .log_news = log_news_,
                                                 .timer = timer_,
                                                 .clock = engine_.clock(),
                                                 .defaults = {.checkpoint_host_path = "/c"},

@@ -7,11 +7,14 @@
 
 #include "common/concurrency/thread_pool.h"
 #include "common/concurrency/timer.h"
+#include "common/concurrency/topics.h"
 #include "master/auth/token_table.h"
 #include "master/ingest/ingestor.h"
 #include "master/journal/postgres_journal.h"
 #include "master/rpc/server.h"
 #include "master/store/context_store.h"
+#include "master/store/log_store.h"
+#include "master/store/metric_store.h"
 #include "master/store/read_store.h"
 #include "master/testing/test_database.h"
 #include "master/testing/test_engine.h"
@@ -46,10 +49,14 @@ class TestServer {
   journal::PostgresJournal journal_;
   TestEngine engine_;
   store::ReadStore store_;
+  store::LogStore logs_;
+  store::MetricStore metrics_;
   store::ContextStore contexts_;
+  Topics log_news_;
   ingest::Ingestor ingestor_;
   auth::TokenTable tokens_;
   ThreadPool pool_;
+  ThreadPool searches_;
   Timer timer_;
   std::unique_ptr<rpc::Deps> deps_;
   std::unique_ptr<rpc::Server> server_;
