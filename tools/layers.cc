@@ -86,6 +86,7 @@ const std::vector<Layer>& Layers() {
       {"agent/spool", {"common/"}},
       {"agent/state", {"common/", "agent/core"}},
       {"agent/devices", {"common/"}},
+      {"agent/sampling", {"common/"}},
       {"agent/config", {"common/"}},
       {"agent/task", {"common/", "agent/core", "agent/spool"}},
       {"agent/shim", {"common/", "agent/core", "agent/spool", "agent/task"}},

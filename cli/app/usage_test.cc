@@ -100,6 +100,7 @@ TEST_F(UsageTest, EveryCommandHasHelpAndAnExample) {
                            "down",
                            "status",
                            "why",
+                           "metrics",
                            "preview-search",
                            "version",
                            "experiment create",

@@ -13,6 +13,7 @@ class Job;
 class ExplainResponse;
 class LogLine;
 class MetricPoint;
+class MetricSummary;
 class PreviewSearchResponse;
 class Reason;
 class Transition;

@@ -25,6 +25,7 @@ struct Model {
   std::map<int64_t, api::Trial> trials;
   std::map<int64_t, std::vector<api::Transition>> trial_histories;
   std::map<int64_t, std::vector<api::MetricPoint>> metrics;
+  std::map<int64_t, std::vector<api::MetricSummary>> summaries;
   std::map<int64_t, std::vector<api::LogLine>> logs;
   std::vector<api::Checkpoint> checkpoints;
   std::vector<api::Agent> agents;
@@ -41,6 +42,7 @@ struct Model {
 
   std::vector<std::string> calls;  // that came, in their order
   std::vector<api::CreateExperimentRequest> created;
+  std::vector<api::TailLogsRequest> tailed;
 };
 
 // The public API in this process, on a port of this machine, as far as the command line needs it:

@@ -1,6 +1,7 @@
 #include "cli/testing/fake_services.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "cli/view/experiment_view.h"
 #include "common/base/status.h"
@@ -228,11 +229,35 @@ grpc::Status FakeTrials::GetMetrics(ServerContext* context,
   });
 }
 
+// A summary a page.
+grpc::Status FakeTrials::GetMetricSummaries(ServerContext* context,
+                                            const api::GetMetricSummariesRequest* request,
+                                            api::GetMetricSummariesResponse* response) {
+  return state_->Serve(context, "GetMetricSummaries", [&](Model& model) {
+    const auto place = [](const api::MetricSummary& s) {
+      return std::tuple(s.trial(), s.group(), s.name());
+    };
+    for (const int64_t trial : request->trials()) {
+      for (const api::MetricSummary& summary : model.summaries[trial]) {
+        if (!request->group().empty() && summary.group() != request->group()) continue;
+        if (place(summary) <= place(request->after())) continue;
+        if (response->summaries_size() == 1) {
+          response->set_more(true);
+          return grpc::Status::OK;
+        }
+        *response->add_summaries() = summary;
+      }
+    }
+    return grpc::Status::OK;
+  });
+}
+
 grpc::Status FakeLogs::TailLogs(ServerContext* context,
                                 const api::TailLogsRequest* request,
                                 grpc::ServerWriter<api::LogBatch>* writer) {
   const int64_t id = request->trial();
   const grpc::Status admitted = state_->Serve(context, "TailLogs", [&](Model& model) {
+    model.tailed.push_back(*request);
     return model.trials.contains(id) ? grpc::Status::OK : NotFound("trial", id);
   });
   if (!admitted.ok()) return admitted;

@@ -103,6 +103,9 @@ class FakeTrials final : public api::TrialService::Service {
   grpc::Status GetMetrics(ServerContext* context,
                           const api::GetMetricsRequest* request,
                           api::GetMetricsResponse* response) override;
+  grpc::Status GetMetricSummaries(ServerContext* context,
+                                  const api::GetMetricSummariesRequest* request,
+                                  api::GetMetricSummariesResponse* response) override;
 
  private:
   FakeState* const state_;
