@@ -192,10 +192,9 @@ absl::Status MasterServer::Parts::StartEngine() {
   return absl::OkStatus();
 }
 
-// Metrics and logs go to partitions, which must be there before their week; logs that are past their
-// time go with theirs.
-// The chain is the timer's own and goes on whatever becomes of one run; the timer may be about to
-// go, so it is not looked up again.
+// Metrics and logs go to partitions, which must be there before their week; logs that are past
+// their time go with theirs. The chain is the timer's own and goes on whatever becomes of one run;
+// the timer may be about to go, so it is not looked up again.
 void MasterServer::Parts::KeepPartitions(Timer& on, absl::Duration delay) {
   on.After(delay, [this, &on] {
     const bool queued = pool->Post([this] {
@@ -215,7 +214,8 @@ void MasterServer::Parts::DropExpired() const {
                {{"cause", std::string(dropped.status().message())}});
     return;
   }
-  for (const std::string& name : *dropped) LogInfo("logs past their time dropped", {{"table", name}});
+  for (const std::string& name : *dropped)
+    LogInfo("logs past their time dropped", {{"table", name}});
 }
 
 absl::Status MasterServer::Parts::StartDoors() {

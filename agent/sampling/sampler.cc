@@ -94,16 +94,18 @@ std::vector<Sampler::Told> Sampler::Close(absl::Duration now) {
   const double seconds = absl::ToDoubleSeconds(now - begun_);
   const double busy = last_.busy_seconds - begin_->busy_seconds;
   const double total = last_.total_seconds - begin_->total_seconds;
-  const Point host{
-      .at = absl::Now(),
-      .cpu_util_simple = total > 0 ? std::clamp(100 * busy / total, 0.0, 100.0) : 0,
-      .memory_free = memory_sum_ / looks_,
-      .disk_iops = Rate(static_cast<double>(begin_->disk_operations),
-                        static_cast<double>(last_.disk_operations), seconds),
-      .disk_throughput_read = Rate(static_cast<double>(begin_->disk_bytes_read),
-                                   static_cast<double>(last_.disk_bytes_read), seconds),
-      .disk_throughput_write = Rate(static_cast<double>(begin_->disk_bytes_written),
-                                    static_cast<double>(last_.disk_bytes_written), seconds)};
+  const Point host{.at = absl::Now(),
+                   .cpu_util_simple = total > 0 ? std::clamp(100 * busy / total, 0.0, 100.0) : 0,
+                   .memory_free = memory_sum_ / looks_,
+                   .disk_iops = Rate(static_cast<double>(begin_->disk_operations),
+                                     static_cast<double>(last_.disk_operations),
+                                     seconds),
+                   .disk_throughput_read = Rate(static_cast<double>(begin_->disk_bytes_read),
+                                                static_cast<double>(last_.disk_bytes_read),
+                                                seconds),
+                   .disk_throughput_write = Rate(static_cast<double>(begin_->disk_bytes_written),
+                                                 static_cast<double>(last_.disk_bytes_written),
+                                                 seconds)};
   std::vector<Told> told;
   MutexLock lock(mutex_);
   for (auto& [id, task] : tasks_) {
@@ -111,7 +113,8 @@ std::vector<Sampler::Told> Sampler::Close(absl::Duration now) {
     if (!task.begin.has_value() || task.begun == now) continue;
     Point point = host;
     point.seconds = absl::ToInt64Seconds(now - task.since);
-    point.task_cpu_percent = 100 * Rate(task.begin->cpu_seconds, task.last.cpu_seconds,
+    point.task_cpu_percent = 100 * Rate(task.begin->cpu_seconds,
+                                        task.last.cpu_seconds,
                                         absl::ToDoubleSeconds(now - task.begun));
     point.task_memory_bytes = task.resident_sum / task.looks;
     told.push_back({id, point});

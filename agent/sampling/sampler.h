@@ -26,7 +26,7 @@ class Sampler {
   // Averages over a point's time.
   struct Point {
     absl::Time at;
-    int64_t seconds = 0;  // since the agent began to watch the task
+    int64_t seconds = 0;               // since the agent began to watch the task
     double cpu_util_simple = 0;        // percent of all processors
     double memory_free = 0;            // bytes
     double disk_iops = 0;              // a second

@@ -72,8 +72,8 @@ TEST(Sampler, SeesWhatAProcessUses) {
                     MutexLock lock(mutex);
                     points.push_back(point);
                   });
-  const auto pid = Spawn({.argv = {"/bin/sh", "-c", "while :; do :; done"},
-                          .env = {"PATH=/usr/bin:/bin"}});
+  const auto pid =
+      Spawn({.argv = {"/bin/sh", "-c", "while :; do :; done"}, .env = {"PATH=/usr/bin:/bin"}});
   ASSERT_TRUE(pid.ok()) << pid.status();
   sampler.Add(AllocationId(3), getpid());
   EXPECT_TRUE(Eventually([&] {

@@ -147,18 +147,18 @@ absl::StatusOr<ExitCode> Run(Context& context, const Options& options) {
 
 Command ExperimentLogsCommand() {
   auto options = std::make_shared<Options>();
-  Command command{
-      .noun = "experiment",
-      .verb = "logs",
-      .summary = "Print what the trials of an experiment printed.",
-      .details =
-          "Where there are several, each line begins with its trial: t17 | ...\n"
-          "Filters and numbers of lines hold for each trial. With -f: those that run, and those that will; trials that have ended are left out.",
-      .params = LogParams(&options->log),
-      .examples = {{"det e logs 7", "trial after trial"},
-                   {"det e logs -f 7", "all that run, as it comes"},
-                   {"det e logs 7 --trial 17 --tail 50", "the end of one"}},
-      .run = [options](Context& context) { return Run(context, *options); }};
+  Command command{.noun = "experiment",
+                  .verb = "logs",
+                  .summary = "Print what the trials of an experiment printed.",
+                  .details =
+                      "Where there are several, each line begins with its trial: t17 | ...\n"
+                      "Filters and numbers of lines hold for each trial. With -f: those that run, "
+                      "and those that will; trials that have ended are left out.",
+                  .params = LogParams(&options->log),
+                  .examples = {{"det e logs 7", "trial after trial"},
+                               {"det e logs -f 7", "all that run, as it comes"},
+                               {"det e logs 7 --trial 17 --tail 50", "the end of one"}},
+                  .run = [options](Context& context) { return Run(context, *options); }};
   command.params.insert(command.params.begin(),
                         Required("ID", &options->id, "the experiment: 7 or e7"));
   command.params.push_back(Option("--trial", "ID", &options->trial, "only this trial: 17 or t17"));

@@ -31,26 +31,27 @@ absl::StatusOr<int32_t> ParseNumber(const std::string& option,
 }  // namespace
 
 std::vector<Param> LogParams(LogOptions* options) {
-  return {Flag("-f,--follow", &options->follow, "go on until it has ended"),
-          Option("--tail", "N", &options->tail, "only the last N lines"),
-          Option("--head", "N", &options->head, "only the first N lines"),
-          Option("--since", "TIME", &options->since, "from then on: 10m (ago), 2026-11-21T10:00:00"),
-          Option("--until", "TIME", &options->until, "before then"),
-          Option("--grep", "REGEX", &options->pattern, "only lines that hold it (RE2)"),
-          Flag("-i,--ignore-case", &options->ignore_case, "in --grep, capitals are no different"),
-          {.names = "--level",
-           .placeholder = "LEVEL",
-           .target = &options->level,
-           .help = "only lines of this level and above",
-           .choices = {"TRACE", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}},
-          {.names = "--source",
-           .placeholder = "SOURCE",
-           .target = &options->sources,
-           .help = "only lines from there; may be repeated",
-           .choices = {"stdout", "stderr", "agent", "master"}},
-          Option("--rank", "N", &options->ranks, "only this rank; may be repeated"),
-          Option("--run", "N", &options->runs, "only the trial's N-th run; may be repeated"),
-          Flag("--timestamps", &options->timestamps, "begin each line with its time")};
+  return {
+      Flag("-f,--follow", &options->follow, "go on until it has ended"),
+      Option("--tail", "N", &options->tail, "only the last N lines"),
+      Option("--head", "N", &options->head, "only the first N lines"),
+      Option("--since", "TIME", &options->since, "from then on: 10m (ago), 2026-11-21T10:00:00"),
+      Option("--until", "TIME", &options->until, "before then"),
+      Option("--grep", "REGEX", &options->pattern, "only lines that hold it (RE2)"),
+      Flag("-i,--ignore-case", &options->ignore_case, "in --grep, capitals are no different"),
+      {.names = "--level",
+       .placeholder = "LEVEL",
+       .target = &options->level,
+       .help = "only lines of this level and above",
+       .choices = {"TRACE", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}},
+      {.names = "--source",
+       .placeholder = "SOURCE",
+       .target = &options->sources,
+       .help = "only lines from there; may be repeated",
+       .choices = {"stdout", "stderr", "agent", "master"}},
+      Option("--rank", "N", &options->ranks, "only this rank; may be repeated"),
+      Option("--run", "N", &options->runs, "only the trial's N-th run; may be repeated"),
+      Flag("--timestamps", &options->timestamps, "begin each line with its time")};
 }
 
 absl::StatusOr<api::TailLogsRequest> LogRequest(const LogOptions& options, absl::Time now) {

@@ -106,8 +106,7 @@ absl::Status ShowPoints(Context& context,
 }
 
 absl::StatusOr<ExitCode> Run(Context& context, const Options& options) {
-  if (options.limit.value_or(0) != 0)
-    DET_RETURN_IF_ERROR(CheckPositive("--limit", *options.limit));
+  if (options.limit.value_or(0) != 0) DET_RETURN_IF_ERROR(CheckPositive("--limit", *options.limit));
   if (options.summary && options.limit.has_value())
     return UsageError("--summary shows one line a metric; --limit is for points");
   DET_ASSIGN_OR_RETURN(Client * client, context.Connect());

@@ -87,9 +87,9 @@ TEST_F(VerbsTest, EachFilterOfLogsIsAskedFor) {
   EXPECT_EQ(asked("--head 3").head(), 3);
   EXPECT_TRUE(asked("-f").follow());
   EXPECT_EQ(asked("--since @100").filter().since_unix_nanos(), 100'000'000'000);
-  EXPECT_EQ(asked("--until 2026-11-21T10:00:00Z").filter().until_unix_nanos(),
-            absl::ToUnixNanos(absl::FromCivil(absl::CivilHour(2026, 11, 21, 10),
-                                              absl::UTCTimeZone())));
+  EXPECT_EQ(
+      asked("--until 2026-11-21T10:00:00Z").filter().until_unix_nanos(),
+      absl::ToUnixNanos(absl::FromCivil(absl::CivilHour(2026, 11, 21, 10), absl::UTCTimeZone())));
   const int64_t hour = asked("--since 1h").filter().since_unix_nanos();
   EXPECT_LT(absl::AbsDuration(absl::Now() - absl::Hours(1) - absl::FromUnixNanos(hour)),
             absl::Minutes(1));
@@ -105,8 +105,15 @@ TEST_F(VerbsTest, EachFilterOfLogsIsAskedFor) {
     EXPECT_EQ(model.tailed.back().filter().min_level(), "ERROR");
     EXPECT_EQ(model.tailed.back().filter().runs(0), 1);
   });
-  for (const char* wrong : {"--since soon", "--since -5m", "--until 2026-13-01", "--rank x",
-                            "--rank -1", "--run 0", "--head 0", "--level LOUD", "--source stdin",
+  for (const char* wrong : {"--since soon",
+                            "--since -5m",
+                            "--until 2026-13-01",
+                            "--rank x",
+                            "--rank -1",
+                            "--run 0",
+                            "--head 0",
+                            "--level LOUD",
+                            "--source stdin",
                             "--head 1 --tail 1"}) {
     EXPECT_EQ(runner_.Run(StrCat("trial logs 17 ", wrong)).code, ExitCode::kUsage) << wrong;
   }

@@ -33,9 +33,11 @@ std::optional<absl::Time> Calendar(const std::string& text) {
   for (const char* format : {"%Y-%m-%dT%H:%M:%E*S%Ez", "%Y-%m-%d %H:%M:%E*S%Ez"}) {
     if (absl::ParseTime(format, text, &time, &error)) return time;
   }
-  for (const char* format :
-       {"%Y-%m-%dT%H:%M:%E*S", "%Y-%m-%d %H:%M:%E*S", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M",
-        "%Y-%m-%d"}) {
+  for (const char* format : {"%Y-%m-%dT%H:%M:%E*S",
+                             "%Y-%m-%d %H:%M:%E*S",
+                             "%Y-%m-%dT%H:%M",
+                             "%Y-%m-%d %H:%M",
+                             "%Y-%m-%d"}) {
     if (absl::ParseTime(format, text, absl::LocalTimeZone(), &time, &error)) return time;
   }
   return std::nullopt;

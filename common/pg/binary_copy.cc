@@ -142,8 +142,8 @@ void BinaryCopy::Timestamp(absl::Time value) {
 }
 
 void BinaryCopy::Send() {
-  const bool sent = PQputCopyData(Libpq(connection_), buffer_.data(),
-                                  static_cast<int>(buffer_.size())) == 1;
+  const bool sent =
+      PQputCopyData(Libpq(connection_), buffer_.data(), static_cast<int>(buffer_.size())) == 1;
   buffer_.clear();
   if (sent) return;
   open_ = false;
@@ -154,8 +154,7 @@ void BinaryCopy::Finish() {
   Put(int16_t{-1});
   Send();
   open_ = false;
-  if (PQputCopyEnd(Libpq(connection_), nullptr) != 1)
-    Throw(Libpq(connection_), nullptr, command_);
+  if (PQputCopyEnd(Libpq(connection_), nullptr) != 1) Throw(Libpq(connection_), nullptr, command_);
   Expect(Libpq(connection_), PGRES_COMMAND_OK, command_);
 }
 

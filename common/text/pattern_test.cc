@@ -28,7 +28,10 @@ TEST(Pattern, IsFoundAnywhere) {
 }
 
 TEST(Pattern, TextsMayBeAnyBytes) {
-  EXPECT_TRUE(Found("b.d", std::string_view("a\xff\0b\xc3\xa9" "d", 7)));
+  EXPECT_TRUE(Found("b.d",
+                    std::string_view("a\xff\0b\xc3\xa9"
+                                     "d",
+                                     7)));
   EXPECT_TRUE(Found("end$", std::string_view("\xff\xfe\0 end", 7)));
   EXPECT_TRUE(Found("\xff", "a\xff"));
 }

@@ -20,7 +20,7 @@ struct MasterConfig {
   std::string checkpoint_path;  // host_path where an experiment names no storage
   scheduler::Policy policy = scheduler::Policy::kPriority;
   LogLevel log_level = LogLevel::kInfo;
-  std::string log_file;                                 // "": standard error
+  std::string log_file;             // "": standard error
   int64_t log_retention_days = -1;  // where an experiment says nothing; -1: for ever
   std::map<std::string, std::string> user_token_files;  // user -> file
 };

@@ -83,7 +83,8 @@ bool StandsAlone(std::string_view word, std::string_view rest) {
   return capitals || rest[0] == ':' || rest[0] == ']' || rest[0] == '|' || rest[0] == '>';
 }
 
-// Goes past "T" and "Z" of a time, "UTC", and names of loggers between bars ("10:00 - a.loop - ERROR
+// Goes past "T" and "Z" of a time, "UTC", and names of loggers between bars ("10:00 - a.loop -
+// ERROR
 // - x"). False when it is something else.
 bool PassBetween(std::string_view word, std::string_view* rest) {
   if (word == "T" || word == "Z" || word == "UTC" || word == "rank") return true;

@@ -102,11 +102,13 @@ TEST_F(LogsTest, FollowersAreToldOfEachCommit) {
 
 TEST_F(LogsTest, LogsPastTheirTimeGoWithTheirPartition) {
   const auto epoch = bench.engine().engine().epoch();
-  database.Exec("UPDATE experiments SET log_retention_days = 14");
+  database.Exec(
+      "UPDATE submissions SET config = config || '{\"retention_policy\": {\"log_retention_days\": "
+      "14}}'");
   Print({Line(1, "two weeks")});
   database.Exec("UPDATE experiments SET log_retention_days = 5");
   Print({Line(2, "a week")});
-  database.Exec("UPDATE experiments SET log_retention_days = NULL");
+  database.Exec("UPDATE experiments SET log_retention_days = -1");
   Print({Line(3, "for ever")});
   EXPECT_EQ(bench.LogTexts(), (std::vector<std::string>{"two weeks", "a week", "for ever"}));
   const absl::Time now = absl::Now();

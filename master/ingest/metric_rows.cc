@@ -227,7 +227,8 @@ void MetricSummaries::Prepare(pqxx::connection& connection) {
       "last = CASE WHEN EXCLUDED.last IS NULL OR (t.last IS NOT NULL AND "
       "(EXCLUDED.last_run, EXCLUDED.last_steps) < (t.last_run, t.last_steps)) "
       "THEN t.last ELSE EXCLUDED.last END, "
-      "last_steps = CASE WHEN (EXCLUDED.last_run, EXCLUDED.last_steps) < (t.last_run, t.last_steps) "
+      "last_steps = CASE WHEN (EXCLUDED.last_run, EXCLUDED.last_steps) < (t.last_run, "
+      "t.last_steps) "
       "THEN t.last_steps ELSE EXCLUDED.last_steps END, "
       "last_run = greatest(t.last_run, EXCLUDED.last_run), "
       "last_at = greatest(t.last_at, EXCLUDED.last_at), "
@@ -273,7 +274,8 @@ void MetricSummaries::Store(pqxx::work& tx, const std::vector<AcceptedReport>& r
   if (reports.empty()) return;
   const std::vector<int64_t> made_anew = StoreRuns(tx, reports);
   StoreSummaries(tx, Summarize(reports, made_anew));
-  if (!made_anew.empty()) tx.exec_params("SELECT det_summarize($1::bigint[])", pg::ArrayOf(made_anew));
+  if (!made_anew.empty())
+    tx.exec_params("SELECT det_summarize($1::bigint[])", pg::ArrayOf(made_anew));
 }
 
 void MetricSummaries::OnCommitted() {

@@ -88,9 +88,10 @@ TEST_F(MetricsTest, SummariesAreKeptWithThePoints) {
 
 TEST_F(MetricsTest, NumbersAtTheEndsOfTheirTypesAreSummarized) {
   for (int64_t i = 0; i < 7; ++i) {
-    Report(INT64_MAX - 7 + i,
-           "training",
-           {{"large", kLargest}, {"both", i % 2 == 0 ? kLargest : -kLargest}, {"small", kSmallest}});
+    Report(
+        INT64_MAX - 7 + i,
+        "training",
+        {{"large", kLargest}, {"both", i % 2 == 0 ? kLargest : -kLargest}, {"small", kSmallest}});
   }
   for (int round = 0; round < 2; ++round) {
     EXPECT_EQ(Summary("training", "large").count, 7);
@@ -130,15 +131,16 @@ TEST_F(MetricsTest, ARunThatGoesBackShadowsWhatItGoesOverAgain) {
   Report(30, "validation", {{"acc", 3.0}});
   EXPECT_EQ(Summary("validation", "acc").count, 3);
   EXPECT_EQ(Summary("validation", "acc").last, 3.0);
-  const auto series = bench.metrics().ReadSeries(
-      {.trial = bench.trial(), .group = "training", .name = "loss"});
+  const auto series =
+      bench.metrics().ReadSeries({.trial = bench.trial(), .group = "training", .name = "loss"});
   ASSERT_TRUE(series.ok() && series->points.size() == 3U);
   EXPECT_EQ(series->points[2].value, 3.0);
 }
 
 TEST_F(MetricsTest, SummariesMadeAnewAreThoseThatWereKept) {
   for (int64_t i = 1; i <= 50; ++i) {
-    Report(i, "training", {{"a", std::sin(static_cast<double>(i))}, {"b", i % 7 == 0 ? "NaN" : "x"}});
+    Report(
+        i, "training", {{"a", std::sin(static_cast<double>(i))}, {"b", i % 7 == 0 ? "NaN" : "x"}});
   }
   const char* all =
       "SELECT string_agg(concat_ws(' ', grp, name, count, nans, infinities, others, min, max, "
@@ -150,11 +152,14 @@ TEST_F(MetricsTest, SummariesMadeAnewAreThoseThatWereKept) {
 }
 
 TEST_F(MetricsTest, ASeriesKeepsEachBucketsPeaks) {
-  database.Exec(
-      StrCat("INSERT INTO metrics (trial_id, allocation_id, stream, seq, grp, name, steps, value, at, "
-             "received_at) SELECT ", bench.trial().value(), ", ", run_.value(),
-             ", 0, n, 'training', 'loss', n, CASE n WHEN 77777 THEN 1e9 WHEN 55555 THEN -1e9 WHEN 3 "
-             "THEN 'NaN' ELSE sin(n) END, to_timestamp(n), now() FROM generate_series(1, 100000) n"));
+  database.Exec(StrCat(
+      "INSERT INTO metrics (trial_id, allocation_id, stream, seq, grp, name, steps, value, at, "
+      "received_at) SELECT ",
+      bench.trial().value(),
+      ", ",
+      run_.value(),
+      ", 0, n, 'training', 'loss', n, CASE n WHEN 77777 THEN 1e9 WHEN 55555 THEN -1e9 WHEN 3 "
+      "THEN 'NaN' ELSE sin(n) END, to_timestamp(n), now() FROM generate_series(1, 100000) n"));
   store::SeriesQuery query{
       .trial = bench.trial(), .group = "training", .name = "loss", .buckets = 50};
   const auto series = bench.metrics().ReadSeries(query);
@@ -190,8 +195,9 @@ TEST_F(MetricsTest, ASeriesKeepsEachBucketsPeaks) {
 
 TEST_F(MetricsTest, EpochsAreAnAxisWhereTheyAreReported) {
   for (int64_t i = 1; i <= 6; ++i) {
-    Report(i * 100, "validation", {{"acc", 0.1 * static_cast<double>(i)},
-                                   {"epoch", 0.5 * static_cast<double>(i)}});
+    Report(i * 100,
+           "validation",
+           {{"acc", 0.1 * static_cast<double>(i)}, {"epoch", 0.5 * static_cast<double>(i)}});
   }
   Report(700, "validation", {{"acc", 9.0}});
   store::SeriesQuery query{.trial = bench.trial(),

@@ -22,7 +22,8 @@ void StreamTable::Prepare(pqxx::connection& connection) {
   connection.prepare(
       kRuns,
       "SELECT a.id, a.agent, a.ended_at IS NOT NULL, a.exit_kind IS NOT DISTINCT FROM 'LOST', "
-      "coalesce(e.log_retention_days, (s.config ->> 'log_retention_days')::integer, $2::integer) "
+      "coalesce(e.log_retention_days, "
+      "(s.config #>> '{retention_policy,log_retention_days}')::integer, $2::integer) "
       "FROM allocations a LEFT JOIN trials t ON t.id = a.trial_id "
       "LEFT JOIN experiments e ON e.id = t.experiment_id "
       "LEFT JOIN submissions s ON s.experiment_id = t.experiment_id "
@@ -44,8 +45,8 @@ void StreamTable::Lock(pqxx::work& tx,
     ranks.push_back(key.rank);
     streams.push_back(key.stream);
   }
-  const pqxx::result rows = tx.exec_prepared(
-      kLock, pg::ArrayOf(allocations), pg::ArrayOf(ranks), pg::ArrayOf(streams));
+  const pqxx::result rows =
+      tx.exec_prepared(kLock, pg::ArrayOf(allocations), pg::ArrayOf(ranks), pg::ArrayOf(streams));
   for (const auto& row : rows) {
     high_[{AllocationId(row[0].as<int64_t>()), row[1].as<int64_t>(), row[2].as<int64_t>()}] =
         row[3].as<int64_t>();

@@ -20,7 +20,8 @@ class StreamTable {
 
   // Locks the streams' rows in one order, so that writers never wait for each other in a circle.
   // `default_retention` is that of experiments that say nothing, in days.
-  void Lock(pqxx::work& tx, const std::vector<const Shipment*>& shipments,
+  void Lock(pqxx::work& tx,
+            const std::vector<const Shipment*>& shipments,
             int64_t default_retention);
 
   // Logs may follow the end of their run; nothing may follow a run that was given up, whose copy

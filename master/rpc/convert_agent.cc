@@ -146,7 +146,8 @@ absl::StatusOr<ingest::Shipment> FromProto(const AgentId& agent, pb::ShipRequest
                             .rank = request.rank(),
                             .stream = request.stream(),
                             .wire_bytes = static_cast<int64_t>(request.ByteSizeLong())};
-  if (request.stream() < 0 || request.stream() >= ingest::kStreams) return Bad("a stream that is not known");
+  if (request.stream() < 0 || request.stream() >= ingest::kStreams)
+    return Bad("a stream that is not known");
   for (const pb::Report& r : request.reports()) {
     ingest::Report report{.id = {shipment.allocation, shipment.stream, r.seq()},
                           .trial = shipment.trial,

@@ -62,9 +62,8 @@ absl::StatusOr<store::LogFilter> FromProto(const api::v1::LogFilter& filter) {
                  "the time until which lines are wanted is not after the one since which they are");
   }
   if (!filter.pattern().empty()) {
-    DET_ASSIGN_OR_RETURN(
-        out.pattern,
-        Pattern::Compile(filter.pattern(), {.ignore_case = filter.ignore_case()}));
+    DET_ASSIGN_OR_RETURN(out.pattern,
+                         Pattern::Compile(filter.pattern(), {.ignore_case = filter.ignore_case()}));
   }
   return out;
 }

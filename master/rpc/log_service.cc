@@ -64,8 +64,8 @@ class Tailer : public PollingWriter<pb::LogBatch> {
   // Goes back over as many lines as are wanted, to begin before the first of them.
   absl::StatusOr<Step> SeekTail() {
     std::vector<store::LogRow> rows;
-    const int64_t page = back_.scanned() == 0 ? std::min<int64_t>(tail_left_, kLinesPerPage)
-                                              : kLinesPerPage;
+    const int64_t page =
+        back_.scanned() == 0 ? std::min<int64_t>(tail_left_, kLinesPerPage) : kLinesPerPage;
     DET_ASSIGN_OR_RETURN(const bool more, back_.Step(page, &rows));
     const size_t taken = std::min(rows.size(), static_cast<size_t>(tail_left_));
     tail_left_ -= static_cast<int32_t>(taken);
@@ -131,7 +131,8 @@ absl::Status Search(const Deps& deps,
   if (more && after.has_value()) response->set_next_page_token(TokenOf(*after));
   response->set_scanned(scan.scanned());
   int64_t total = 0;
-  for (const store::LogPart& part : scan.log().parts) total += filter.Takes(part) ? part.end.seq : 0;
+  for (const store::LogPart& part : scan.log().parts)
+    total += filter.Takes(part) ? part.end.seq : 0;
   response->set_total_lines(total);
   return absl::OkStatus();
 }
@@ -156,12 +157,11 @@ class LogService final : public pb::LogService::CallbackService {
   grpc::ServerUnaryReactor* SearchLogs(grpc::CallbackServerContext* context,
                                        const pb::SearchLogsRequest* request,
                                        pb::SearchLogsResponse* response) override {
-    return UnaryOn(deps_.searches,
-                   deps_,
-                   Wire{context, request, response},
-                   [this](const auto&, const auto& req, auto* res) {
-                     return Search(deps_, req, res);
-                   });
+    return UnaryOn(
+        deps_.searches,
+        deps_,
+        Wire{context, request, response},
+        [this](const auto&, const auto& req, auto* res) { return Search(deps_, req, res); });
   }
 
  private:

@@ -74,9 +74,9 @@ absl::StatusOr<store::SeriesQuery> FromProto(const pb::GetMetricSeriesRequest& r
     return Invalid("INVALID_AXIS", "the x axis is steps, epochs or time");
   query.axis = static_cast<store::MetricAxis>(request.x());
   if (request.buckets() < 0 || request.buckets() > kBucketsMax) {
-    return Invalid("INVALID_BUCKETS",
-                   StrCat(request.buckets(), " buckets are asked for, at most ", kBucketsMax,
-                          " may be"));
+    return Invalid(
+        "INVALID_BUCKETS",
+        StrCat(request.buckets(), " buckets are asked for, at most ", kBucketsMax, " may be"));
   }
   if (request.buckets() > 0) query.buckets = request.buckets();
   if (request.has_from()) query.from = request.from();
@@ -99,11 +99,16 @@ absl::Status GetMetrics(const Deps& deps,
   std::optional<store::MetricCursor> after;
   if (request.has_after()) {
     const pb::MetricPlace& place = request.after();
-    after = {place.group(), place.name(), place.steps(), place.allocation(), place.stream(),
+    after = {place.group(),
+             place.name(),
+             place.steps(),
+             place.allocation(),
+             place.stream(),
              place.seq()};
   }
   // One more than is asked for tells whether there is more.
-  DET_ASSIGN_OR_RETURN(auto rows, deps.metrics.Points(trial, {request.group(), request.name(), limit + 1, after}));
+  DET_ASSIGN_OR_RETURN(
+      auto rows, deps.metrics.Points(trial, {request.group(), request.name(), limit + 1, after}));
   if (static_cast<int64_t>(rows.size()) > limit) {
     rows.pop_back();
     const store::MetricCursor& last = rows.back().place;

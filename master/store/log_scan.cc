@@ -68,11 +68,9 @@ absl::Status LogScan::Seek(Job* job) {
   if (std::exchange(job->sought, true)) return absl::OkStatus();
   const bool forward = direction_ == Direction::kForward;
   if (forward && filter_.since.has_value()) {
-    DET_ASSIGN_OR_RETURN(job->from,
-                         store_.Before(log_, job->part, *filter_.since - kClockSlack));
+    DET_ASSIGN_OR_RETURN(job->from, store_.Before(log_, job->part, *filter_.since - kClockSlack));
   } else if (!forward && filter_.until.has_value()) {
-    DET_ASSIGN_OR_RETURN(job->from,
-                         store_.Before(log_, job->part, *filter_.until + kClockSlack));
+    DET_ASSIGN_OR_RETURN(job->from, store_.Before(log_, job->part, *filter_.until + kClockSlack));
   }
   return absl::OkStatus();
 }
@@ -96,9 +94,7 @@ absl::StatusOr<bool> LogScan::Step(int64_t records_max, std::vector<LogRow>* fou
   DET_RETURN_IF_ERROR(Seek(&job));
   DET_ASSIGN_OR_RETURN(
       const std::vector<LogRow> rows,
-      store_.Read(log_,
-                  job.part,
-                  {job.from, direction_ == Direction::kBackward, records_max}));
+      store_.Read(log_, job.part, {job.from, direction_ == Direction::kBackward, records_max}));
   bool within = true;
   for (const LogRow& row : rows) {
     within = within && Take(row, found);

@@ -84,9 +84,12 @@ absl::StatusOr<TrialLog> LogStore::Find(TrialId trial) {
   TrialLog log{.trial = trial};
   bool found = false;
   DET_RETURN_IF_ERROR(pool_->Read([&](pqxx::work& tx) {
-    const pqxx::result trials = tx.exec_params(
-        StrCat("SELECT ", Micros("created_at"), ", ", Micros("ended_at"), " FROM trials WHERE id = $1"),
-        trial.value());
+    const pqxx::result trials = tx.exec_params(StrCat("SELECT ",
+                                                      Micros("created_at"),
+                                                      ", ",
+                                                      Micros("ended_at"),
+                                                      " FROM trials WHERE id = $1"),
+                                               trial.value());
     found = !trials.empty();
     if (!found) return;
     RowFields f(trials[0]);
@@ -116,26 +119,26 @@ absl::StatusOr<std::vector<LogRow>> LogStore::Read(const TrialLog& log,
     ReadInOrder(tx);
     rows.clear();
     const char* order = page.backward ? "DESC" : "ASC";
-    const pqxx::result found = tx.exec_params(
-        StrCat("SELECT seq, note, ",
-               Micros("at"),
-               ", source, level, line, partial, dropped FROM task_logs WHERE ",
-               kOfPart,
-               "AND (seq, note) ",
-               page.backward ? "<" : ">",
-               " ($6, $7::integer) ORDER BY seq ",
-               order,
-               ", note ",
-               order,
-               " LIMIT $8"),
-        log.trial.value(),
-        Since(log),
-        Until(log),
-        part.allocation.value(),
-        part.rank,
-        page.from.seq,
-        std::min<int64_t>(page.from.note, INT32_MAX),
-        page.limit);
+    const pqxx::result found =
+        tx.exec_params(StrCat("SELECT seq, note, ",
+                              Micros("at"),
+                              ", source, level, line, partial, dropped FROM task_logs WHERE ",
+                              kOfPart,
+                              "AND (seq, note) ",
+                              page.backward ? "<" : ">",
+                              " ($6, $7::integer) ORDER BY seq ",
+                              order,
+                              ", note ",
+                              order,
+                              " LIMIT $8"),
+                       log.trial.value(),
+                       Since(log),
+                       Until(log),
+                       part.allocation.value(),
+                       part.rank,
+                       page.from.seq,
+                       std::min<int64_t>(page.from.note, INT32_MAX),
+                       page.limit);
     rows.reserve(found.size());
     for (const auto& row : found) rows.push_back(ToLog(row, part));
   }));
@@ -145,7 +148,7 @@ absl::StatusOr<std::vector<LogRow>> LogStore::Read(const TrialLog& log,
 absl::StatusOr<LogPlace> LogStore::Before(const TrialLog& log,
                                           const LogPart& part,
                                           absl::Time time) {
-  int64_t low = 1;                   // all before it is earlier
+  int64_t low = 1;                  // all before it is earlier
   int64_t high = part.end.seq + 1;  // it and all behind it is not
   DET_RETURN_IF_ERROR(pool_->Read([&](pqxx::work& tx) {
     ReadInOrder(tx);

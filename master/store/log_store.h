@@ -77,8 +77,8 @@ class LogStore {
                                            const LogPart& part,
                                            const Page& page);
 
-  // The place before the first record of the part that was printed at the time or later: by halving,
-  // as times follow numbers but for jumps of the host's clock.
+  // The place before the first record of the part that was printed at the time or later: by
+  // halving, as times follow numbers but for jumps of the host's clock.
   absl::StatusOr<LogPlace> Before(const TrialLog& log, const LogPart& part, absl::Time time);
 
  private:

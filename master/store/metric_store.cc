@@ -17,10 +17,9 @@ using Bounds = std::map<std::pair<int64_t, std::string>, int64_t>;
 
 Bounds LoadBounds(pqxx::work& tx, TrialId trial) {
   Bounds bounds;
-  for (const auto& row : tx.exec_params(
-           "SELECT allocation_id, grp, bound FROM metric_bounds "
-           "WHERE trial_id = $1 AND bound IS NOT NULL",
-           trial.value())) {
+  for (const auto& row : tx.exec_params("SELECT allocation_id, grp, bound FROM metric_bounds "
+                                        "WHERE trial_id = $1 AND bound IS NOT NULL",
+                                        trial.value())) {
     RowFields f(row);
     const int64_t allocation = f.Int();
     const std::string group = f.Text();
@@ -94,9 +93,8 @@ class SeriesReader {
     const auto range = Range();
     if (!range.has_value()) return Series();
     bounds_ = LoadBounds(tx_, query_.trial);
-    SeriesSampler sampler(query_.from.value_or(range->first),
-                          query_.to.value_or(range->second),
-                          query_.buckets);
+    SeriesSampler sampler(
+        query_.from.value_or(range->first), query_.to.value_or(range->second), query_.buckets);
     Open();
     while (Fetch(&sampler)) {
     }
@@ -146,7 +144,8 @@ class SeriesReader {
 
   std::optional<SeriesPoint> End(const char* order) {
     const pqxx::result rows = tx_.exec_params(
-        StrCat("SELECT m.steps, ", Micros("m.at"), kOfMetric, " ORDER BY m.steps ", order, " LIMIT 1"),
+        StrCat(
+            "SELECT m.steps, ", Micros("m.at"), kOfMetric, " ORDER BY m.steps ", order, " LIMIT 1"),
         query_.trial.value(),
         query_.group,
         query_.name);
@@ -164,22 +163,22 @@ class SeriesReader {
         "(SELECT e.value FROM metrics e WHERE e.trial_id = m.trial_id AND e.grp = m.grp "
         "AND e.name = $6 AND e.steps = m.steps AND e.allocation_id = m.allocation_id "
         "AND e.stream = m.stream AND e.seq = m.seq LIMIT 1)";
-    tx_.exec_params(StrCat("DECLARE series NO SCROLL CURSOR FOR SELECT ",
-                           columns,
-                           ", CASE WHEN $6 = '' THEN NULL ELSE ",
-                           epoch,
-                           " END",
-                           kOfMetric,
-                           " AND m.steps >= $4 AND m.steps <= $5 AND m.value IS NOT NULL "
-                           "ORDER BY m.steps, m.allocation_id, m.stream, m.seq"),
-                    query_.trial.value(),
-                    query_.group,
-                    query_.name,
-                    by_steps && query_.from.has_value() ? ToSteps(std::ceil(*query_.from), INT64_MIN)
-                                                        : INT64_MIN,
-                    by_steps && query_.to.has_value() ? ToSteps(std::floor(*query_.to), INT64_MAX)
-                                                      : INT64_MAX,
-                    epoch_name_);
+    tx_.exec_params(
+        StrCat("DECLARE series NO SCROLL CURSOR FOR SELECT ",
+               columns,
+               ", CASE WHEN $6 = '' THEN NULL ELSE ",
+               epoch,
+               " END",
+               kOfMetric,
+               " AND m.steps >= $4 AND m.steps <= $5 AND m.value IS NOT NULL "
+               "ORDER BY m.steps, m.allocation_id, m.stream, m.seq"),
+        query_.trial.value(),
+        query_.group,
+        query_.name,
+        by_steps && query_.from.has_value() ? ToSteps(std::ceil(*query_.from), INT64_MIN)
+                                            : INT64_MIN,
+        by_steps && query_.to.has_value() ? ToSteps(std::floor(*query_.to), INT64_MAX) : INT64_MAX,
+        epoch_name_);
   }
 
   bool Fetch(SeriesSampler* sampler) {
@@ -192,8 +191,7 @@ class SeriesReader {
     RowFields f(row);
     SeriesPoint point{.steps = f.Int()};
     point.at = f.Time();
-    const MetricCursor place{
-        .group = query_.group, .steps = point.steps, .allocation = f.Int()};
+    const MetricCursor place{.group = query_.group, .steps = point.steps, .allocation = f.Int()};
     point.value = f.Double();
     const std::optional<double> epoch = f.MaybeDouble();
     if (IsShadowed(bounds_, place)) return;
@@ -227,33 +225,32 @@ MetricStore::MetricStore(const std::string& conninfo, int connections_max)
     : pool_(std::make_unique<pg::Pool>(conninfo, connections_max)) {}
 MetricStore::~MetricStore() = default;
 
-absl::StatusOr<std::vector<MetricRow>> MetricStore::Points(TrialId trial,
-                                                           const PointQuery& query) {
+absl::StatusOr<std::vector<MetricRow>> MetricStore::Points(TrialId trial, const PointQuery& query) {
   std::vector<MetricRow> rows;
   // Group "" sorts before all others, and no group is called so.
   const MetricCursor from = query.after.value_or(MetricCursor{.group = query.group});
   DET_RETURN_IF_ERROR(pool_->Read([&](pqxx::work& tx) {
     const Bounds bounds = LoadBounds(tx, trial);
     ReadInOrder(tx);
-    const pqxx::result found = tx.exec_params(
-        StrCat("SELECT grp, name, steps, allocation_id, stream, seq, value, other, ",
-               Micros("at"),
-               " FROM metrics WHERE trial_id = $1 ",
-               query.group.empty() ? "AND $2 = '' " : "AND grp = $2 ",
-               query.name.empty() ? "AND $10 = '' " : "AND name = $10 ",
-               "AND (grp, name, steps, allocation_id, stream, seq) > "
-               "($3, $4, $5, $6, $7::integer, $8) "
-               "ORDER BY grp, name, steps, allocation_id, stream, seq LIMIT $9"),
-        trial.value(),
-        query.group,
-        from.group,
-        from.name,
-        from.steps,
-        from.allocation,
-        from.stream,
-        from.seq,
-        query.limit,
-        query.name);
+    const pqxx::result found =
+        tx.exec_params(StrCat("SELECT grp, name, steps, allocation_id, stream, seq, value, other, ",
+                              Micros("at"),
+                              " FROM metrics WHERE trial_id = $1 ",
+                              query.group.empty() ? "AND $2 = '' " : "AND grp = $2 ",
+                              query.name.empty() ? "AND $10 = '' " : "AND name = $10 ",
+                              "AND (grp, name, steps, allocation_id, stream, seq) > "
+                              "($3, $4, $5, $6, $7::integer, $8) "
+                              "ORDER BY grp, name, steps, allocation_id, stream, seq LIMIT $9"),
+                       trial.value(),
+                       query.group,
+                       from.group,
+                       from.name,
+                       from.steps,
+                       from.allocation,
+                       from.stream,
+                       from.seq,
+                       query.limit,
+                       query.name);
     rows.clear();
     for (const auto& row : found) rows.push_back(ToMetric(row, bounds));
   }));
@@ -264,11 +261,12 @@ absl::StatusOr<std::vector<MetricSummaryRow>> MetricStore::Summaries(const Summa
   std::vector<MetricSummaryRow> rows;
   DET_RETURN_IF_ERROR(pool_->Read([&](pqxx::work& tx) {
     const pqxx::result found = tx.exec_params(
-        StrCat("SELECT trial_id, grp, name, count, min, max, mean, last, last_steps, ",
-               Micros("last_at"),
-               ", nans, infinities, others FROM metric_summaries WHERE trial_id = ANY ($1::bigint[]) "
-               "AND ($2 = '' OR grp = $2) AND (trial_id, grp, name) > ($3, $4, $5) "
-               "ORDER BY trial_id, grp, name LIMIT $6"),
+        StrCat(
+            "SELECT trial_id, grp, name, count, min, max, mean, last, last_steps, ",
+            Micros("last_at"),
+            ", nans, infinities, others FROM metric_summaries WHERE trial_id = ANY ($1::bigint[]) "
+            "AND ($2 = '' OR grp = $2) AND (trial_id, grp, name) > ($3, $4, $5) "
+            "ORDER BY trial_id, grp, name LIMIT $6"),
         pg::ArrayOf(query.trials),
         query.group,
         query.after_trial,

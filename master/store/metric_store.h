@@ -18,8 +18,8 @@ class Pool;
 
 // What trials measured, as it is durable. For threads that may block.
 //
-// When a run goes on from an earlier checkpoint, what older runs reported from there on is shadowed:
-// it stays, but counts no more (the view metric_bounds has the rule).
+// When a run goes on from an earlier checkpoint, what older runs reported from there on is
+// shadowed: it stays, but counts no more (the view metric_bounds has the rule).
 namespace det::store {
 
 // Where a reader of a trial's metrics stands: after this point.

@@ -78,7 +78,10 @@ inline AcksPtr NewAcks() {
 class Bench {
  public:
   explicit Bench(const std::string& conninfo)
-      : journal_(conninfo, "a/1/1"), engine_(journal_), store_(conninfo), logs_(conninfo),
+      : journal_(conninfo, "a/1/1"),
+        engine_(journal_),
+        store_(conninfo),
+        logs_(conninfo),
         metrics_(conninfo) {
     engine_.Must(test::Connect(kAgent, 1));
     engine_.Must(test::Submit());
@@ -89,12 +92,11 @@ class Bench {
       MutexLock lock(mutex_);
       fatal_ = std::move(status);
     };
-    ingestor_ = std::make_unique<Ingestor>(
-        Ingestor::Deps{.conninfo = conninfo,
-                       .engine = engine_.engine(),
-                       .on_fatal = on_fatal,
-                       .queued_bytes_max = kTestQueueBytes,
-                       .log_news = &news_});
+    ingestor_ = std::make_unique<Ingestor>(Ingestor::Deps{.conninfo = conninfo,
+                                                          .engine = engine_.engine(),
+                                                          .on_fatal = on_fatal,
+                                                          .queued_bytes_max = kTestQueueBytes,
+                                                          .log_news = &news_});
   }
 
   Shipment Reports(std::vector<Report> reports) const {
