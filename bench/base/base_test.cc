@@ -39,8 +39,8 @@ TEST(Row, IsWrittenForPeopleAndForMachines) {
   const Row row = RowOf({Goal::Kind::kRatioAtLeast, 0.5}, 40, 100);
   EXPECT_THAT(Table({row}), HasSubstr("at least 0.5 x floor  NO"));
   EXPECT_EQ(ToValue(row).ToJson(),
-            R"({"floor":100,"goal":"at least 0.5 x floor","holds":false,"name":"row","note":"",)"
-            R"("ratio":0.4,"unit":"ms","value":40})");
+            R"({"floor":100.0,"goal":"at least 0.5 x floor","holds":false,"name":"row","note":"",)"
+            R"("ratio":0.4,"unit":"ms","value":40.0})");
 }
 
 TEST(Stats, Median) {

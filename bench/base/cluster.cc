@@ -68,6 +68,7 @@ absl::StatusOr<absl::Duration> Cluster::StartMaster() {
       const absl::Duration took = SteadyNow() - begun;
       grpc_port_ = static_cast<int>(value->Find("grpc_port")->as_int());
       DET_ASSIGN_OR_RETURN(admin_, Token("admin"));
+      channel_ = Channel();
       return took;
     }
     PauseFor(kServePoll);
@@ -142,7 +143,7 @@ absl::StatusOr<int64_t> Cluster::CreateExperiment(const std::string& config) con
   request.set_config(config);
   request.set_config_name("bench.yaml");
   api::CreateExperimentResponse response;
-  DET_RETURN_IF_ERROR(net::FromGrpc(api::ExperimentService::NewStub(Channel())->CreateExperiment(
+  DET_RETURN_IF_ERROR(net::FromGrpc(api::ExperimentService::NewStub(channel_)->CreateExperiment(
       Context().get(), request, &response)));
   return response.experiment().id();
 }

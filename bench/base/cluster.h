@@ -44,7 +44,7 @@ class Cluster {
   // The environment of `det`.
   std::vector<std::string> CliEnvironment() const;
 
-  // Creates an experiment of this configuration (YAML); its id.
+  // Creates an experiment of this configuration (YAML); its id. Over a connection that stays.
   absl::StatusOr<int64_t> CreateExperiment(const std::string& config) const;
 
  private:
@@ -53,6 +53,7 @@ class Cluster {
   std::optional<Program> master_;
   std::vector<Program> agents_;
   int grpc_port_ = 0;
+  std::shared_ptr<grpc::Channel> channel_;
   std::string admin_;
 };
 

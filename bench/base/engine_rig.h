@@ -61,8 +61,8 @@ class Fleet {
 
   Fleet(engine::Engine& engine, OnRun on_run) : engine_(engine), on_run_(std::move(on_run)) {}
 
-  // Waits for the answer.
-  absl::Status Connect(const AgentId& agent, int slots);
+  // Does not wait: what the agent shall run comes when it is connected.
+  void Connect(const AgentId& agent, int slots);
   // Runs that were heard of.
   int64_t runs() const { return runs_; }
 

@@ -57,7 +57,7 @@ absl::StatusOr<double> PlacementsPerSecond(EngineRig& rig, const std::string& na
   Fleet fleet(rig.engine().engine(), [](const Fleet::Run&) {});
   const absl::Duration begun = SteadyNow();
   for (int i = 0; i * kSlotsEach < trials; ++i)
-    DET_RETURN_IF_ERROR(fleet.Connect(AgentId(StrCat(name, "-", i)), kSlotsEach));
+    fleet.Connect(AgentId(StrCat(name, "-", i)), kSlotsEach);
   DET_RETURN_IF_ERROR(Await("the placements", [&] { return fleet.runs() >= trials; }));
   const absl::Duration took = SteadyNow() - begun;
   rig.engine().Stop();
@@ -174,7 +174,7 @@ absl::StatusOr<AshaRun> RunAsha(EngineRig& rig, int trials) {
   constexpr int kSlotsEach = 8;
   SimulatedSearch search(rig.engine().engine());
   for (int i = 0; i < kAgents; ++i)
-    DET_RETURN_IF_ERROR(search.fleet().Connect(AgentId(StrCat("agent-", i)), kSlotsEach));
+    search.fleet().Connect(AgentId(StrCat("agent-", i)), kSlotsEach);
   const absl::Duration begun = SteadyNow();
   DET_RETURN_IF_ERROR(rig.engine().Run(test::Submit(
       StrCat(R"({"searcher":{"name":"adaptive_asha","time_metric":"batches","max_time":256,)",

@@ -72,7 +72,8 @@ Rows CliList(const Settings& settings) {
       Row row,
       TimeCommand(
           settings,
-          {.argv = {settings.bin + "/det", "experiment", "list"}, .env = cluster->CliEnvironment()},
+          {.argv = {settings.bin + "/det", "experiment", "list", "--quiet"},
+           .env = cluster->CliEnvironment()},
           {.name = "cli_list",
            .unit = "ms",
            .goal = {Goal::Kind::kAtMost, kListGoalMs},

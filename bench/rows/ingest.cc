@@ -71,6 +71,7 @@ class Senders {
  public:
   explicit Senders(std::vector<std::unique_ptr<FakeAgent>> agents) : agents_(std::move(agents)) {}
 
+  int streams() const { return static_cast<int>(agents_.size()); }
   absl::StatusOr<double> RowsPerSecond(Kind kind, int messages_each) {
     std::vector<absl::Status> results(agents_.size());
     std::vector<std::thread> threads;
@@ -129,9 +130,9 @@ absl::StatusOr<Row> Throughput(const Settings& settings, Kind kind, Row row) {
   std::vector<double> cpu_us;
   for (int round = 0; round < settings.rounds(); ++round) {
     DET_ASSIGN_OR_RETURN(const double copied,
-                         raw->RowsPerSecond(table, settings.Size(400000, 2000)));
+                         raw->RowsPerSecond(table, settings.Size(200000, 2000)));
     const absl::Duration before = ServerCpu(cluster->master_pid());
-    const int messages = settings.Size(metrics ? 40 : 16, 2);
+    const int messages = settings.Size(metrics ? 20 : 8, 2);
     DET_ASSIGN_OR_RETURN(const double sent, senders.RowsPerSecond(kind, messages));
     const double rows =
         kStreams * messages * (metrics ? kReportsPerMessage * kMetricsPerReport : kLinesPerMessage);

@@ -38,7 +38,7 @@ std::string ExperimentsSql(int64_t count) {
       kTrialsEach,
       ", (i * 7919 % 10007) / 10007.0, 100, now() - (",
       count,
-      " - i) * interval '1 minute', now() FROM generate_series(1, ",
+      " - i) * interval '1 minute', now() FROM generate_series(1::bigint, ",
       count,
       ") AS i");
 }
@@ -48,7 +48,7 @@ std::string SubmissionsSql(int64_t count) {
       "INSERT INTO submissions (experiment_id, config, config_text) SELECT i, jsonb_build_object("
       "'name', 'experiment ' || i, 'entrypoint', 'python3 train.py', 'searcher', "
       "jsonb_build_object('name', 'adaptive_asha', 'metric', 'loss'), 'description', "
-      "repeat('x', 1000)), '' FROM generate_series(1, ",
+      "repeat('x', 1000)), '' FROM generate_series(1::bigint, ",
       count,
       ") AS i");
 }
@@ -65,7 +65,7 @@ std::string TrialsSql(int64_t count) {
       ", jsonb_build_object('lr', (i * 104729 % 1000003) / 1000003.0, 'batch_size', 32 << (i % "
       "4)::int, 'optimizer', jsonb_build_object('name', 'adam')), i % 4294967296, 'COMPLETED', "
       "'DONE', 'it is done', 'agent:a', now(), 0, 0, 1, (i * 7919 % 10007) / 10007.0, 0.5, 100, "
-      "now(), now() FROM generate_series(1, ",
+      "now(), now() FROM generate_series(1::bigint, ",
       count,
       ") AS i");
 }

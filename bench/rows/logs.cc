@@ -104,7 +104,7 @@ Rows LogFlood(const Settings& settings) {
   std::vector<double> speed;
   std::vector<double> cores;
   std::vector<double> mib;
-  const int64_t lines = settings.Size<int64_t>(1000000, 2000);
+  const int64_t lines = settings.Size<int64_t>(500000, 2000);
   for (int round = 0; round < settings.Size(3, 1); ++round) {
     DET_ASSIGN_OR_RETURN(const Flood flood, RunFlood(settings, lines));
     speed.push_back(flood.lines_per_second);
