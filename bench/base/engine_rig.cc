@@ -24,6 +24,11 @@ absl::StatusOr<std::unique_ptr<EngineRig>> EngineRig::Start(const std::string& d
   return rig;
 }
 
+EngineRig::~EngineRig() {
+  engine_.reset();
+  if (journal_ != nullptr) journal_->Release().IgnoreError();
+}
+
 absl::Status EngineRig::FillCluster(const Fill& fill) {
   for (int i = 0; i < fill.agents; ++i) {
     DET_RETURN_IF_ERROR(engine_->Run(test::Connect(AgentId(StrCat("agent-", i)), fill.slots_each)));

@@ -23,6 +23,8 @@ class EngineRig {
  public:
   // PostgreSQL's files go to `directory`.
   static absl::StatusOr<std::unique_ptr<EngineRig>> Start(const std::string& directory);
+  // Gives the lease up: a master may go on here at once.
+  ~EngineRig();
 
   struct Fill {
     int agents = 0;
