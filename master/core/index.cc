@@ -87,11 +87,13 @@ void AddToIndexes(const Agent& agent, Indexes& indexes) {
   }
   const bool schedulable = agent.connected && !agent.disabled.has_value();
   indexes.view.SetAgent(agent.id, agent.pool, slots, schedulable);
+  indexes.agents_connected += agent.connected ? 1 : 0;
   AddDeadline(agent, indexes);
 }
 
 void RemoveFromIndexes(const Agent& agent, Indexes& indexes) {
   indexes.view.RemoveAgent(agent.id);
+  indexes.agents_connected -= agent.connected ? 1 : 0;
   RemoveDeadline(agent, indexes);
 }
 

@@ -104,6 +104,8 @@ class Checker {
     Expect(fresh.jobs == state_.indexes.jobs, "the index of jobs differs");
     Expect(fresh.job_slots == state_.indexes.job_slots, "the index of the jobs' slots differs");
     Expect(fresh.deadlines == state_.indexes.deadlines, "the index of deadlines differs");
+    Expect(fresh.agents_connected == state_.indexes.agents_connected,
+           "the count of connected agents differs");
   }
 
   const State& state_;

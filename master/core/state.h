@@ -184,6 +184,7 @@ struct Indexes {
   std::set<std::pair<absl::Time, Key>> deadlines;
   std::map<JobPlace, ExperimentId> jobs;
   std::map<int64_t, JobSlots> job_slots;  // by position, which no two experiments share
+  int64_t agents_connected = 0;
 };
 
 // The next id of each kind. Ids of things that left the state are never used again.

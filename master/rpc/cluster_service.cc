@@ -31,13 +31,12 @@ pb::GetClusterResponse GetCluster(const Deps& deps,
   response.set_epoch(deps.engine.epoch());
   response.set_started_unix_nanos(absl::ToUnixNanos(deps.started));
   response.set_user(principal.name);
-  int64_t agents = 0, slots = 0, free = 0;
-  for (const auto& [id, agent] : state.agents) agents += agent.connected ? 1 : 0;
+  int64_t slots = 0, free = 0;
   for (const auto& [name, pool] : state.indexes.view.pools()) {
     slots += pool.slots_total;
     free += pool.slots_free;
   }
-  response.set_agents(agents);
+  response.set_agents(state.indexes.agents_connected);
   response.set_slots(slots);
   response.set_slots_free(free);
   response.set_experiments_live(static_cast<int64_t>(state.experiments.size()));
