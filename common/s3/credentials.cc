@@ -6,6 +6,7 @@
 
 #include "common/base/status.h"
 #include "common/base/strings.h"
+#include "common/base/value.h"
 #include "common/os/fs.h"
 
 namespace det::s3 {
@@ -50,6 +51,21 @@ std::optional<Credentials> FromEnvironment(const Environment& environment) {
       *access, Secret(*secret), Secret(environment("AWS_SESSION_TOKEN").value_or(""))};
 }
 
+absl::StatusOr<Credentials> FromNamed(const CredentialsSource& source,
+                                      const Environment& environment) {
+  const auto access = environment(source.access_key_variable.c_str());
+  const auto secret = environment(source.secret_key_variable.c_str());
+  if (access.has_value() && secret.has_value()) return Credentials{*access, Secret(*secret), {}};
+  return Error(absl::StatusCode::kUnauthenticated,
+               "S3_NO_CREDENTIALS",
+               StrCat("no S3 credentials: the environment variables ",
+                      QuoteJson(source.access_key_variable),
+                      " and ",
+                      QuoteJson(source.secret_key_variable),
+                      " are not both set"),
+               "set them where this program is started");
+}
+
 std::string FileOf(const CredentialsSource& source, const Environment& environment) {
   if (!source.file.empty()) return source.file;
   if (const auto file = environment("AWS_SHARED_CREDENTIALS_FILE"); file.has_value()) return *file;
@@ -68,6 +84,9 @@ Environment ProcessEnvironment() {
 
 absl::StatusOr<Credentials> FindCredentials(const CredentialsSource& source,
                                             const Environment& environment) {
+  if (!source.access_key_variable.empty() || !source.secret_key_variable.empty()) {
+    return FromNamed(source, environment);
+  }
   if (source.profile.empty()) {
     if (auto found = FromEnvironment(environment); found.has_value()) return *std::move(found);
   }
