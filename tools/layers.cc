@@ -73,6 +73,7 @@ const std::vector<Layer>& Layers() {
       {"master/searcher", with(pure, {"master/spec"})},
       {"master/scheduler", with(pure, {"master/spec"})},
       {"master/core", core},
+      {"master/gc", pure},
       {"master/config", with(core, {"common/"})},
       {"master/journal", with(core, {"common/"})},
       {"master/engine", engine},
