@@ -60,7 +60,7 @@ const std::vector<Layer>& Layers() {
   static const std::vector<std::string_view> core =
       with(pure, {"master/spec", "master/searcher", "master/scheduler", "master/core"});
   static const std::vector<std::string_view> engine =
-      with(core, {"common/", "master/journal", "master/engine"});
+      with(core, {"common/", "master/storage", "master/journal", "master/engine"});
   static const std::vector<std::string_view> screen = {
       "common/", "cli/base", "cli/client", "cli/format"};
   static const std::vector<Layer> layers = {
@@ -75,9 +75,12 @@ const std::vector<Layer>& Layers() {
       {"master/core", core},
       {"master/gc", pure},
       {"master/config", with(core, {"common/"})},
+      {"master/storage", {"common/", "master/spec"}},
       {"master/journal", with(core, {"common/"})},
       {"master/engine", engine},
       {"master/store", with(engine, {})},
+      {"master/deletion",
+       {"common/", "master/spec", "master/gc", "master/storage", "master/store"}},
       {"master/auth", with(core, {"common/"})},
       {"master/ingest", with(engine, {})},
       {"master/rpc",

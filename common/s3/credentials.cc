@@ -51,19 +51,31 @@ std::optional<Credentials> FromEnvironment(const Environment& environment) {
       *access, Secret(*secret), Secret(environment("AWS_SESSION_TOKEN").value_or(""))};
 }
 
-absl::StatusOr<Credentials> FromNamed(const CredentialsSource& source,
-                                      const Environment& environment) {
-  const auto access = environment(source.access_key_variable.c_str());
-  const auto secret = environment(source.secret_key_variable.c_str());
-  if (access.has_value() && secret.has_value()) return Credentials{*access, Secret(*secret), {}};
+// "env:NAME" of whoever uses it. Other references are names of the cluster's secrets, which are not
+// there yet.
+absl::StatusOr<std::string> Named(const std::string& ref, const Environment& environment) {
+  constexpr std::string_view kVariable = "env:";
+  if (!ref.starts_with(kVariable)) {
+    return Error(absl::StatusCode::kUnimplemented,
+                 "S3_NO_CREDENTIALS",
+                 StrCat("no S3 credentials: the secret ",
+                        QuoteJson(ref),
+                        " can't be looked up: secrets of the cluster are not supported yet"),
+                 "name environment variables of the agents and the master: {environment: NAME}");
+  }
+  const std::string name = ref.substr(kVariable.size());
+  if (const auto value = environment(name.c_str()); value.has_value()) return *value;
   return Error(absl::StatusCode::kUnauthenticated,
                "S3_NO_CREDENTIALS",
-               StrCat("no S3 credentials: the environment variables ",
-                      QuoteJson(source.access_key_variable),
-                      " and ",
-                      QuoteJson(source.secret_key_variable),
-                      " are not both set"),
-               "set them where this program is started");
+               StrCat("no S3 credentials: the environment variable ", name, " is not set"),
+               "set it where this program is started");
+}
+
+absl::StatusOr<Credentials> FromNamed(const CredentialsSource& source,
+                                      const Environment& environment) {
+  DET_ASSIGN_OR_RETURN(std::string access, Named(source.access_key_ref, environment));
+  DET_ASSIGN_OR_RETURN(std::string secret, Named(source.secret_key_ref, environment));
+  return Credentials{std::move(access), Secret(std::move(secret)), Secret()};
 }
 
 std::string FileOf(const CredentialsSource& source, const Environment& environment) {
@@ -84,7 +96,7 @@ Environment ProcessEnvironment() {
 
 absl::StatusOr<Credentials> FindCredentials(const CredentialsSource& source,
                                             const Environment& environment) {
-  if (!source.access_key_variable.empty() || !source.secret_key_variable.empty()) {
+  if (!source.access_key_ref.empty() || !source.secret_key_ref.empty()) {
     return FromNamed(source, environment);
   }
   if (source.profile.empty()) {

@@ -25,7 +25,7 @@ struct S3 {
   std::string prefix;        // no slash at either end; may be empty
   std::string endpoint_url;  // "": Amazon's
   std::string region;        // "": AWS_REGION of whoever uses it, else us-east-1
-  // Environment variables that hold the keys; "": as common/s3/credentials.h finds them.
+  // Where the keys are ("env:NAME"); "": as common/s3/credentials.h finds them.
   std::string access_key_ref;
   std::string secret_key_ref;
   bool operator==(const S3&) const = default;

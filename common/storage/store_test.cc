@@ -58,8 +58,8 @@ class StoreTest : public testing::TestWithParam<Kind> {
         return S3{.bucket = bucket,
                   .prefix = "some/prefix",
                   .endpoint_url = server_->url(),
-                  .access_key_ref = "THE_KEY",
-                  .secret_key_ref = "THE_SECRET"};
+                  .access_key_ref = "env:THE_KEY",
+                  .secret_key_ref = "env:THE_SECRET"};
       }
     }
     return {};

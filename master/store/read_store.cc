@@ -5,6 +5,7 @@
 #include "common/base/status.h"
 #include "common/base/strings.h"
 #include "common/pg/pg.h"
+#include "master/store/checkpoint_sql.h"
 
 namespace det::store {
 namespace {
@@ -162,11 +163,8 @@ std::string CheckpointSelect() {
       "c.metadata, "
       "c.directory, c.state, ",
       Micros("c.reported_at"),
-      ", m.value FROM checkpoints c JOIN experiments e ON e.id = c.experiment_id "
-      "LEFT JOIN LATERAL (SELECT value FROM metrics WHERE trial_id = c.trial_id AND grp = "
-      "'validation' "
-      "AND name = e.metric AND steps = c.steps_completed ORDER BY received_at DESC LIMIT 1) m ON "
-      "true ");
+      ", m.value FROM checkpoints c JOIN experiments e ON e.id = c.experiment_id ",
+      kCheckpointMetricJoin);
 }
 
 CheckpointRow ToCheckpoint(const pqxx::row& row) {
