@@ -17,6 +17,8 @@
 #include "common/os/os_error.h"
 #include "common/pg/pg.h"
 #include "common/pg/private_server.h"
+#include "master/deletion/deletions.h"
+#include "master/deletion/worker.h"
 #include "master/engine/engine.h"
 #include "master/engine/limits.h"
 #include "master/http/front.h"
@@ -106,6 +108,8 @@ struct MasterServer::Parts {
   std::unique_ptr<store::MetricStore> metric_store;
   std::unique_ptr<store::ContextStore> contexts;
   Topics log_news;
+  std::unique_ptr<deletion::Deletions> deletions;
+  std::unique_ptr<deletion::Worker> deleter;
   std::unique_ptr<engine::Engine> engine;
   std::unique_ptr<ingest::Ingestor> ingestor;
   std::unique_ptr<Timer> timer;
@@ -179,6 +183,9 @@ absl::Status MasterServer::Parts::StartEngine() {
   metric_store = std::make_unique<store::MetricStore>(conninfo);
   contexts = std::make_unique<store::ContextStore>(conninfo, epoch);
   DET_RETURN_IF_ERROR(contexts->RemoveBrokenUploads());
+  deletions = std::make_unique<deletion::Deletions>(conninfo, epoch);
+  deleter = std::make_unique<deletion::Worker>(
+      *deletions, deletion::WorkerOptions{.storage = {.clock = &clock}});
   ingestor = std::make_unique<ingest::Ingestor>(
       ingest::Ingestor::Deps{.conninfo = conninfo,
                              .engine = *engine,
@@ -227,6 +234,7 @@ absl::Status MasterServer::Parts::StartDoors() {
       .logs = *logs,
       .metrics = *metric_store,
       .contexts = *contexts,
+      .deletions = *deletions,
       .tokens = tokens,
       .pool = *pool,
       .searches = *searches,
@@ -289,6 +297,8 @@ MasterServer::~MasterServer() {
   p.timer.reset();
   p.searches.reset();
   p.pool.reset();
+  p.deleter.reset();
+  p.deletions.reset();
   p.ingestor.reset();
   p.engine.reset();
   if (p.journal != nullptr) p.journal->Release().IgnoreError();

@@ -25,6 +25,7 @@ Command ExperimentPauseCommand();
 Command ExperimentActivateCommand();
 Command ExperimentCancelCommand();
 Command ExperimentKillCommand();
+Command ExperimentGcPolicyCommand();
 
 Command TrialListCommand();
 Command TrialDescribeCommand();
@@ -33,7 +34,9 @@ Command TrialMetricsCommand();
 Command MetricsCommand();
 
 Command CheckpointListCommand();
+Command CheckpointDescribeCommand();
 Command CheckpointDownloadCommand();
+Command CheckpointRmCommand();
 
 Command AgentListCommand();
 Command SlotListCommand();

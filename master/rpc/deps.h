@@ -9,6 +9,7 @@
 #include "common/concurrency/timer.h"
 #include "common/concurrency/topics.h"
 #include "master/auth/token_table.h"
+#include "master/deletion/deletions.h"
 #include "master/engine/engine.h"
 #include "master/ingest/ingestor.h"
 #include "master/spec/parse.h"
@@ -27,6 +28,7 @@ struct Deps {
   store::LogStore& logs;
   store::MetricStore& metrics;
   store::ContextStore& contexts;
+  deletion::Deletions& deletions;
   const auth::TokenTable& tokens;
   ThreadPool& pool;      // for calls that block
   ThreadPool& searches;  // for those that go through much: few threads, so that others have theirs

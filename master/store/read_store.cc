@@ -5,6 +5,7 @@
 #include "common/base/status.h"
 #include "common/base/strings.h"
 #include "common/pg/pg.h"
+#include "master/store/checkpoint_sql.h"
 #include "master/store/row_fields.h"
 
 namespace det::store {
@@ -139,11 +140,8 @@ std::string CheckpointSelect() {
       "c.metadata, "
       "c.directory, c.state, ",
       Micros("c.reported_at"),
-      ", m.value FROM checkpoints c JOIN experiments e ON e.id = c.experiment_id "
-      "LEFT JOIN LATERAL (SELECT value FROM metrics WHERE trial_id = c.trial_id AND grp = "
-      "'validation' "
-      "AND name = e.metric AND steps = c.steps_completed ORDER BY received_at DESC LIMIT 1) m ON "
-      "true ");
+      ", m.value FROM checkpoints c JOIN experiments e ON e.id = c.experiment_id ",
+      kCheckpointMetricJoin);
 }
 
 CheckpointRow ToCheckpoint(const pqxx::row& row) {
@@ -311,31 +309,35 @@ absl::StatusOr<std::vector<TransitionRow>> ReadStore::History(const std::string&
   return rows;
 }
 
-absl::StatusOr<std::vector<CheckpointRow>> ReadStore::CheckpointsOf(ExperimentId experiment,
-                                                                    int64_t limit) {
+absl::StatusOr<std::vector<CheckpointRow>> ReadStore::CheckpointsOf(
+    ExperimentId experiment, int64_t limit, const std::vector<std::string>& states) {
   Rows<CheckpointRow> rows;
   DET_RETURN_IF_ERROR(pool_->Read([&](pqxx::work& tx) {
-    Collect(tx.exec_params(
-                StrCat(CheckpointSelect(),
-                       "WHERE c.experiment_id = $1 ORDER BY m.value IS NULL, m.value = 'NaN', "
-                       "CASE WHEN e.smaller_is_better THEN m.value ELSE -m.value END, "
-                       "c.steps_completed DESC, c.uuid LIMIT $2"),
-                experiment.value(),
-                limit),
+    Collect(tx.exec_params(StrCat(CheckpointSelect(),
+                                  "WHERE c.experiment_id = $1 AND c.state = ANY($3::text[]) "
+                                  "ORDER BY m.value IS NULL, m.value = 'NaN', "
+                                  "CASE WHEN e.smaller_is_better THEN m.value ELSE -m.value END, "
+                                  "c.steps_completed DESC, c.uuid LIMIT $2"),
+                           experiment.value(),
+                           limit,
+                           pg::ArrayOf(states)),
             ToCheckpoint,
             &rows);
   }));
   return rows;
 }
 
-absl::StatusOr<std::vector<CheckpointRow>> ReadStore::CheckpointsOf(TrialId trial, int64_t limit) {
+absl::StatusOr<std::vector<CheckpointRow>> ReadStore::CheckpointsOf(
+    TrialId trial, int64_t limit, const std::vector<std::string>& states) {
   Rows<CheckpointRow> rows;
   DET_RETURN_IF_ERROR(pool_->Read([&](pqxx::work& tx) {
     Collect(tx.exec_params(StrCat(CheckpointSelect(),
-                                  "WHERE c.trial_id = $1 ORDER BY c.steps_completed DESC, "
+                                  "WHERE c.trial_id = $1 AND c.state = ANY($3::text[]) "
+                                  "ORDER BY c.steps_completed DESC, "
                                   "c.reported_at DESC LIMIT $2"),
                            trial.value(),
-                           limit),
+                           limit,
+                           pg::ArrayOf(states)),
             ToCheckpoint,
             &rows);
   }));

@@ -9,6 +9,7 @@
 #include "common/concurrency/timer.h"
 #include "common/concurrency/topics.h"
 #include "master/auth/token_table.h"
+#include "master/deletion/deletions.h"
 #include "master/ingest/ingestor.h"
 #include "master/journal/postgres_journal.h"
 #include "master/rpc/server.h"
@@ -36,6 +37,7 @@ class TestServer {
   std::shared_ptr<grpc::Channel> channel() const { return channel_; }
   TestEngine& engine() { return engine_; }
   store::ReadStore& store() { return store_; }
+  deletion::Deletions& deletions() { return deletions_; }
   const TestDatabase& database() const { return database_; }
   const ingest::Ingestor& ingestor() const { return ingestor_; }
   // Ends all calls.
@@ -53,6 +55,7 @@ class TestServer {
   store::MetricStore metrics_;
   store::ContextStore contexts_;
   Topics log_news_;
+  deletion::Deletions deletions_;
   ingest::Ingestor ingestor_;
   auth::TokenTable tokens_;
   ThreadPool pool_;
