@@ -155,7 +155,7 @@ absl::Status MasterServer::Parts::StartEngine() {
   const absl::Time begun = clock.Now();
   DET_ASSIGN_OR_RETURN(engine::Recovered recovered,
                        engine::RecoverPatiently(*journal,
-                                                {.policy = config.policy,
+                                                {.rules = config.rules,
                                                  .snapshot_lag_events = engine::kSnapshotLagEvents},
                                                 hooks.stopped));
   LogInfo("recovered",

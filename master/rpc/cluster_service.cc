@@ -95,10 +95,9 @@ void PutJob(const core::State& state, const core::Experiment& experiment, pb::Jo
   job->set_priority(experiment.spec->resources.priority);
   job->set_state(std::string(core::Name(experiment.state)));
   job->set_submitted_unix_nanos(absl::ToUnixNanos(experiment.created_at));
-  const auto& slots = state.indexes.job_slots;
-  if (const auto found = slots.find(experiment.queue_position); found != slots.end()) {
-    job->set_slots_held(found->second.held);
-    job->set_slots_waiting(found->second.waiting);
+  if (const scheduler::JobState* slots = state.indexes.view.FindJob(experiment.id)) {
+    job->set_slots_held(slots->held);
+    job->set_slots_waiting(slots->waiting);
   }
 }
 

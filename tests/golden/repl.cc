@@ -215,7 +215,7 @@ std::string Repl::Settle(std::string text) {
   const std::set<std::string> pools = state_.indexes.view.dirty();
   for (const std::string& pool : pools) {
     bool more = false;
-    text += ApplyAll(*core::SchedulePool(state_, pool, &more));
+    text += ApplyAll(*core::SchedulePool(state_, pool, now_, &more));
     state_.indexes.view.ClearDirty(pool);
     advance();
   }
