@@ -202,7 +202,10 @@ absl::Status MasterServer::Parts::StartDoors() {
       .pool = *pool,
       .timer = *timer,
       .clock = clock,
-      .defaults = {.resource_pool = "default", .checkpoint_host_path = config.checkpoint_path},
+      .defaults = {.resource_pool = "default",
+                   .checkpoint_host_path = config.checkpoint_path,
+                   .priority = config.default_priority,
+                   .pool_priorities = config.pool_priorities},
       .cluster_id = cluster_id,
       .version = std::string(kVersion),
       .started = clock.Now()});

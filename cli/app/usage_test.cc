@@ -100,6 +100,7 @@ TEST_F(UsageTest, EveryCommandHasHelpAndAnExample) {
                            "down",
                            "status",
                            "why",
+                           "plan",
                            "preview-search",
                            "version",
                            "experiment create",
@@ -292,6 +293,7 @@ TEST_F(ErrorsTest, ShortForms) {
   for (const std::string& line :
        {StrCat("e create ", config, " ", model, " --config a.b=1 --config c=d --paused"),
         StrCat("e create ", config, " ", model),
+        StrCat("plan ", config),
         StrCat("preview-search ", config),
         std::string("e ls"),
         std::string("e list"),

@@ -13,6 +13,7 @@ class Job;
 class ExplainResponse;
 class LogLine;
 class MetricPoint;
+class PlanExperimentResponse;
 class PreviewSearchResponse;
 class Reason;
 class Transition;

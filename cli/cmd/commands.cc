@@ -31,6 +31,7 @@ CommandSet AllCommands() {
                    DownCommand(),
                    StatusCommand(),
                    WhyCommand(),
+                   PlanCommand(),
                    PreviewSearchCommand(),
                    VersionCommand(),
                    ExperimentCreateCommand(),

@@ -176,7 +176,7 @@ void Draft::Take(const AgentSlots* agent, int64_t slots, Placement* placement) {
   });
 }
 
-// Tasks without slots go where the fewest of them run, and of such agents to the fullest.
+// Tasks without slots go where the fewest of them run; ties by name.
 bool Draft::PlaceAux(const Waiting& waiting) {
   const AgentId avoid = Avoided(waiting);
   const AuxLoad* best = nullptr;

@@ -62,6 +62,7 @@ class Explainer {
       for (auto it = row.begin(); it != row.end() && (*it)->key < waiting_.key; ++it) {
         if (++counted > kAheadMax) break;
         if ((*it)->job != &job_) jobs.insert((*it)->key.job);
+        why_.slots_ahead += (*it)->request.slots;
       }
     }
     why_.ahead = static_cast<int64_t>(jobs.size());

@@ -72,7 +72,8 @@ struct Explanation {
   // WORKSPACE_QUOTA, TOO_LARGE, NO_AGENTS, SCHEDULABLE, NOT_WAITING
   std::string code;
   std::string text;
-  int64_t ahead = 0;       // jobs with requests before it; counted over kAheadMax requests
+  int64_t ahead = 0;        // jobs with requests before it; counted over kAheadMax requests
+  int64_t slots_ahead = 0;  // that these requests want
   bool impossible = false;  // it can't run unless agents, limits or quotas change
 };
 inline constexpr int64_t kAheadMax = 1000;

@@ -211,7 +211,7 @@ TEST(Schedule, TasksWithoutSlotsSpread) {
   cluster.Agent("a", 1);
   cluster.Agent("b", 0);
   for (int i = 1; i <= 3; ++i) cluster.Ask(i, 0);
-  EXPECT_EQ(cluster.Text(), "1@b: 2@a: 3@b: ");
+  EXPECT_EQ(cluster.Text(), "1@a: 2@b: 3@a: ");
 }
 
 TEST(Schedule, TasksWithoutSlotsGoWhereFewestRunUpToAMost) {
@@ -224,11 +224,11 @@ TEST(Schedule, TasksWithoutSlotsGoWhereFewestRunUpToAMost) {
   cluster.Ask(50, 1);
   cluster.Ask(51, 2);  // does not matter to those without slots
   for (int i = 1; i <= 7; ++i) cluster.Ask(i, 0);
-  EXPECT_EQ(cluster.Text(), "1@c: 2@c: 3@a: 4@c: 5@a: 6@b: 50@a:0 ");
+  EXPECT_EQ(cluster.Text(), "1@c: 2@a: 3@c: 4@a: 5@c: 6@b: 50@a:0 ");
   cluster.view.Stop(TaskId(101));
   cluster.view.Stop(TaskId(102));
   cluster.view.RemoveRequest(TaskId(1));
-  EXPECT_EQ(cluster.Text(), "2@c: 3@b: 4@c: 5@a: 6@b: 7@c: 50@a:0 ");
+  EXPECT_EQ(cluster.Text(), "2@b: 3@c: 4@a: 5@b: 6@c: 7@a: 50@a:0 ");
 }
 
 void Avoiding(Cluster& cluster, int64_t task, int64_t slots, const char* agent) {

@@ -95,6 +95,7 @@ void View::SetJob(const Job& job) {
 void View::RemoveJob(ExperimentId job) {
   const auto it = jobs_.find(job);
   DET_CHECK(it != jobs_.end() && it->second.pools.empty(), "the job has tasks");
+  if (it->second.looked_at != 0) ageing_.erase({it->second.looked_at, job});
   jobs_.erase(it);
 }
 
@@ -135,10 +136,11 @@ void View::UpdateAge(JobState& job) {
     age = std::max<int64_t>(0, (absl::ToUnixNanos(now_) - from) / every);
     due = from + (age + 1) * every;
   }
-  if (due != job.goes_up_at) {
-    if (job.goes_up_at != 0) ageing_.erase({job.goes_up_at, job.job.id});
-    if (due != 0) ageing_.emplace(due, job.job.id);
-    job.goes_up_at = due;
+  // An entry that is too early only costs a look: it need not move each time the job gets something.
+  if (due != 0 && (job.looked_at == 0 || due < job.looked_at)) {
+    if (job.looked_at != 0) ageing_.erase({job.looked_at, job.job.id});
+    ageing_.emplace(due, job.job.id);
+    job.looked_at = due;
   }
   if (age == job.age) return;
   for (const TaskId task : job.tasks_waiting) Leave(*waiting_.at(task));
@@ -151,7 +153,10 @@ void View::SetNow(absl::Time now) {
   now_ = now;
   const int64_t nanos = absl::ToUnixNanos(now_);
   while (!ageing_.empty() && ageing_.begin()->first <= nanos) {
-    UpdateAge(jobs_.at(ageing_.begin()->second));
+    JobState& job = jobs_.at(ageing_.begin()->second);
+    ageing_.erase(ageing_.begin());
+    job.looked_at = 0;
+    UpdateAge(job);
   }
 }
 

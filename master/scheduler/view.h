@@ -66,11 +66,11 @@ struct JobState {
   int64_t held = 0;    // slots of its running tasks
   int64_t leaving = 0;
   int64_t waiting = 0;  // slots of its waiting tasks
-  std::set<TaskId> tasks_waiting;
-  std::multiset<int64_t> since;   // of those with slots, in nanoseconds
-  std::multiset<int64_t> placed;  // of running ones with slots
+  absl::btree_set<TaskId> tasks_waiting;
+  absl::btree_multiset<int64_t> since;   // of those with slots, in nanoseconds
+  absl::btree_multiset<int64_t> placed;  // of running ones with slots
   std::map<std::string, int64_t> pools;  // in which it waits or runs -> tasks
-  int64_t goes_up_at = 0;                // by its age, in nanoseconds; 0: it does not wait
+  int64_t looked_at = 0;                 // its entry in the order of ageing; 0 is none
   std::unique_ptr<Gate> gate;            // of max_slots; nullptr is none
   Gate* user = nullptr;                  // the quotas' gates
   Gate* workspace = nullptr;
@@ -95,7 +95,6 @@ struct UsageKey {
 // Where a task without slots goes: less goes first.
 struct AuxLoad {
   int64_t tasks = 0;  // without slots
-  int64_t free = 0;   // slots
   AgentId agent;
   auto operator<=>(const AuxLoad&) const = default;
 };
@@ -162,7 +161,7 @@ class View {
   void RemoveAgent(const AgentId& agent);
 
   // A task begins or ends to hold slots. Slots that an agent no longer has are left out of account.
-  void Start(const Running& running);
+  void Start(Running running);
   void Stop(TaskId task);
 
   // Raises the time, by which jobs age.
@@ -207,6 +206,8 @@ class View {
 
   void Index(const AgentSlots& agent);
   void Unindex(const AgentSlots& agent);
+  void IndexAux(const AgentSlots& agent, bool in);
+  void ChangeAux(AgentSlots& agent, int64_t by);
   void Hold(AgentSlots& agent, const RunningTask& task, const std::vector<int>& slots);
   void Release(AgentSlots& agent, const RunningTask& task, const std::vector<int>& slots);
   void ChangeSize(const std::string& pool, int64_t largest_before, int64_t total_before);
@@ -220,7 +221,8 @@ class View {
   absl::btree_map<TaskId, std::unique_ptr<RunningTask>> running_;
   std::map<std::string, Gate> users_;       // with a quota
   std::map<std::string, Gate> workspaces_;  // the same
-  std::set<std::pair<int64_t, ExperimentId>> ageing_;  // by when they go up, in nanoseconds
+  // Jobs by when they may go up, in nanoseconds, or earlier.
+  std::set<std::pair<int64_t, ExperimentId>> ageing_;
   std::set<std::string> dirty_;
 };
 

@@ -48,7 +48,7 @@ void EraseAgent(std::map<int64_t, std::map<int64_t, AgentSet>>& index,
 }  // namespace
 
 AuxLoad AuxOf(const AgentSlots& agent) {
-  return {.tasks = agent.aux_tasks, .free = agent.free_count(), .agent = agent.agent};
+  return {.tasks = agent.aux_tasks, .agent = agent.agent};
 }
 
 int64_t Running::slots() const {
@@ -95,6 +95,7 @@ void View::SetAgent(const AgentId& agent,
   const int64_t largest = view.largest();
   const int64_t total = view.slots_total;
   Index(entry);
+  IndexAux(entry, true);
   ChangeSize(pool, largest, total);
   dirty_.insert(pool);
 }
@@ -107,6 +108,7 @@ void View::RemoveAgent(const AgentId& agent) {
   const int64_t largest = view.largest();
   const int64_t total = view.slots_total;
   Unindex(entry);
+  IndexAux(entry, false);
   entry.known = false;
   ChangeSize(entry.pool, largest, total);
   dirty_.insert(entry.pool);
@@ -117,7 +119,6 @@ void View::Index(const AgentSlots& agent) {
   if (!agent.known || !agent.schedulable) return;
   PoolView& pool = Pool(agent.pool);
   pool.agents[agent.capacity()][agent.free_count()].insert(&agent);
-  pool.by_aux.insert(AuxOf(agent));
   ++pool.agent_count;
   pool.slots_total += agent.capacity();
   pool.slots_free += agent.free_count();
@@ -135,7 +136,6 @@ void View::Unindex(const AgentSlots& agent) {
   if (!agent.known || !agent.schedulable) return;
   PoolView& pool = Pool(agent.pool);
   EraseAgent(pool.agents, agent.capacity(), agent.free_count(), &agent);
-  pool.by_aux.erase(AuxOf(agent));
   --pool.agent_count;
   pool.slots_total -= agent.capacity();
   pool.slots_free -= agent.free_count();
@@ -153,9 +153,21 @@ void View::Unindex(const AgentSlots& agent) {
   }
 }
 
+void View::IndexAux(const AgentSlots& agent, bool in) {
+  if (!agent.known || !agent.schedulable) return;
+  std::set<AuxLoad>& by_aux = Pool(agent.pool).by_aux;
+  in ? (void)by_aux.insert(AuxOf(agent)) : (void)by_aux.erase(AuxOf(agent));
+}
+
+void View::ChangeAux(AgentSlots& agent, int64_t by) {
+  IndexAux(agent, false);
+  agent.aux_tasks += by;
+  IndexAux(agent, true);
+}
+
 void View::Hold(AgentSlots& agent, const RunningTask& task, const std::vector<int>& slots) {
   Unindex(agent);
-  if (slots.empty()) ++agent.aux_tasks;
+  if (slots.empty()) ChangeAux(agent, 1);
   for (const int slot : slots) {
     InsertSorted(agent.taken, slot);
     EraseSorted(agent.free, slot);
@@ -168,7 +180,7 @@ void View::Hold(AgentSlots& agent, const RunningTask& task, const std::vector<in
 
 void View::Release(AgentSlots& agent, const RunningTask& task, const std::vector<int>& slots) {
   Unindex(agent);
-  if (slots.empty()) --agent.aux_tasks;
+  if (slots.empty()) ChangeAux(agent, -1);
   for (const int slot : slots) {
     DET_CHECK(EraseSorted(agent.taken, slot), "slot was not taken");
     const bool again = std::binary_search(agent.taken.begin(), agent.taken.end(), slot);
@@ -182,16 +194,17 @@ void View::Release(AgentSlots& agent, const RunningTask& task, const std::vector
   if (!agent.known && agent.tasks.empty() && agent.aux_tasks == 0) agents_.erase(agent.agent);
 }
 
-void View::Start(const Running& running) {
+void View::Start(Running running) {
   const auto job = jobs_.find(running.job);
   DET_CHECK(job != jobs_.end(), "a task of a job that is not known");
   std::unique_ptr<RunningTask>& task = running_[running.task];
   DET_CHECK(task == nullptr, "already runs");
+  const int64_t slots = running.slots();
   task = std::make_unique<RunningTask>(
-      RunningTask{.running = running, .job = &job->second, .slots = running.slots()});
-  CountIn(job->second, running.pool, 1);
+      RunningTask{.running = std::move(running), .job = &job->second, .slots = slots});
+  CountIn(job->second, task->running.pool, 1);
   Account(*task, 1);
-  for (const Piece& piece : running.pieces) {
+  for (const Piece& piece : task->running.pieces) {
     AgentSlots& agent = agents_[piece.agent];
     agent.agent = piece.agent;
     Hold(agent, *task, piece.slots);

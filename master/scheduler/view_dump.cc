@@ -50,7 +50,7 @@ std::string PoolText(const PoolView& pool) {
   }
   for (const auto& [slots, agents] : pool.soon) PutTasks(&out, StrCat("soon ", slots), agents);
   for (const AuxLoad& load : pool.by_aux)
-    StrAppend(out, "  aux ", load.tasks, " ", load.free, " ", load.agent.value(), "\n");
+    StrAppend(out, "  aux ", load.tasks, " ", load.agent.value(), "\n");
   PutTasks(&out, "victims", pool.victims);
   for (const auto& [at, task] : pool.ends) StrAppend(out, "  end ", at, " ", task->slots, "\n");
   if (pool.agent_count == 0 && out.empty()) return "";
@@ -101,8 +101,6 @@ std::string View::Dump() const {
               job.leaving,
               " waiting ",
               job.waiting,
-              " up at ",
-              job.goes_up_at,
               "\n");
     for (const Gate* gate : {job.gate.get(), job.user, job.workspace}) {
       if (gate == nullptr) continue;
