@@ -167,7 +167,7 @@ absl::Status MasterServer::Parts::StartEngine() {
   const absl::Time begun = clock.Now();
   DET_ASSIGN_OR_RETURN(engine::Recovered recovered,
                        engine::RecoverPatiently(*journal,
-                                                {.policy = config.policy,
+                                                {.rules = config.rules,
                                                  .snapshot_lag_events = engine::kSnapshotLagEvents},
                                                 hooks.stopped));
   LogInfo("recovered",
@@ -241,7 +241,10 @@ absl::Status MasterServer::Parts::StartDoors() {
       .log_news = log_news,
       .timer = *timer,
       .clock = clock,
-      .defaults = {.resource_pool = "default", .checkpoint_host_path = config.checkpoint_path},
+      .defaults = {.resource_pool = "default",
+                   .checkpoint_host_path = config.checkpoint_path,
+                   .priority = config.default_priority,
+                   .pool_priorities = config.pool_priorities},
       .cluster_id = cluster_id,
       .version = std::string(kVersion),
       .started = clock.Now()});

@@ -101,6 +101,7 @@ TEST_F(UsageTest, EveryCommandHasHelpAndAnExample) {
                            "status",
                            "why",
                            "metrics",
+                           "plan",
                            "preview-search",
                            "version",
                            "experiment create",
@@ -293,6 +294,7 @@ TEST_F(ErrorsTest, ShortForms) {
   for (const std::string& line :
        {StrCat("e create ", config, " ", model, " --config a.b=1 --config c=d --paused"),
         StrCat("e create ", config, " ", model),
+        StrCat("plan ", config),
         StrCat("preview-search ", config),
         std::string("e ls"),
         std::string("e list"),

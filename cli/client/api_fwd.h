@@ -14,6 +14,7 @@ class ExplainResponse;
 class LogLine;
 class MetricPoint;
 class MetricSummary;
+class PlanExperimentResponse;
 class TailLogsRequest;
 class PreviewSearchResponse;
 class Reason;

@@ -100,6 +100,8 @@ class Client {
       const api::EnableAgentRequest& request) = 0;
   virtual absl::StatusOr<api::ListJobsResponse> ListJobs(const api::ListJobsRequest& request) = 0;
   virtual absl::StatusOr<api::ExplainResponse> Explain(const api::ExplainRequest& request) = 0;
+  virtual absl::StatusOr<api::PlanExperimentResponse> PlanExperiment(
+      const api::PlanExperimentRequest& request) = 0;
   virtual absl::StatusOr<api::PreviewSearchResponse> PreviewSearch(
       const api::PreviewSearchRequest& request) = 0;
 

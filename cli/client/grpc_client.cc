@@ -287,6 +287,10 @@ class GrpcClient : public Client {
   absl::StatusOr<api::ExplainResponse> Explain(const api::ExplainRequest& request) override {
     return Call("Explain", *cluster_, &Cluster::Explain, request);
   }
+  absl::StatusOr<api::PlanExperimentResponse> PlanExperiment(
+      const api::PlanExperimentRequest& request) override {
+    return Call("PlanExperiment", *cluster_, &Cluster::PlanExperiment, request);
+  }
   absl::StatusOr<api::PreviewSearchResponse> PreviewSearch(
       const api::PreviewSearchRequest& request) override {
     return Call("PreviewSearch", *cluster_, &Cluster::PreviewSearch, request);

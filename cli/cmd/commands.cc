@@ -32,6 +32,7 @@ CommandSet AllCommands() {
                    StatusCommand(),
                    WhyCommand(),
                    MetricsCommand(),
+                   PlanCommand(),
                    PreviewSearchCommand(),
                    VersionCommand(),
                    ExperimentCreateCommand(),

@@ -13,6 +13,7 @@ Command DownCommand();
 Command StatusCommand();
 Command VersionCommand();
 Command WhyCommand();
+Command PlanCommand();
 Command PreviewSearchCommand();
 
 Command ExperimentCreateCommand();

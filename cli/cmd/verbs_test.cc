@@ -7,6 +7,7 @@
 #include "cli/testing/golden.h"
 #include "cli/testing/run_cli.h"
 #include "cli/testing/sample_model.h"
+#include "cli/testing/temp_dir.h"
 #include "common/base/strings.h"
 
 namespace det::cli {
@@ -41,6 +42,26 @@ TEST_F(VerbsTest, Version) {
 TEST_F(VerbsTest, Why) {
   ExpectAllFormats("why", "why t19");
 }
+TEST_F(VerbsTest, APlanThatCouldNeverRunHasACodeOfItsOwn) {
+  const TempDir dir;
+  const std::string line = StrCat("plan ", dir.Write("cfg.yaml", "name: x\n"));
+  master_.Edit([](Model& model) {
+    model.plan.set_pool("default");
+    model.plan.set_trials(4);
+    api::PlannedStart* start = model.plan.add_starts();
+    start->set_agent("gpu-1");
+    start->set_trials(2);
+    model.plan.set_waits("needs 4 slots on one agent, largest free 2");
+  });
+  const CliResult later = runner_.Run(line);
+  EXPECT_EQ(later.code, ExitCode::kOk) << later.err;
+  EXPECT_THAT(later.out, HasSubstr("gpu-1"));
+  EXPECT_THAT(later.out, HasSubstr("largest free 2"));
+  master_.Edit([](Model& model) { model.plan.set_impossible(true); });
+  EXPECT_EQ(runner_.Run(line).code, ExitCode::kNeverRuns);
+  EXPECT_EQ(runner_.Run(line + " --speed 0").code, ExitCode::kUsage);
+}
+
 TEST_F(VerbsTest, ExperimentList) {
   ExpectAllFormats("experiment_list", "experiment list");
 }

@@ -32,6 +32,7 @@ struct Model {
   std::vector<api::Job> jobs;
   std::map<std::string, api::ExplainResponse> explanations;  // "trial 17"
   api::PreviewSearchResponse preview;
+  api::PlanExperimentResponse plan;
   std::map<std::string, std::string> contexts;  // archives by their SHA-256
   std::vector<std::string> warnings;            // of any configuration
 

@@ -443,6 +443,15 @@ grpc::Status FakeCluster::Explain(ServerContext* context,
   });
 }
 
+grpc::Status FakeCluster::PlanExperiment(ServerContext* context,
+                                         const api::PlanExperimentRequest* /*request*/,
+                                         api::PlanExperimentResponse* response) {
+  return state_->Serve(context, "PlanExperiment", [&](Model& model) {
+    *response = model.plan;
+    return grpc::Status::OK;
+  });
+}
+
 grpc::Status FakeCluster::PreviewSearch(ServerContext* context,
                                         const api::PreviewSearchRequest* request,
                                         api::PreviewSearchResponse* response) {

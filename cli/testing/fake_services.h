@@ -171,6 +171,9 @@ class FakeCluster final : public api::ClusterService::Service {
   grpc::Status Explain(ServerContext* context,
                        const api::ExplainRequest* request,
                        api::ExplainResponse* response) override;
+  grpc::Status PlanExperiment(ServerContext* context,
+                              const api::PlanExperimentRequest* request,
+                              api::PlanExperimentResponse* response) override;
   grpc::Status PreviewSearch(ServerContext* context,
                              const api::PreviewSearchRequest* request,
                              api::PreviewSearchResponse* response) override;

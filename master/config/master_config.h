@@ -6,7 +6,7 @@
 #include "absl/status/statusor.h"
 
 #include "common/log/log.h"
-#include "master/scheduler/view.h"
+#include "master/scheduler/types.h"
 
 namespace det::config {
 
@@ -18,7 +18,10 @@ struct MasterConfig {
   int grpc_port = 8090;  // 0: a free one
   int http_port = 8080;
   std::string checkpoint_path;  // host_path where an experiment names no storage
-  scheduler::Policy policy = scheduler::Policy::kPriority;
+  scheduler::Rules rules;
+  int64_t default_priority = 42;  // of an experiment that names none
+  std::map<std::string, int64_t> pool_priorities;  // the same, of the pools that are described
+  std::map<std::string, std::string> pool_descriptions;
   LogLevel log_level = LogLevel::kInfo;
   std::string log_file;             // "": standard error
   int64_t log_retention_days = -1;  // where an experiment says nothing; -1: for ever

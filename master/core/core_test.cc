@@ -98,7 +98,7 @@ TEST(Core, AgentsThatSayNonsenseAreRefused) {
       {"name": "single", "metric": "loss"}})")
                   .ok());
   bool more = false;
-  core.Take(*SchedulePool(core.state, "default", &more));
+  core.Take(*SchedulePool(core.state, "default", kNow, &more));
   core.state.dirty.clear();
   const std::string endless(static_cast<size_t>(kAgentTextBytesMax) + 1, 'x');
   const std::function<void(ConnectAgent&)> faults[] = {

@@ -377,6 +377,30 @@ TEST_F(ApiTest, APreviewTellsThePlanAndRecordsNothing) {
   EXPECT_EQ(server.database().Count("SELECT count(*) FROM experiments"), 0);
 }
 
+TEST_F(ApiTest, APlanSaysWhetherItCouldRunAndRecordsNothing) {
+  PlanExperimentRequest request;
+  request.set_config(kConfig);
+  request.set_units_per_second(1);
+  PlanExperimentResponse plan;
+  const auto ask = [&] {
+    plan.Clear();
+    return Call(*cluster, &ClusterService::Stub::PlanExperiment, request, &plan);
+  };
+  ASSERT_TRUE(ask().ok());
+  EXPECT_EQ(plan.searcher(), "random");
+  EXPECT_EQ(plan.trials(), 2);
+  EXPECT_EQ(plan.starts_size(), 0);
+  EXPECT_TRUE(plan.impossible());
+  EXPECT_NE(plan.waits().find("no connected agent"), std::string::npos);
+  request.add_overrides("resources.resource_pool=nowhere");
+  EXPECT_EQ(ErrorReason(ask()), "POOL_NOT_FOUND");
+  request.set_overrides(0, "searcher.max_trials=0");
+  EXPECT_EQ(ErrorReason(ask()), "INVALID_CONFIG");
+  request.set_units_per_second(-1);
+  EXPECT_EQ(ErrorReason(ask()), "INVALID_SPEED");
+  EXPECT_EQ(server.database().Count("SELECT count(*) FROM experiments"), 0);
+}
+
 TEST_F(ApiTest, AModelDirectoryIsUploadedOnce) {
   const auto has = [&] {
     HasContextRequest request;

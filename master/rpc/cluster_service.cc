@@ -4,6 +4,7 @@
 
 #include "master/config/experiment_config.h"
 #include "master/core/explain.h"
+#include "master/core/plan.h"
 #include "master/rpc/call.h"
 #include "master/rpc/convert.h"
 #include "master/rpc/services.h"
@@ -94,10 +95,9 @@ void PutJob(const core::State& state, const core::Experiment& experiment, pb::Jo
   job->set_priority(experiment.spec->resources.priority);
   job->set_state(std::string(core::Name(experiment.state)));
   job->set_submitted_unix_nanos(absl::ToUnixNanos(experiment.created_at));
-  const auto& slots = state.indexes.job_slots;
-  if (const auto found = slots.find(experiment.queue_position); found != slots.end()) {
-    job->set_slots_held(found->second.held);
-    job->set_slots_waiting(found->second.waiting);
+  if (const scheduler::JobState* slots = state.indexes.view.FindJob(experiment.id)) {
+    job->set_slots_held(slots->held);
+    job->set_slots_waiting(slots->waiting);
   }
 }
 
@@ -216,6 +216,85 @@ absl::Status PreviewSearch(const Deps& deps,
   return absl::OkStatus();
 }
 
+absl::StatusOr<config::ParsedConfig> ParsePlanned(const Deps& deps,
+                                                  const pb::PlanExperimentRequest& request) {
+  if (!(request.units_per_second() >= 0)) {
+    return Error(absl::StatusCode::kInvalidArgument,
+                 "INVALID_SPEED",
+                 "units_per_second must not be negative");
+  }
+  return config::ParseExperimentConfig(
+      {.text = request.config(),
+       .name = request.config_name().empty() ? "configuration" : request.config_name(),
+       .overrides = {request.overrides().begin(), request.overrides().end()}},
+      deps.defaults);
+}
+
+void PutSearch(const config::ParsedConfig& parsed, double speed, pb::PlanExperimentResponse* out) {
+  const spec::ExperimentSpec& spec = parsed.spec;
+  for (const std::string& warning : parsed.warnings) out->add_warnings(warning);
+  out->set_searcher(std::string(spec::SearcherName(spec.searcher)));
+  out->set_pool(spec.resources.resource_pool);
+  out->set_slots_per_trial(spec.resources.slots_per_trial);
+  int64_t trials = 0;
+  int64_t units = 0;
+  bool known = true;
+  for (const searcher::PlannedTrials& planned :
+       searcher::Preview({spec.searcher, spec.hparams, spec.seed})) {
+    trials += planned.trials;
+    units += planned.trials * planned.units;
+    known = known && planned.units > 0;
+    if (!planned.time_metric.empty()) out->set_time_metric(planned.time_metric);
+  }
+  out->set_trials(trials);
+  if (!known) return;
+  out->set_units(units);
+  out->set_slot_units(static_cast<double>(units) *
+                      static_cast<double>(spec.resources.slots_per_trial));
+  if (speed > 0) out->set_slot_hours(out->slot_units() / speed / 3600);
+}
+
+void PutPlan(const core::ExperimentPlan& plan, pb::PlanExperimentResponse* out) {
+  out->set_trials_at_once(plan.at_once);
+  for (const auto& [agent, trials] : plan.starts) {
+    pb::PlannedStart* start = out->add_starts();
+    start->set_agent(agent.value());
+    start->set_trials(trials);
+    start->set_slots(trials * out->slots_per_trial());
+  }
+  out->set_preempts(plan.preempts);
+  out->set_waits(plan.waits);
+  out->set_impossible(plan.impossible);
+  if (plan.starts_in.has_value()) {
+    out->set_starts_in_seconds(absl::ToInt64Seconds(*plan.starts_in));
+  }
+}
+
+// The configuration is read on the pool; only then does the engine's thread look.
+grpc::ServerUnaryReactor* Plan(
+    const Deps& deps,
+    Wire<pb::PlanExperimentRequest, pb::PlanExperimentResponse> call) {
+  grpc::ServerUnaryReactor* reactor = call.context->DefaultReactor();
+  const auto ending = std::make_shared<Ending>(*call.context, reactor);
+  const std::optional<core::Principal> principal = AuthorOf(deps, *call.context, *ending);
+  if (!principal.has_value()) return reactor;
+  const auto plan = [=, &deps, owner = principal->name, request = *call.request] {
+    absl::StatusOr<config::ParsedConfig> parsed = ParsePlanned(deps, request);
+    if (!parsed.ok()) return ending->Finish(parsed.status());
+    ReadState(deps, ending, [=, &deps, parsed = *parsed](const core::State& state) -> Tell {
+      return [=, found = core::PlanExperiment(state, parsed.spec, owner, deps.clock.Now())]()
+                 -> absl::Status {
+        DET_RETURN_IF_ERROR(found.status());
+        PutSearch(parsed, request.units_per_second(), call.response);
+        PutPlan(*found, call.response);
+        return absl::OkStatus();
+      };
+    });
+  };
+  if (!deps.pool.Post(plan)) ending->Finish(TooManyCalls());
+  return reactor;
+}
+
 // The answer was made where the state was read.
 constexpr auto kAsFound = [](auto found, const auto&, auto* response) {
   *response = std::move(found);
@@ -315,6 +394,11 @@ class ClusterService final : public pb::ClusterService::CallbackService {
         deps_, context, request, response, [this](const auto&, const auto& req, auto* res) {
           return rpc::PreviewSearch(deps_, req, res);
         });
+  }
+  grpc::ServerUnaryReactor* PlanExperiment(grpc::CallbackServerContext* context,
+                                           const pb::PlanExperimentRequest* request,
+                                           pb::PlanExperimentResponse* response) override {
+    return Plan(deps_, Wire{context, request, response});
   }
 
  private:
