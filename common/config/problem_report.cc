@@ -76,7 +76,8 @@ std::vector<std::string> ProblemReport::Render(bool warnings) const {
   std::vector<std::string> out;
   std::set<std::string> told;
   for (const Item* item : chosen) {
-    const std::string_view text = item->document == nullptr ? "" : item->document->text();
+    std::string_view text;
+    if (item->document != nullptr) text = item->document->text();
     std::string rendered = RenderProblem(item->name, text, item->problem);
     if (told.insert(rendered).second) out.push_back(std::move(rendered));
   }

@@ -105,9 +105,10 @@ std::string Layers::TakeTemplateName(Layer* layer) {
 void Layers::AddTemplates(const ClusterLayers& cluster, const std::string& first) {
   std::string name = TakeTemplateName(&layers_[0]);
   if (!name.empty() && !first.empty() && name != first) {
-    return Say(layers_[0].name,
-               StrCat("template: names ", QuoteJson(name), ", and ", QuoteJson(first), " was asked for"),
-               "name one of them");
+    return Say(
+        layers_[0].name,
+        StrCat("template: names ", QuoteJson(name), ", and ", QuoteJson(first), " was asked for"),
+        "name one of them");
   }
   if (name.empty()) name = first;
   std::vector<std::string> way;
@@ -116,10 +117,10 @@ void Layers::AddTemplates(const ClusterLayers& cluster, const std::string& first
     const bool again = std::find(way.begin(), way.end(), name) != way.end();
     way.push_back(name);
     if (again) {
-      return Say(by,
-                 StrCat("template: the templates name each other in a circle: ",
-                        StrJoin(way, " -> ")),
-                 "leave out the key template in one of them");
+      return Say(
+          by,
+          StrCat("template: the templates name each other in a circle: ", StrJoin(way, " -> ")),
+          "leave out the key template in one of them");
     }
     if (way.size() > kTemplatesMax) {
       return Say(by, StrCat("template: more than ", kTemplatesMax, " templates name each other"));
@@ -145,20 +146,28 @@ void Layers::AddDefaults(const ClusterLayers& cluster, const std::string& pool) 
     name = given->as_string();
     break;
   }
+  given_ = layers_.size();
   const auto found = cluster.pools.find(name);
   if (found != cluster.pools.end()) {
-    layers_.push_back({.name = StrCat("the defaults of the pool ", Printable(name, 80)),
-                       .value = found->second});
+    layers_.push_back(
+        {.name = StrCat("the defaults of the pool ", Printable(name, 80)), .value = found->second});
   }
   layers_.push_back({.name = "the cluster's defaults", .value = cluster.defaults});
   layers_.push_back({.name = "what is built in", .value = BuiltIn()});
 }
 
 MergedConfig Layers::Merge() const {
+  // What is no map at all is judged alone, and so is what the user left empty.
+  const auto begin = layers_.begin();
+  const auto given = std::find_if(begin,
+                                  begin + static_cast<ptrdiff_t>(given_),
+                                  [](const Layer& it) { return !it.value.is_null(); });
+  if (given == begin + static_cast<ptrdiff_t>(given_)) return {};
+  MergedConfig alone{.value = given->value};
+  alone.origins[""] = {static_cast<size_t>(given - begin), ""};
+  if (!given->value.is_object()) return alone;
   std::vector<const Value*> values;
   for (const Layer& layer : layers_) values.push_back(&layer.value);
-  // An empty file is said to be empty, whatever there is below it.
-  if (values[0]->is_null() && layers_.size() == 1) return {};
   return MergeConfigs(values);
 }
 

@@ -63,6 +63,7 @@ class Layers {
   std::string OverrideAt(std::string_view path) const;
 
   std::vector<Layer> layers_;
+  size_t given_ = 0;  // of them, by the user
   std::vector<Override> overrides_;
   std::vector<Said> said_;
 };

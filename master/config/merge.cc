@@ -144,13 +144,12 @@ class Merger {
     for (const Source& source : sources) {
       if ((source.value->*is)()) continue;
       const Source& other = &source == &sources[0] ? sources[1] : source;
-      out_->problems.push_back(
-          {.path = path,
-           .message = StrCat("is ",
-                             sources[0].value->TypeName(),
-                             ", and elsewhere ",
-                             other.value->TypeName(),
-                             ": they can't be merged")});
+      out_->problems.push_back({.path = path,
+                                .message = StrCat("is ",
+                                                  sources[0].value->TypeName(),
+                                                  ", and elsewhere ",
+                                                  other.value->TypeName(),
+                                                  ": they can't be merged")});
       return false;
     }
     return true;
@@ -179,9 +178,8 @@ class Merger {
   static Rule Below(const Rule& rule, const std::string& path, const Sources& sources) {
     const bool groups = std::all_of(
         sources.begin(), sources.end(), [](const Source& from) { return IsGroup(*from.value); });
-    const bool maps = std::all_of(sources.begin(), sources.end(), [](const Source& from) {
-      return from.value->is_object();
-    });
+    const bool maps = std::all_of(
+        sources.begin(), sources.end(), [](const Source& from) { return from.value->is_object(); });
     if (rule.way == Way::kStruct) return RuleOf(path);
     if (rule.way == Way::kSpace && groups) return rule;
     if (rule.way == Way::kDeep && maps) return rule;

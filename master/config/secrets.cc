@@ -88,7 +88,9 @@ std::vector<size_t> Ends(std::string_view text, size_t at) {
   for (const std::string_view stops : {",}]\n", "\n"}) {
     const size_t end = std::min(text.find_first_of(stops, at), text.size());
     const size_t comment = std::min(text.find(" #", at), text.size());
-    ends.push_back(std::min(end, comment));
+    size_t begin_of_blanks = std::min(end, comment);
+    while (begin_of_blanks > at && text[begin_of_blanks - 1] == ' ') --begin_of_blanks;
+    ends.push_back(begin_of_blanks);
   }
   return ends;
 }
@@ -143,7 +145,8 @@ std::vector<TakenSecret> TakeSecrets(std::string_view prefix, Value* config) {
   for (std::string& path : LiteralSecrets(*config)) {
     Value& value = *Walk(config, path);
     // What is no text at all is left to the parser, which refuses it.
-    if (!value.is_string() && !value.is_int() && !IsAuthentication(path, value)) continue;
+    const bool text_wanted = path != "environment.registry_auth";
+    if (text_wanted ? !value.is_string() && !value.is_int() : !value.is_object()) continue;
     std::string text = value.is_string() ? value.as_string() : value.ToJson();
     std::string name = StrCat(prefix, "-", taken.size() + 1);
     value = Value();
