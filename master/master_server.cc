@@ -95,6 +95,7 @@ struct MasterServer::Parts {
   std::unique_ptr<pg::PrivateServer> postgres;
   std::string conninfo;
   auth::TokenTable tokens;
+  std::optional<config::FolderSecretStore> secrets;
   auth::TokenTable scrapers;
   std::unique_ptr<journal::PostgresJournal> journal;
   http::Metrics metrics;
@@ -193,6 +194,7 @@ void MasterServer::Parts::KeepPartitions(Timer& on, absl::Duration delay) {
 
 absl::Status MasterServer::Parts::StartDoors() {
   DET_ASSIGN_OR_RETURN(const std::string cluster_id, store->ClusterId());
+  secrets.emplace(StrCat(config.data_dir, "/secrets"), config.secrets);
   rpc_deps.emplace(rpc::Deps{
       .engine = *engine,
       .ingestor = *ingestor,
@@ -203,6 +205,8 @@ absl::Status MasterServer::Parts::StartDoors() {
       .timer = *timer,
       .clock = clock,
       .defaults = {.resource_pool = "default", .checkpoint_host_path = config.checkpoint_path},
+      .layers = {.defaults = config.experiment_defaults, .pools = config.pool_defaults},
+      .secrets = *secrets,
       .cluster_id = cluster_id,
       .version = std::string(kVersion),
       .started = clock.Now()});

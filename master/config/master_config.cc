@@ -4,6 +4,7 @@
 #include "common/base/status.h"
 #include "common/base/strings.h"
 #include "common/config/settings_file.h"
+#include "master/config/defaults.h"
 
 namespace det::config {
 namespace {
@@ -67,11 +68,10 @@ MasterConfig Read(const Value& value, Problems* problems) {
     map.Finish();
   }
   ReadListen(reader, problems, &config);
-  if (const Value* storage = reader.Take("checkpoint_storage")) {
-    MapReader map(*storage, "checkpoint_storage", problems);
-    map.String("host_path", kPathBytesMax, &config.checkpoint_path);
-    map.Finish();
-  }
+  // A bare host_path is all that older files have; its default is not known yet.
+  ReadStorageDefault(
+      reader, problems, &config.experiment_defaults, &config.secrets, &config.checkpoint_path);
+  ReadTaskDefaults(reader, problems, &config.experiment_defaults);
   if (const Value* scheduler = reader.Take("scheduler")) {
     MapReader map(*scheduler, "scheduler", problems);
     map.Enum("policy", {"priority", "fifo"}, &config.policy);

@@ -5,6 +5,8 @@
 
 #include "absl/status/statusor.h"
 
+#include "common/base/secret.h"
+#include "common/base/value.h"
 #include "common/log/log.h"
 #include "master/scheduler/view.h"
 
@@ -22,6 +24,10 @@ struct MasterConfig {
   LogLevel log_level = LogLevel::kInfo;
   std::string log_file;                                 // "": standard error
   std::map<std::string, std::string> user_token_files;  // user -> file
+  // What experiments stand on (master/config/layers.h), and the secrets that it refers to.
+  Value experiment_defaults;
+  std::map<std::string, Value> pool_defaults;
+  std::map<std::string, Secret> secrets;
 };
 
 // Reads the file, if one is named; `data_dir`, if not empty, goes over it. kInvalidArgument with

@@ -4,6 +4,7 @@
 
 #include "common/base/map_reader.h"
 #include "common/base/strings.h"
+#include "master/spec/parse.h"
 
 namespace det::config {
 namespace {
@@ -180,6 +181,19 @@ void CheckSecrets(const Value& config, Problems* problems) {
     }
     reader.Finish();
   }
+}
+
+std::vector<std::string> SecretNames(const spec::ExperimentSpec& spec) {
+  const Value config = spec::ToValue(spec);
+  std::vector<std::string> names;
+  for (const std::string_view path : kPaths) {
+    const Value* ref = Walk(&config, path);
+    const Value* name = ref == nullptr ? nullptr : ref->Find("secret");
+    if (name != nullptr && name->is_string()) names.push_back(name->as_string());
+  }
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  return names;
 }
 
 std::string HideSecrets(const std::string& text) {

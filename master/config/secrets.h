@@ -8,6 +8,7 @@
 #include "common/base/secret.h"
 #include "common/base/value.h"
 #include "common/config/yaml.h"
+#include "master/spec/experiment_spec.h"
 
 // A configuration may hold a password or a key as it is, as Determined's do. It is taken out before
 // anything is recorded or shown: a reference stands in its place, asterisks in the text.
@@ -30,6 +31,9 @@ void CheckSecrets(const Value& config, Problems* problems);
 
 // Puts {secret: PREFIX-N} in the place of each, and gives what was there.
 std::vector<TakenSecret> TakeSecrets(std::string_view prefix, Value* config);
+
+// The names of the cluster's secrets that a specification refers to, each once.
+std::vector<std::string> SecretNames(const spec::ExperimentSpec& spec);
 
 // The text of a document with asterisks for its secrets. Comments go, and all is written anew as
 // JSON, where the text can't be changed at their places alone. A text that can't be read is given

@@ -6,6 +6,7 @@
 #include "master/core/explain.h"
 #include "master/rpc/call.h"
 #include "master/rpc/convert.h"
+#include "master/rpc/explain_config.h"
 #include "master/rpc/services.h"
 #include "master/searcher/hparams.h"
 #include "master/searcher/preview.h"
@@ -200,7 +201,8 @@ absl::Status PreviewSearch(const Deps& deps,
           {.text = request.config(),
            .name = request.config_name().empty() ? "configuration" : request.config_name(),
            .overrides = {request.overrides().begin(), request.overrides().end()}},
-          deps.defaults));
+          deps.defaults,
+          deps.layers));
   for (const std::string& warning : parsed.warnings) response->add_warnings(warning);
   response->set_searcher(std::string(spec::SearcherName(parsed.spec.searcher)));
   const searcher::Config config{parsed.spec.searcher, parsed.spec.hparams, parsed.spec.seed};
@@ -316,6 +318,13 @@ class ClusterService final : public pb::ClusterService::CallbackService {
         deps_, context, request, response, [this](const auto&, const auto& req, auto* res) {
           return rpc::PreviewSearch(deps_, req, res);
         });
+  }
+  grpc::ServerUnaryReactor* ExplainConfig(grpc::CallbackServerContext* context,
+                                          const pb::ExplainConfigRequest* request,
+                                          pb::ExplainConfigResponse* response) override {
+    return Unary(deps_, context, request, response, [](const auto&, const auto& req, auto* res) {
+      return rpc::ExplainConfig(req, res);
+    });
   }
 
  private:

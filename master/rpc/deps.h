@@ -8,6 +8,8 @@
 #include "common/concurrency/thread_pool.h"
 #include "common/concurrency/timer.h"
 #include "master/auth/token_table.h"
+#include "master/config/layers.h"
+#include "master/config/secret_store.h"
 #include "master/engine/engine.h"
 #include "master/ingest/ingestor.h"
 #include "master/spec/parse.h"
@@ -27,6 +29,8 @@ struct Deps {
   Timer& timer;
   const Clock& clock;
   spec::ParseDefaults defaults;
+  config::ClusterLayers layers;  // what configurations stand on
+  config::SecretStore& secrets;
   std::string cluster_id;
   std::string version;
   absl::Time started;

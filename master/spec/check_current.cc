@@ -1,29 +1,9 @@
 #include "common/base/strings.h"
+#include "master/spec/keys.h"
 #include "master/spec/parse.h"
 
 namespace det::spec {
 namespace {
-
-// Keys that are read, kept and shown, and that nobody acts on yet. Who adds the capability deletes
-// the line.
-constexpr std::string_view kNotYet[] = {
-    "bind_mounts",
-    "environment.add_capabilities",
-    "environment.drop_capabilities",
-    "environment.force_pull_image",
-    "environment.image",
-    "environment.pod_spec",
-    "environment.ports",
-    "environment.proxy_ports",
-    "environment.registry_auth",
-    "integrations",
-    "pbs",
-    "profiling.enabled",
-    "resources.devices",
-    "resources.shm_size",
-    "security",
-    "slurm",
-};
 
 // A value that asks for something.
 bool Asks(const Value* value) {
@@ -57,10 +37,10 @@ void CheckTime(const Value& config, Problems* problems) {
 }  // namespace
 
 void CheckCurrent(const Value& config, Problems* problems) {
-  for (const std::string_view path : kNotYet) {
-    if (!Asks(config.FindPath(path))) continue;
+  for (const Key& key : Keys()) {
+    if (key.effect != Effect::kNotYet || !Asks(config.FindPath(key.path))) continue;
     problems->push_back({.severity = Problem::Severity::kWarning,
-                         .path = std::string(path),
+                         .path = std::string(key.path),
                          .message = "is accepted but has no effect in this version"});
   }
   CheckTime(config, problems);

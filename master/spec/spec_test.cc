@@ -198,10 +198,10 @@ TEST(Spec, KeysWithoutEffectAreNamedOnce) {
   EXPECT_EQ(CheckCurrentOf(With(R"("bind_mounts": [{}, {}], "environment": {"image": "x"},
                                    "integrations": {"webhooks": {"exclude": true}},
                                    "profiling": {"enabled": true, "begin_on_batch": 1})")),
-            "~bind_mounts: is accepted but has no effect in this version\n"
             "~environment.image: is accepted but has no effect in this version\n"
-            "~integrations: is accepted but has no effect in this version\n"
-            "~profiling.enabled: is accepted but has no effect in this version\n");
+            "~bind_mounts: is accepted but has no effect in this version\n"
+            "~profiling.enabled: is accepted but has no effect in this version\n"
+            "~integrations: is accepted but has no effect in this version\n");
   EXPECT_EQ(CheckCurrentOf(With(R"("slurm": null, "pbs": {}, "bind_mounts": [],
                                    "profiling": {"enabled": false})")),
             "");

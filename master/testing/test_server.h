@@ -7,7 +7,9 @@
 
 #include "common/concurrency/thread_pool.h"
 #include "common/concurrency/timer.h"
+#include "common/testing/tmp_dir.h"
 #include "master/auth/token_table.h"
+#include "master/config/secret_store.h"
 #include "master/ingest/ingestor.h"
 #include "master/journal/postgres_journal.h"
 #include "master/rpc/server.h"
@@ -49,6 +51,8 @@ class TestServer {
   store::ContextStore contexts_;
   ingest::Ingestor ingestor_;
   auth::TokenTable tokens_;
+  TmpDir secrets_folder_;
+  config::FolderSecretStore secrets_{secrets_folder_.path()};
   ThreadPool pool_;
   Timer timer_;
   std::unique_ptr<rpc::Deps> deps_;
