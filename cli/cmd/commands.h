@@ -18,6 +18,7 @@ Command PreviewSearchCommand();
 Command ExperimentCreateCommand();
 Command ExperimentListCommand();
 Command ExperimentDescribeCommand();
+Command ExperimentConfigCommand();
 Command ExperimentLogsCommand();
 Command ExperimentWatchCommand();
 Command ExperimentWaitCommand();
@@ -37,5 +38,7 @@ Command CheckpointDownloadCommand();
 Command AgentListCommand();
 Command SlotListCommand();
 Command JobListCommand();
+
+Command ConfigExplainCommand();
 
 }  // namespace det::cli

@@ -168,6 +168,9 @@ class FakeCluster final : public api::ClusterService::Service {
   grpc::Status Explain(ServerContext* context,
                        const api::ExplainRequest* request,
                        api::ExplainResponse* response) override;
+  grpc::Status ExplainConfig(ServerContext* context,
+                             const api::ExplainConfigRequest* request,
+                             api::ExplainConfigResponse* response) override;
   grpc::Status PreviewSearch(ServerContext* context,
                              const api::PreviewSearchRequest* request,
                              api::PreviewSearchResponse* response) override;
