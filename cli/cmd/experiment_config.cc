@@ -43,8 +43,9 @@ Command ExperimentConfigCommand() {
   return {.noun = "experiment",
           .verb = "config",
           .summary = "Show an experiment's configuration as it takes effect, with every default.",
-          .details = "What it shows can be submitted again. Secrets are references in it, and "
-                     "asterisks in the text that was submitted.",
+          .details =
+              "What it shows can be submitted again. Secrets are references in it, and "
+              "asterisks in the text that was submitted.",
           .params = {Required("ID", &options->id, "the experiment: 7 or e7"),
                      Flag("--submitted", &options->submitted, "the text as it was submitted")},
           .examples = {{"det e config 7", "in YAML"},

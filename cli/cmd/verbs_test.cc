@@ -57,9 +57,9 @@ TEST_F(VerbsTest, ExperimentConfig) {
 }
 TEST_F(VerbsTest, ConfigExplain) {
   ExpectAllFormats("config_explain", "config explain");
-  ExpectGolden("config_explain_key",
-               Transcript(runner_,
-                          {"config explain searcher", "config explain searcher.max_trials"}));
+  ExpectGolden(
+      "config_explain_key",
+      Transcript(runner_, {"config explain searcher", "config explain searcher.max_trials"}));
 }
 TEST_F(VerbsTest, TrialList) {
   ExpectAllFormats("trial_list", "trial list 7 --best");

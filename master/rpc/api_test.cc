@@ -128,7 +128,7 @@ TEST_F(ApiTest, SecretsAreKeptApart) {
   EXPECT_EQ(JournalsThatHold("AKIAEXAMPLE"), 0);
   EXPECT_EQ(JournalsThatHold("wJalrXUtn"), 0);
   EXPECT_EQ(JournalsThatHold("********"), 1);
-  EXPECT_NE(got.submitted_config().find("access_key: \"********\""), std::string::npos)
+  EXPECT_NE(got.submitted_config().find("registry_auth: \"********\""), std::string::npos)
       << got.submitted_config();
   // The effective configuration can be used again by its owner, and by nobody else.
   EXPECT_TRUE(Create(got.effective_config(), &created).ok());

@@ -139,7 +139,10 @@ constexpr Key kKeys[] = {
     {"bind_mounts[].propagation", "text", "rprivate", "Of mounts below it"},
 
     {"checkpoint_storage", "map", "the cluster's", "Where checkpoints are, and which are kept"},
-    {"checkpoint_storage.type", "shared_fs, directory, s3 or gcs", "shared_fs", "What it is"},
+    {"checkpoint_storage.type",
+     "shared_fs, directory, s3 or gcs",
+     "shared_fs",
+     "What it is; trials can't save to s3 and gcs yet"},
     {"checkpoint_storage.host_path", "absolute path", "", "Of shared_fs: the same on all machines"},
     {"checkpoint_storage.storage_path", "path below host_path", "", "Of shared_fs"},
     {"checkpoint_storage.propagation", "text", "rprivate", "Of shared_fs, in a container"},
