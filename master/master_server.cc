@@ -100,6 +100,7 @@ struct MasterServer::Parts {
   std::unique_ptr<pg::PrivateServer> postgres;
   std::string conninfo;
   auth::TokenTable tokens;
+  std::optional<config::FolderSecretStore> secrets;
   auth::TokenTable scrapers;
   std::unique_ptr<journal::PostgresJournal> journal;
   http::Metrics metrics;
@@ -227,6 +228,7 @@ void MasterServer::Parts::DropExpired() const {
 
 absl::Status MasterServer::Parts::StartDoors() {
   DET_ASSIGN_OR_RETURN(const std::string cluster_id, store->ClusterId());
+  secrets.emplace(StrCat(config.data_dir, "/secrets"), config.secrets);
   rpc_deps.emplace(rpc::Deps{
       .engine = *engine,
       .ingestor = *ingestor,
@@ -245,6 +247,8 @@ absl::Status MasterServer::Parts::StartDoors() {
                    .checkpoint_host_path = config.checkpoint_path,
                    .priority = config.default_priority,
                    .pool_priorities = config.pool_priorities},
+      .layers = {.defaults = config.experiment_defaults, .pools = config.pool_defaults},
+      .secrets = *secrets,
       .cluster_id = cluster_id,
       .version = std::string(kVersion),
       .started = clock.Now()});

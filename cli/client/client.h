@@ -57,6 +57,8 @@ class Client {
   virtual absl::StatusOr<api::CreateExperimentResponse> CreateExperiment(
       const api::CreateExperimentRequest& request) = 0;
   virtual absl::StatusOr<api::GetExperimentResponse> GetExperiment(int64_t id) = 0;
+  virtual absl::StatusOr<api::GetExperimentResponse> GetExperimentConfig(
+      const api::GetExperimentRequest& request) = 0;
   virtual absl::StatusOr<api::ListExperimentsResponse> ListExperiments(
       const api::ListExperimentsRequest& request) = 0;
   virtual absl::StatusOr<api::ExperimentResponse> PauseExperiment(int64_t id) = 0;
@@ -104,6 +106,8 @@ class Client {
       const api::PlanExperimentRequest& request) = 0;
   virtual absl::StatusOr<api::PreviewSearchResponse> PreviewSearch(
       const api::PreviewSearchRequest& request) = 0;
+  virtual absl::StatusOr<api::ExplainConfigResponse> ExplainConfig(
+      const api::ExplainConfigRequest& request) = 0;
 
   virtual const Connection& connection() const = 0;
 };

@@ -175,6 +175,10 @@ class GrpcClient : public Client {
       const api::CreateExperimentRequest& request) override {
     return Call("CreateExperiment", *experiments_, &Experiments::CreateExperiment, request);
   }
+  absl::StatusOr<api::GetExperimentResponse> GetExperimentConfig(
+      const api::GetExperimentRequest& request) override {
+    return Call("GetExperiment", *experiments_, &Experiments::GetExperiment, request);
+  }
   absl::StatusOr<api::GetExperimentResponse> GetExperiment(int64_t id) override {
     return Call("GetExperiment",
                 *experiments_,
@@ -294,6 +298,10 @@ class GrpcClient : public Client {
   absl::StatusOr<api::PreviewSearchResponse> PreviewSearch(
       const api::PreviewSearchRequest& request) override {
     return Call("PreviewSearch", *cluster_, &Cluster::PreviewSearch, request);
+  }
+  absl::StatusOr<api::ExplainConfigResponse> ExplainConfig(
+      const api::ExplainConfigRequest& request) override {
+    return Call("ExplainConfig", *cluster_, &Cluster::ExplainConfig, request);
   }
 
   const Connection& connection() const override { return shared_.connection; }

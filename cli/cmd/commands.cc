@@ -26,7 +26,8 @@ CommandSet AllCommands() {
                 {"checkpoint", {"c"}, "What trials have saved."},
                 {"agent", {"a"}, "The machines that trials run on."},
                 {"slot", {"s"}, "The GPUs and CPU shares of the agents."},
-                {"job", {"j"}, "The queue."}},
+                {"job", {"j"}, "The queue."},
+                {"config", {}, "What configurations of experiments may say."}},
       .commands = {UpCommand(),
                    DownCommand(),
                    StatusCommand(),
@@ -38,6 +39,7 @@ CommandSet AllCommands() {
                    ExperimentCreateCommand(),
                    ExperimentListCommand(),
                    ExperimentDescribeCommand(),
+                   ExperimentConfigCommand(),
                    ExperimentLogsCommand(),
                    ExperimentWatchCommand(),
                    ExperimentWaitCommand(),
@@ -62,7 +64,8 @@ CommandSet AllCommands() {
                    SlotListCommand(),
                    DisableCommand("slot"),
                    EnableCommand("slot"),
-                   JobListCommand()},
+                   JobListCommand(),
+                   ConfigExplainCommand()},
   };
 }
 

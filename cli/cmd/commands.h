@@ -19,6 +19,7 @@ Command PreviewSearchCommand();
 Command ExperimentCreateCommand();
 Command ExperimentListCommand();
 Command ExperimentDescribeCommand();
+Command ExperimentConfigCommand();
 Command ExperimentLogsCommand();
 Command ExperimentWatchCommand();
 Command ExperimentWaitCommand();
@@ -42,5 +43,7 @@ Command CheckpointRmCommand();
 Command AgentListCommand();
 Command SlotListCommand();
 Command JobListCommand();
+
+Command ConfigExplainCommand();
 
 }  // namespace det::cli

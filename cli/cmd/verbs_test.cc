@@ -68,6 +68,20 @@ TEST_F(VerbsTest, ExperimentList) {
 TEST_F(VerbsTest, ExperimentDescribe) {
   ExpectAllFormats("experiment_describe", "experiment describe 7");
 }
+TEST_F(VerbsTest, ExperimentConfig) {
+  ExpectGolden("experiment_config",
+               Transcript(runner_,
+                          {"experiment config 7",
+                           "experiment config 7 -o json",
+                           "experiment config 7 --submitted",
+                           "experiment config 99"}));
+}
+TEST_F(VerbsTest, ConfigExplain) {
+  ExpectAllFormats("config_explain", "config explain");
+  ExpectGolden(
+      "config_explain_key",
+      Transcript(runner_, {"config explain searcher", "config explain searcher.max_trials"}));
+}
 TEST_F(VerbsTest, TrialList) {
   ExpectAllFormats("trial_list", "trial list 7 --best");
 }

@@ -84,6 +84,7 @@ grpc::Status FakeExperiments::GetExperiment(ServerContext* context,
     if (at == model.experiments.end()) return NotFound("experiment", request->id());
     *response->mutable_experiment() = at->second;
     response->set_effective_config(model.configs[request->id()]);
+    if (request->with_submitted()) response->set_submitted_config("name: as given  # so\n");
     AppendHistory(model.experiment_histories, request->id(), response->mutable_history());
     return grpc::Status::OK;
   });
@@ -462,6 +463,23 @@ grpc::Status FakeCluster::PreviewSearch(ServerContext* context,
                           StrCat(request->config_name(), ":1:1: the configuration is empty")));
     }
     *response = model.preview;
+    return grpc::Status::OK;
+  });
+}
+
+grpc::Status FakeCluster::ExplainConfig(ServerContext* context,
+                                        const api::ExplainConfigRequest* request,
+                                        api::ExplainConfigResponse* response) {
+  return state_->Serve(context, "ExplainConfig", [&](Model&) {
+    for (const char* path : {"searcher", "searcher.max_trials"}) {
+      api::ConfigKey* key = response->add_keys();
+      key->set_path(path);
+      key->set_type("whole number, 1 or more");
+      key->set_default_value("16");
+      key->set_meaning("Trials in all");
+      key->set_effect("yes");
+    }
+    if (request->key() == "searcher.max_trials") response->mutable_keys()->DeleteSubrange(0, 1);
     return grpc::Status::OK;
   });
 }

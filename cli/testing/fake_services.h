@@ -174,6 +174,9 @@ class FakeCluster final : public api::ClusterService::Service {
   grpc::Status PlanExperiment(ServerContext* context,
                               const api::PlanExperimentRequest* request,
                               api::PlanExperimentResponse* response) override;
+  grpc::Status ExplainConfig(ServerContext* context,
+                             const api::ExplainConfigRequest* request,
+                             api::ExplainConfigResponse* response) override;
   grpc::Status PreviewSearch(ServerContext* context,
                              const api::PreviewSearchRequest* request,
                              api::PreviewSearchResponse* response) override;

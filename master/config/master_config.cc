@@ -4,6 +4,7 @@
 #include "common/base/status.h"
 #include "common/base/strings.h"
 #include "common/config/settings_file.h"
+#include "master/config/defaults.h"
 
 namespace det::config {
 namespace {
@@ -140,8 +141,9 @@ void ReadPool(const Value& value, const std::string& path, Problems* problems, M
     ReadScheduler(
         *scheduler, map.PathOf("scheduler"), problems, &rules, &default_priority);
   }
-  for (const char* key : {"provider", "task_container_defaults", "agent_reconnect_wait"})
-    map.NotYet(key);
+  Value task_defaults;
+  ReadTaskDefaults(map, problems, &task_defaults);
+  for (const char* key : {"provider", "agent_reconnect_wait"}) map.NotYet(key);
   map.Ignore("agent_reattach_enabled");
   map.Finish();
   if (name.empty()) return;
@@ -150,6 +152,7 @@ void ReadPool(const Value& value, const std::string& path, Problems* problems, M
   }
   out->pool_priorities[name] = default_priority;
   out->pool_descriptions[name] = description;
+  if (!task_defaults.is_null()) out->pool_defaults[name] = std::move(task_defaults);
 }
 
 void ReadPools(MapReader& reader, Problems* problems, MasterConfig* config) {
@@ -200,11 +203,10 @@ MasterConfig Read(const Value& value, Problems* problems) {
     map.Finish();
   }
   ReadListen(reader, problems, &config);
-  if (const Value* storage = reader.Take("checkpoint_storage")) {
-    MapReader map(*storage, "checkpoint_storage", problems);
-    map.String("host_path", kPathBytesMax, &config.checkpoint_path);
-    map.Finish();
-  }
+  // A bare host_path is all that older files have; its default is not known yet.
+  ReadStorageDefault(
+      reader, problems, &config.experiment_defaults, &config.secrets, &config.checkpoint_path);
+  ReadTaskDefaults(reader, problems, &config.experiment_defaults);
   // Pools begin with what holds for all, wherever it stands in the file.
   ReadManager(reader, problems, &config);
   ReadPools(reader, problems, &config);

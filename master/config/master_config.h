@@ -5,6 +5,8 @@
 
 #include "absl/status/statusor.h"
 
+#include "common/base/secret.h"
+#include "common/base/value.h"
 #include "common/log/log.h"
 #include "master/scheduler/types.h"
 
@@ -26,6 +28,10 @@ struct MasterConfig {
   std::string log_file;             // "": standard error
   int64_t log_retention_days = -1;  // where an experiment says nothing; -1: for ever
   std::map<std::string, std::string> user_token_files;  // user -> file
+  // What experiments stand on (master/config/layers.h), and the secrets that it refers to.
+  Value experiment_defaults;
+  std::map<std::string, Value> pool_defaults;
+  std::map<std::string, Secret> secrets;
 };
 
 // Reads the file, if one is named; `data_dir`, if not empty, goes over it. kInvalidArgument with

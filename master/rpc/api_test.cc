@@ -56,6 +56,13 @@ class ApiTest : public testing::Test {
     EXPECT_TRUE(status.ok()) << status;
     return response.experiment().id();
   }
+  // How many records of the journal hold the text.
+  int64_t JournalsThatHold(const std::string& text) {
+    pqxx::connection connection(server.database().conninfo());
+    pqxx::work tx(connection);
+    return tx.query_value<int64_t>(
+        StrCat("SELECT count(*) FROM journal WHERE position('", text, "'::bytea in record) > 0"));
+  }
   using ControlMethod = grpc::Status (ExperimentService::Stub::*)(grpc::ClientContext*,
                                                                   const ExperimentRequest&,
                                                                   ExperimentResponse*);
@@ -101,6 +108,46 @@ TEST_F(ApiTest, AnExperimentExistsWhenItsCreationIsAnswered) {
   ASSERT_TRUE(Call(*trials, &TrialService::Stub::ListTrials, list, &listed).ok());
   EXPECT_EQ(listed.total(), 2);
   EXPECT_EQ(listed.trials(0).state(), "QUEUED");
+}
+
+TEST_F(ApiTest, SecretsAreKeptApart) {
+  const std::string config = std::string(kConfig) +
+                             "\ncheckpoint_storage: {type: s3, bucket: b, access_key: AKIAEXAMPLE, "
+                             "secret_key: wJalrXUtn}\n";
+  CreateExperimentResponse created;
+  const absl::Status status = Create(config, &created);
+  ASSERT_TRUE(status.ok()) << status;
+  GetExperimentRequest get;
+  get.set_id(created.experiment().id());
+  get.set_with_submitted(true);
+  GetExperimentResponse got;
+  ASSERT_TRUE(Call(*experiments, &ExperimentService::Stub::GetExperiment, get, &got).ok());
+  const std::string all = created.DebugString() + got.DebugString();
+  EXPECT_EQ(all.find("AKIAEXAMPLE"), std::string::npos);
+  EXPECT_EQ(all.find("wJalrXUtn"), std::string::npos);
+  EXPECT_EQ(JournalsThatHold("AKIAEXAMPLE"), 0);
+  EXPECT_EQ(JournalsThatHold("wJalrXUtn"), 0);
+  EXPECT_EQ(JournalsThatHold("********"), 1);
+  EXPECT_NE(got.submitted_config().find("registry_auth: \"********\""), std::string::npos)
+      << got.submitted_config();
+  // The effective configuration can be used again by its owner, and by nobody else.
+  EXPECT_TRUE(Create(got.effective_config(), &created).ok());
+}
+
+TEST_F(ApiTest, KeysAreExplained) {
+  ExplainConfigRequest request;
+  request.set_key("resources.devices");
+  ExplainConfigResponse response;
+  ASSERT_TRUE(Call(*cluster, &ClusterService::Stub::ExplainConfig, request, &response).ok());
+  ASSERT_EQ(response.keys_size(), 4);
+  EXPECT_EQ(response.keys(0).path(), "resources.devices");
+  EXPECT_EQ(response.keys(3).default_value(), "mrw");
+  EXPECT_EQ(response.keys(3).effect(), "not yet");
+  request.set_key("searcher.max_trial");
+  const absl::Status status =
+      Call(*cluster, &ClusterService::Stub::ExplainConfig, request, &response);
+  EXPECT_EQ(ErrorReason(status), "KEY_NOT_FOUND");
+  EXPECT_EQ(ErrorHint(status), "did you mean \"searcher.max_trials\"?");
 }
 
 TEST_F(ApiTest, ValidatingOnlyRecordsNothing) {

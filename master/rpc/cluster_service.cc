@@ -7,6 +7,7 @@
 #include "master/core/plan.h"
 #include "master/rpc/call.h"
 #include "master/rpc/convert.h"
+#include "master/rpc/explain_config.h"
 #include "master/rpc/services.h"
 #include "master/searcher/hparams.h"
 #include "master/searcher/preview.h"
@@ -199,7 +200,8 @@ absl::Status PreviewSearch(const Deps& deps,
           {.text = request.config(),
            .name = request.config_name().empty() ? "configuration" : request.config_name(),
            .overrides = {request.overrides().begin(), request.overrides().end()}},
-          deps.defaults));
+          deps.defaults,
+          deps.layers));
   for (const std::string& warning : parsed.warnings) response->add_warnings(warning);
   response->set_searcher(std::string(spec::SearcherName(parsed.spec.searcher)));
   const searcher::Config config{parsed.spec.searcher, parsed.spec.hparams, parsed.spec.seed};
@@ -227,7 +229,8 @@ absl::StatusOr<config::ParsedConfig> ParsePlanned(const Deps& deps,
       {.text = request.config(),
        .name = request.config_name().empty() ? "configuration" : request.config_name(),
        .overrides = {request.overrides().begin(), request.overrides().end()}},
-      deps.defaults);
+      deps.defaults,
+      deps.layers);
 }
 
 void PutSearch(const config::ParsedConfig& parsed, double speed, pb::PlanExperimentResponse* out) {
@@ -399,6 +402,13 @@ class ClusterService final : public pb::ClusterService::CallbackService {
                                            const pb::PlanExperimentRequest* request,
                                            pb::PlanExperimentResponse* response) override {
     return Plan(deps_, Wire{context, request, response});
+  }
+  grpc::ServerUnaryReactor* ExplainConfig(grpc::CallbackServerContext* context,
+                                          const pb::ExplainConfigRequest* request,
+                                          pb::ExplainConfigResponse* response) override {
+    return Unary(deps_, context, request, response, [](const auto&, const auto& req, auto* res) {
+      return rpc::ExplainConfig(req, res);
+    });
   }
 
  private:

@@ -9,6 +9,8 @@
 #include "common/concurrency/timer.h"
 #include "common/concurrency/topics.h"
 #include "master/auth/token_table.h"
+#include "master/config/layers.h"
+#include "master/config/secret_store.h"
 #include "master/deletion/deletions.h"
 #include "master/engine/engine.h"
 #include "master/ingest/ingestor.h"
@@ -36,6 +38,8 @@ struct Deps {
   Timer& timer;
   const Clock& clock;
   spec::ParseDefaults defaults;
+  config::ClusterLayers layers;  // what configurations stand on
+  config::SecretStore& secrets;
   std::string cluster_id;
   std::string version;
   absl::Time started;

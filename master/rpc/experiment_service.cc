@@ -1,10 +1,10 @@
 #include "det/api/v1/experiment.grpc.pb.h"
 
-#include "master/config/experiment_config.h"
 #include "master/rpc/call.h"
 #include "master/rpc/convert.h"
 #include "master/rpc/polling_writer.h"
 #include "master/rpc/services.h"
+#include "master/rpc/submitted_config.h"
 #include "master/spec/parse.h"
 
 namespace det::rpc {
@@ -12,31 +12,9 @@ namespace {
 
 namespace pb = det::api::v1;
 
-constexpr int64_t kConfigBytesMax = 4 << 20;
 constexpr int64_t kHistoryMax = 100;
 constexpr int64_t kRunningShownMax = 50;
 constexpr absl::Duration kWatchInterval = absl::Milliseconds(100);
-
-absl::StatusOr<config::ParsedConfig> ParseConfig(const Deps& deps,
-                                                 const pb::CreateExperimentRequest& request) {
-  if (static_cast<int64_t>(request.config().size()) > kConfigBytesMax) {
-    return Error(absl::StatusCode::kInvalidArgument,
-                 "INVALID_CONFIG",
-                 StrCat("the configuration is ",
-                        request.config().size(),
-                        " bytes, at most ",
-                        kConfigBytesMax,
-                        " are allowed"));
-  }
-  spec::ParseDefaults defaults = deps.defaults;
-  // A seed that nobody chose: any will do, and the effective configuration says which it was.
-  defaults.seed = static_cast<uint32_t>(absl::ToUnixSeconds(deps.clock.Now()));
-  return config::ParseExperimentConfig(
-      {.text = request.config(),
-       .name = request.config_name().empty() ? "configuration" : request.config_name(),
-       .overrides = {request.overrides().begin(), request.overrides().end()}},
-      defaults);
-}
 
 absl::Status CheckWhole(const store::CheckpointRow& row) {
   if (row.state == "COMPLETED") return absl::OkStatus();
@@ -81,15 +59,22 @@ MaybeCommand PrepareCreate(const Deps& deps,
                            const core::Principal& principal,
                            const pb::CreateExperimentRequest& request,
                            pb::CreateExperimentResponse* response) {
-  DET_ASSIGN_OR_RETURN(config::ParsedConfig parsed, ParseConfig(deps, request));
+  DET_ASSIGN_OR_RETURN(
+      config::ParsedConfig parsed,
+      ReadSubmitted(deps,
+                    principal,
+                    {.text = request.config(),
+                     .name = request.config_name(),
+                     .overrides = {request.overrides().begin(), request.overrides().end()}}));
   for (const std::string& warning : parsed.warnings) response->add_warnings(warning);
   response->set_effective_config(spec::ToValue(parsed.spec).ToJson());
   DET_RETURN_IF_ERROR(CheckContext(deps, request.context_sha256()));
   DET_ASSIGN_OR_RETURN(const std::string source, WarmStart(deps, parsed.spec.searcher));
   if (request.validate_only()) return std::nullopt;
+  DET_RETURN_IF_ERROR(KeepSecrets(deps, principal, parsed));
   core::CreateExperiment create{
       .spec = std::make_shared<const spec::ExperimentSpec>(std::move(parsed.spec)),
-      .config_text = request.config(),
+      .config_text = std::move(parsed.text),
       .context = request.context_sha256(),
       .source_checkpoint = source,
       .paused = request.paused()};
@@ -112,6 +97,9 @@ absl::Status Get(const Deps& deps,
   const ExperimentId id(request.id());
   DET_ASSIGN_OR_RETURN(const store::ExperimentRow row, deps.store.Experiment(id));
   DET_ASSIGN_OR_RETURN(*response->mutable_effective_config(), deps.store.EffectiveConfig(id));
+  if (request.with_submitted()) {
+    DET_ASSIGN_OR_RETURN(*response->mutable_submitted_config(), deps.store.SubmittedConfig(id));
+  }
   DET_ASSIGN_OR_RETURN(const auto history,
                        deps.store.History("experiment", id.ToString(), kHistoryMax));
   *response->mutable_experiment() = ToProto(row);

@@ -216,15 +216,24 @@ absl::StatusOr<ExperimentRow> ReadStore::Experiment(ExperimentId id) {
   return Only<ExperimentRow>(std::move(rows), "experiment", id.ToString());
 }
 
-absl::StatusOr<std::string> ReadStore::EffectiveConfig(ExperimentId id) {
+absl::StatusOr<std::string> ReadStore::Submission(ExperimentId id, const char* column) {
   Rows<std::string> rows;
   DET_RETURN_IF_ERROR(pool_->Read([&](pqxx::work& tx) {
     Collect(
-        tx.exec_params("SELECT config FROM submissions WHERE experiment_id = $1", id.value()),
+        tx.exec_params(StrCat("SELECT ", column, " FROM submissions WHERE experiment_id = $1"),
+                       id.value()),
         [](const pqxx::row& row) { return row[0].as<std::string>(); },
         &rows);
   }));
   return Only<std::string>(std::move(rows), "experiment", id.ToString());
+}
+
+absl::StatusOr<std::string> ReadStore::EffectiveConfig(ExperimentId id) {
+  return Submission(id, "config");
+}
+
+absl::StatusOr<std::string> ReadStore::SubmittedConfig(ExperimentId id) {
+  return Submission(id, "config_text");
 }
 
 absl::StatusOr<std::vector<ExperimentRow>> ReadStore::Experiments(const ExperimentFilter& filter) {

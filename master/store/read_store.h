@@ -105,6 +105,7 @@ class ReadStore {
 
   absl::StatusOr<ExperimentRow> Experiment(ExperimentId id);
   absl::StatusOr<std::string> EffectiveConfig(ExperimentId id);  // JSON
+  absl::StatusOr<std::string> SubmittedConfig(ExperimentId id);  // as given, without secrets
   struct ExperimentFilter {
     int64_t limit = 100;
     int64_t before_id = 0;  // 0: from the newest
@@ -143,6 +144,8 @@ class ReadStore {
   absl::StatusOr<std::string> LatestCheckpoint(TrialId trial);
 
  private:
+  absl::StatusOr<std::string> Submission(ExperimentId id, const char* column);
+
   std::unique_ptr<pg::Pool> pool_;
 };
 

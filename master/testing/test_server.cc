@@ -39,6 +39,8 @@ TestServer::TestServer()
                                                 .timer = timer_,
                                                 .clock = engine_.clock(),
                                                 .defaults = {.checkpoint_host_path = "/c"},
+                                                .layers = {},
+                                                .secrets = secrets_,
                                                 .cluster_id = kClusterId,
                                                 .version = "1.2.3",
                                                 .started = engine_.clock().Now()});

@@ -8,7 +8,9 @@
 #include "common/concurrency/thread_pool.h"
 #include "common/concurrency/timer.h"
 #include "common/concurrency/topics.h"
+#include "common/testing/tmp_dir.h"
 #include "master/auth/token_table.h"
+#include "master/config/secret_store.h"
 #include "master/deletion/deletions.h"
 #include "master/ingest/ingestor.h"
 #include "master/journal/postgres_journal.h"
@@ -58,6 +60,8 @@ class TestServer {
   deletion::Deletions deletions_;
   ingest::Ingestor ingestor_;
   auth::TokenTable tokens_;
+  TmpDir secrets_folder_;
+  config::FolderSecretStore secrets_{secrets_folder_.path()};
   ThreadPool pool_;
   ThreadPool searches_;
   Timer timer_;
