@@ -17,6 +17,8 @@
 #include "common/os/os_error.h"
 #include "common/pg/pg.h"
 #include "common/pg/private_server.h"
+#include "master/deletion/deletions.h"
+#include "master/deletion/worker.h"
 #include "master/engine/engine.h"
 #include "master/engine/limits.h"
 #include "master/http/front.h"
@@ -100,6 +102,8 @@ struct MasterServer::Parts {
   http::Metrics metrics;
   std::unique_ptr<store::ReadStore> store;
   std::unique_ptr<store::ContextStore> contexts;
+  std::unique_ptr<deletion::Deletions> deletions;
+  std::unique_ptr<deletion::Worker> deleter;
   std::unique_ptr<engine::Engine> engine;
   std::unique_ptr<ingest::Ingestor> ingestor;
   std::unique_ptr<Timer> timer;
@@ -169,6 +173,9 @@ absl::Status MasterServer::Parts::StartEngine() {
   store = std::make_unique<store::ReadStore>(conninfo);
   contexts = std::make_unique<store::ContextStore>(conninfo, epoch);
   DET_RETURN_IF_ERROR(contexts->RemoveBrokenUploads());
+  deletions = std::make_unique<deletion::Deletions>(conninfo, epoch);
+  deleter = std::make_unique<deletion::Worker>(
+      *deletions, deletion::WorkerOptions{.storage = {.clock = &clock}});
   ingestor =
       std::make_unique<ingest::Ingestor>(ingest::Ingestor::Deps{conninfo, *engine, hooks.fatal});
   timer = std::make_unique<Timer>();
@@ -198,6 +205,7 @@ absl::Status MasterServer::Parts::StartDoors() {
       .ingestor = *ingestor,
       .store = *store,
       .contexts = *contexts,
+      .deletions = *deletions,
       .tokens = tokens,
       .pool = *pool,
       .timer = *timer,
@@ -257,6 +265,8 @@ MasterServer::~MasterServer() {
   p.rpc.reset();
   p.timer.reset();
   p.pool.reset();
+  p.deleter.reset();
+  p.deletions.reset();
   p.ingestor.reset();
   p.engine.reset();
   if (p.journal != nullptr) p.journal->Release().IgnoreError();

@@ -82,6 +82,19 @@ class Refused : public std::runtime_error {
   absl::Status status;
 };
 
+absl::Status ReadRefused(pg::Pool& pool, const std::function<void(pqxx::work&)>& read) {
+  absl::Status refused;
+  const absl::Status status = pool.Read([&](pqxx::work& tx) {
+    refused = absl::OkStatus();
+    try {
+      read(tx);
+    } catch (const Refused& why) {
+      refused = why.status;
+    }
+  });
+  return refused.ok() ? status : refused;
+}
+
 absl::Status WriteFenced(pg::Pool& pool,
                          int64_t epoch,
                          const std::function<void(pqxx::work&)>& work) {
@@ -257,6 +270,14 @@ absl::StatusOr<std::vector<Deletion>> Deletions::Request(const std::vector<Targe
   return out;
 }
 
+absl::Status Deletions::Check(const std::vector<Target>& targets,
+                              const std::vector<std::string>& globs) {
+  for (const std::string& glob : globs) DET_RETURN_IF_ERROR(storage::CheckGlob(glob));
+  return ReadRefused(*pool_, [&](pqxx::work& tx) {
+    for (const Target& target : targets) CheckMayGo(tx, target);
+  });
+}
+
 absl::StatusOr<std::vector<Deletion>> Deletions::RequestAll(ExperimentId experiment,
                                                             const std::string& actor) {
   std::vector<Deletion> out;
@@ -322,16 +343,10 @@ absl::StatusOr<std::vector<Deletion>> Deletions::ByExperiment(ExperimentId exper
 absl::StatusOr<Retention> Deletions::Preview(ExperimentId experiment,
                                              const std::optional<gc::Policy>& instead) {
   Retention out;
-  absl::Status refused;
-  DET_RETURN_IF_ERROR(pool_->Read([&](pqxx::work& tx) {
-    try {
-      const gc::Policy current = CurrentPolicy(tx, experiment);
-      out = Plan(tx, experiment, instead.value_or(current));
-    } catch (const Refused& why) {
-      refused = why.status;
-    }
+  DET_RETURN_IF_ERROR(ReadRefused(*pool_, [&](pqxx::work& tx) {
+    const gc::Policy current = CurrentPolicy(tx, experiment);
+    out = Plan(tx, experiment, instead.value_or(current));
   }));
-  if (!refused.ok()) return refused;
   return out;
 }
 

@@ -87,6 +87,8 @@ class Deletions {
   absl::StatusOr<std::vector<Deletion>> Request(const std::vector<Target>& targets,
                                                 const std::vector<std::string>& globs,
                                                 const std::string& actor);
+  // Would Request take them?
+  absl::Status Check(const std::vector<Target>& targets, const std::vector<std::string>& globs);
   // Of an experiment that ended: all of its checkpoints. For whoever deletes experiments; Of tells
   // how far it is.
   absl::StatusOr<std::vector<Deletion>> RequestAll(ExperimentId experiment,

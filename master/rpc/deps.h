@@ -8,6 +8,7 @@
 #include "common/concurrency/thread_pool.h"
 #include "common/concurrency/timer.h"
 #include "master/auth/token_table.h"
+#include "master/deletion/deletions.h"
 #include "master/engine/engine.h"
 #include "master/ingest/ingestor.h"
 #include "master/spec/parse.h"
@@ -22,6 +23,7 @@ struct Deps {
   ingest::Ingestor& ingestor;
   store::ReadStore& store;
   store::ContextStore& contexts;
+  deletion::Deletions& deletions;
   const auth::TokenTable& tokens;
   ThreadPool& pool;  // for calls that block
   Timer& timer;

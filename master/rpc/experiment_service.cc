@@ -38,11 +38,20 @@ absl::StatusOr<config::ParsedConfig> ParseConfig(const Deps& deps,
       defaults);
 }
 
+absl::Status CheckWhole(const store::CheckpointRow& row) {
+  if (row.state == "COMPLETED") return absl::OkStatus();
+  return Error(absl::StatusCode::kFailedPrecondition,
+               "CHECKPOINT_DELETED",
+               StrCat("checkpoint ", row.uuid, " of trial ", row.trial.value(), " is ", row.state),
+               "det c list --trial ID shows those that are left");
+}
+
 // The checkpoint that every trial begins from; "" is none.
 absl::StatusOr<std::string> WarmStart(const Deps& deps, const spec::SearcherSpec& searcher) {
   if (searcher.source_checkpoint_uuid.has_value()) {
     DET_ASSIGN_OR_RETURN(const store::CheckpointRow row,
                          deps.store.Checkpoint(*searcher.source_checkpoint_uuid));
+    DET_RETURN_IF_ERROR(CheckWhole(row));
     return row.uuid;
   }
   if (!searcher.source_trial_id.has_value()) return "";
@@ -53,6 +62,9 @@ absl::StatusOr<std::string> WarmStart(const Deps& deps, const spec::SearcherSpec
                  "NO_CHECKPOINT",
                  StrCat("source_trial_id: trial ", trial.value(), " has no checkpoint"));
   }
+  DET_ASSIGN_OR_RETURN(const store::CheckpointRow row,
+                       deps.store.Checkpoint(StrCat(trial.value(), "/", uuid)));
+  DET_RETURN_IF_ERROR(CheckWhole(row));
   return uuid;
 }
 

@@ -372,31 +372,35 @@ absl::StatusOr<std::vector<TransitionRow>> ReadStore::History(const std::string&
   return rows;
 }
 
-absl::StatusOr<std::vector<CheckpointRow>> ReadStore::CheckpointsOf(ExperimentId experiment,
-                                                                    int64_t limit) {
+absl::StatusOr<std::vector<CheckpointRow>> ReadStore::CheckpointsOf(
+    ExperimentId experiment, int64_t limit, const std::vector<std::string>& states) {
   Rows<CheckpointRow> rows;
   DET_RETURN_IF_ERROR(pool_->Read([&](pqxx::work& tx) {
-    Collect(tx.exec_params(
-                StrCat(CheckpointSelect(),
-                       "WHERE c.experiment_id = $1 ORDER BY m.value IS NULL, m.value = 'NaN', "
-                       "CASE WHEN e.smaller_is_better THEN m.value ELSE -m.value END, "
-                       "c.steps_completed DESC, c.uuid LIMIT $2"),
-                experiment.value(),
-                limit),
+    Collect(tx.exec_params(StrCat(CheckpointSelect(),
+                                  "WHERE c.experiment_id = $1 AND c.state = ANY($3::text[]) "
+                                  "ORDER BY m.value IS NULL, m.value = 'NaN', "
+                                  "CASE WHEN e.smaller_is_better THEN m.value ELSE -m.value END, "
+                                  "c.steps_completed DESC, c.uuid LIMIT $2"),
+                           experiment.value(),
+                           limit,
+                           pg::ArrayOf(states)),
             ToCheckpoint,
             &rows);
   }));
   return rows;
 }
 
-absl::StatusOr<std::vector<CheckpointRow>> ReadStore::CheckpointsOf(TrialId trial, int64_t limit) {
+absl::StatusOr<std::vector<CheckpointRow>> ReadStore::CheckpointsOf(
+    TrialId trial, int64_t limit, const std::vector<std::string>& states) {
   Rows<CheckpointRow> rows;
   DET_RETURN_IF_ERROR(pool_->Read([&](pqxx::work& tx) {
     Collect(tx.exec_params(StrCat(CheckpointSelect(),
-                                  "WHERE c.trial_id = $1 ORDER BY c.steps_completed DESC, "
+                                  "WHERE c.trial_id = $1 AND c.state = ANY($3::text[]) "
+                                  "ORDER BY c.steps_completed DESC, "
                                   "c.reported_at DESC LIMIT $2"),
                            trial.value(),
-                           limit),
+                           limit,
+                           pg::ArrayOf(states)),
             ToCheckpoint,
             &rows);
   }));

@@ -168,9 +168,13 @@ class ReadStore {
                                                      const std::string& id,
                                                      int64_t limit);
 
-  // Of an experiment the best first; of a trial the newest first.
-  absl::StatusOr<std::vector<CheckpointRow>> CheckpointsOf(ExperimentId experiment, int64_t limit);
-  absl::StatusOr<std::vector<CheckpointRow>> CheckpointsOf(TrialId trial, int64_t limit);
+  // In one of the states; of an experiment the best first; of a trial the newest first.
+  absl::StatusOr<std::vector<CheckpointRow>> CheckpointsOf(ExperimentId experiment,
+                                                           int64_t limit,
+                                                           const std::vector<std::string>& states);
+  absl::StatusOr<std::vector<CheckpointRow>> CheckpointsOf(TrialId trial,
+                                                           int64_t limit,
+                                                           const std::vector<std::string>& states);
   // By "UUID" or "TRIAL/UUID". FAILED_PRECONDITION (AMBIGUOUS_CHECKPOINT), which names the trials:
   // several have one of that uuid.
   absl::StatusOr<CheckpointRow> Checkpoint(const std::string& name);

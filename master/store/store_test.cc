@@ -306,14 +306,14 @@ TEST_F(ReadStoreTest, HistoryTellsWhatBecameOfATrialAndItsRuns) {
 TEST_F(ReadStoreTest, CheckpointsOfAnExperimentComeBestFirstAndOfATrialNewestFirst) {
   test::StartSearches(engine);
   test::PlayToEnd(engine);
-  const auto all = store.CheckpointsOf(ExperimentId(1), 100);
+  const auto all = store.CheckpointsOf(ExperimentId(1), 100, {"COMPLETED"});
   ASSERT_TRUE(all.ok()) << all.status();
   EXPECT_GE(all->size(), 5U);
-  EXPECT_EQ(store.CheckpointsOf(ExperimentId(1), 2)->size(), 2U);
+  EXPECT_EQ(store.CheckpointsOf(ExperimentId(1), 2, {"COMPLETED"})->size(), 2U);
   const auto one = store.Checkpoint(all->front().uuid);
   ASSERT_TRUE(one.ok());
   EXPECT_EQ(one->directory, StrCat("/c/", one->uuid));
-  EXPECT_EQ(*store.LatestCheckpoint(one->trial), store.CheckpointsOf(one->trial, 1)->front().uuid);
+  EXPECT_EQ(*store.LatestCheckpoint(one->trial), store.CheckpointsOf(one->trial, 1, {"COMPLETED"})->front().uuid);
 }
 
 TEST_F(ReadStoreTest, ATrialsCheckpointIsReplacedByTheSameTrialAlone) {

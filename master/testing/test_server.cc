@@ -12,6 +12,7 @@ TestServer::TestServer()
       engine_(journal_),
       store_(database_.conninfo()),
       contexts_(database_.conninfo(), engine_.engine().epoch()),
+      deletions_(database_.conninfo(), engine_.engine().epoch()),
       ingestor_({database_.conninfo(), engine_.engine(), [](const absl::Status&) {}}),
       pool_(4, 1000) {
   tokens_.Add(Secret(kAdminToken), {core::Role::kAdmin, "admin"});
@@ -22,6 +23,7 @@ TestServer::TestServer()
                                                 .ingestor = ingestor_,
                                                 .store = store_,
                                                 .contexts = contexts_,
+                                                .deletions = deletions_,
                                                 .tokens = tokens_,
                                                 .pool = pool_,
                                                 .timer = timer_,

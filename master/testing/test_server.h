@@ -8,6 +8,7 @@
 #include "common/concurrency/thread_pool.h"
 #include "common/concurrency/timer.h"
 #include "master/auth/token_table.h"
+#include "master/deletion/deletions.h"
 #include "master/ingest/ingestor.h"
 #include "master/journal/postgres_journal.h"
 #include "master/rpc/server.h"
@@ -33,6 +34,7 @@ class TestServer {
   std::shared_ptr<grpc::Channel> channel() const { return channel_; }
   TestEngine& engine() { return engine_; }
   store::ReadStore& store() { return store_; }
+  deletion::Deletions& deletions() { return deletions_; }
   const TestDatabase& database() const { return database_; }
   const ingest::Ingestor& ingestor() const { return ingestor_; }
   // Ends all calls.
@@ -47,6 +49,7 @@ class TestServer {
   TestEngine engine_;
   store::ReadStore store_;
   store::ContextStore contexts_;
+  deletion::Deletions deletions_;
   ingest::Ingestor ingestor_;
   auth::TokenTable tokens_;
   ThreadPool pool_;
