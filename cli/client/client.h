@@ -75,6 +75,12 @@ class Client {
   virtual absl::StatusOr<api::ListCheckpointsResponse> ListCheckpoints(
       const api::ListCheckpointsRequest& request) = 0;
   virtual absl::StatusOr<api::GetCheckpointResponse> GetCheckpoint(const std::string& uuid) = 0;
+  virtual absl::StatusOr<api::DeleteCheckpointsResponse> DeleteCheckpoints(
+      const api::DeleteCheckpointsRequest& request) = 0;
+  virtual absl::StatusOr<api::ListDeletionsResponse> ListDeletions(
+      const api::ListDeletionsRequest& request) = 0;
+  virtual absl::StatusOr<api::SetRetentionResponse> SetRetention(
+      const api::SetRetentionRequest& request) = 0;
 
   virtual absl::StatusOr<bool> HasContext(const std::string& sha256) = 0;
   virtual std::unique_ptr<Upload> UploadContext(const std::string& sha256) = 0;

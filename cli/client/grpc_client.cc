@@ -230,6 +230,18 @@ class GrpcClient : public Client {
     request.set_uuid(uuid);
     return Call("GetCheckpoint", *checkpoints_, &Checkpoints::GetCheckpoint, request);
   }
+  absl::StatusOr<api::DeleteCheckpointsResponse> DeleteCheckpoints(
+      const api::DeleteCheckpointsRequest& request) override {
+    return Call("DeleteCheckpoints", *checkpoints_, &Checkpoints::DeleteCheckpoints, request);
+  }
+  absl::StatusOr<api::ListDeletionsResponse> ListDeletions(
+      const api::ListDeletionsRequest& request) override {
+    return Call("ListDeletions", *checkpoints_, &Checkpoints::ListDeletions, request);
+  }
+  absl::StatusOr<api::SetRetentionResponse> SetRetention(
+      const api::SetRetentionRequest& request) override {
+    return Call("SetRetention", *checkpoints_, &Checkpoints::SetRetention, request);
+  }
 
   absl::StatusOr<bool> HasContext(const std::string& sha256) override {
     api::HasContextRequest request;

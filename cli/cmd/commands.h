@@ -25,6 +25,7 @@ Command ExperimentPauseCommand();
 Command ExperimentActivateCommand();
 Command ExperimentCancelCommand();
 Command ExperimentKillCommand();
+Command ExperimentGcPolicyCommand();
 
 Command TrialListCommand();
 Command TrialDescribeCommand();
@@ -32,7 +33,9 @@ Command TrialLogsCommand();
 Command TrialMetricsCommand();
 
 Command CheckpointListCommand();
+Command CheckpointDescribeCommand();
 Command CheckpointDownloadCommand();
+Command CheckpointRmCommand();
 
 Command AgentListCommand();
 Command SlotListCommand();

@@ -75,6 +75,10 @@ TEST_F(VerbsTest, TrialLogs) {
 TEST_F(VerbsTest, ExperimentLogs) {
   ExpectAllFormats("experiment_logs", "experiment logs 7 --timestamps");
 }
+TEST_F(VerbsTest, CheckpointDescribe) {
+  const std::string uuid = master_.Look().checkpoints[0].uuid();
+  ExpectAllFormats("checkpoint_describe", "checkpoint describe " + uuid);
+}
 TEST_F(VerbsTest, CheckpointList) {
   ExpectAllFormats("checkpoint_list", "checkpoint list 7");
 }
