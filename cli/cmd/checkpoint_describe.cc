@@ -7,7 +7,9 @@
 #include "cli/format/quantity.h"
 #include "cli/view/checkpoint_view.h"
 #include "cli/view/proto_document.h"
+#include "common/base/status.h"
 #include "common/base/strings.h"
+#include "common/base/value.h"
 #include "common/json/json.h"
 
 namespace det::cli {

@@ -99,10 +99,7 @@ absl::StatusOr<ExitCode> Fetch(Context& context,
   std::atomic<bool> cancel = false;
   const SystemClock clock;
   storage::StoreOptions options{.clock = &clock, .cancel = &cancel, .patience = absl::Seconds(20)};
-  options.environment = [&](const char* name) -> std::optional<std::string> {
-    const char* value = context.getenv()(name);
-    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
-  };
+  options.environment = [&](const char* name) { return context.getenv()(name); };
   DET_ASSIGN_OR_RETURN(const auto store, storage::OpenStore(place, options));
   std::atomic<int64_t> bytes = 0;
   const InterruptGuard guard([&] { cancel = true; });

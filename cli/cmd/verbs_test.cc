@@ -176,6 +176,10 @@ TEST_F(VerbsTest, Metrics) {
   EXPECT_EQ(runner_.Run("metrics 99").code, ExitCode::kNotFound);
   EXPECT_EQ(runner_.Run("metrics 17 --summary --limit 3").code, ExitCode::kUsage);
 }
+TEST_F(VerbsTest, CheckpointDescribe) {
+  const std::string uuid = master_.Look().checkpoints[0].uuid();
+  ExpectAllFormats("checkpoint_describe", "checkpoint describe " + uuid);
+}
 TEST_F(VerbsTest, CheckpointList) {
   ExpectAllFormats("checkpoint_list", "checkpoint list 7");
 }

@@ -304,6 +304,56 @@ TEST_F(ApiTest, ATrialIsToldWithItsHistoryCheckpointsAndRank) {
             "TRIAL_NOT_FOUND");
 }
 
+TEST_F(ApiTest, CheckpointsAreDeletedByTheirOwnersAfterALook) {
+  const int64_t id = MustCreate();
+  server.engine().Must(test::Connect(AgentId("a"), 2));
+  test::PlayToEnd(server.engine());
+  GetTrialRequest of_trial;
+  of_trial.set_id(2);
+  GetTrialResponse trial;
+  ASSERT_TRUE(Call(*trials, &TrialService::Stub::GetTrial, of_trial, &trial).ok());
+  DeleteCheckpointsRequest request;
+  request.add_uuids(trial.trial().latest_checkpoint());
+  request.set_validate_only(true);
+  DeleteCheckpointsResponse response;
+  const auto remove = &CheckpointService::Stub::DeleteCheckpoints;
+  ASSERT_TRUE(Call(*checkpoints, remove, request, &response).ok());
+  EXPECT_EQ(response.deletions_size(), 0);
+  request.set_validate_only(false);
+  EXPECT_EQ(ErrorReason(Call(*checkpoints, remove, request, &response, test::kBobToken)),
+            "NOT_OWNER");
+  response.Clear();
+  ASSERT_TRUE(Call(*checkpoints, remove, request, &response).ok());
+  ASSERT_EQ(response.deletions_size(), 1);
+  EXPECT_EQ(response.deletions(0).state(), "PENDING");
+  EXPECT_EQ(response.deletions(0).actor(), "user:ann");
+  ListDeletionsRequest list;
+  list.set_experiment(id);
+  ListDeletionsResponse listed;
+  ASSERT_TRUE(Call(*checkpoints, &CheckpointService::Stub::ListDeletions, list, &listed).ok());
+  EXPECT_EQ(listed.deletions_size(), 1);
+  SetRetentionRequest retention;
+  retention.set_experiment(id);
+  retention.set_save_trial_latest(0);
+  retention.set_save_trial_best(0);
+  retention.set_validate_only(true);
+  SetRetentionResponse kept;
+  const auto set = &CheckpointService::Stub::SetRetention;
+  ASSERT_TRUE(Call(*checkpoints, set, retention, &kept).ok());
+  EXPECT_EQ(kept.going_count(), 1);  // the other trial's
+  EXPECT_EQ(kept.policy().save_trial_best(), 0);
+  retention.set_save_trial_latest(-1);
+  EXPECT_EQ(ErrorReason(Call(*checkpoints, set, retention, &kept)), "INVALID_REQUEST");
+  EXPECT_EQ(ErrorReason(Call(*checkpoints, set, retention, &kept, test::kBobToken)), "NOT_OWNER");
+  PatchCheckpointMetadataRequest patch;
+  patch.set_uuid(request.uuids(0));
+  patch.set_patch_json(R"({"note":"mine"})");
+  PatchCheckpointMetadataResponse patched;
+  const auto call = &CheckpointService::Stub::PatchCheckpointMetadata;
+  ASSERT_TRUE(Call(*checkpoints, call, patch, &patched).ok());
+  EXPECT_NE(patched.checkpoint().metadata_json().find("mine"), std::string::npos);
+}
+
 TEST_F(ApiTest, TheClusterItsAgentsAndItsQueueAreShown) {
   MustCreate();
   server.engine().Must(test::Connect(AgentId("a"), 1));
