@@ -193,22 +193,21 @@ void MasterServer::Parts::KeepPartitions(Timer& on, absl::Duration delay) {
 
 absl::Status MasterServer::Parts::StartDoors() {
   DET_ASSIGN_OR_RETURN(const std::string cluster_id, store->ClusterId());
-  rpc_deps.emplace(rpc::Deps{
-      .engine = *engine,
-      .ingestor = *ingestor,
-      .store = *store,
-      .contexts = *contexts,
-      .tokens = tokens,
-      .pool = *pool,
-      .timer = *timer,
-      .clock = clock,
-      .defaults = {.resource_pool = "default",
-                   .checkpoint_host_path = config.checkpoint_path,
-                   .priority = config.default_priority,
-                   .pool_priorities = config.pool_priorities},
-      .cluster_id = cluster_id,
-      .version = std::string(kVersion),
-      .started = clock.Now()});
+  rpc_deps.emplace(rpc::Deps{.engine = *engine,
+                             .ingestor = *ingestor,
+                             .store = *store,
+                             .contexts = *contexts,
+                             .tokens = tokens,
+                             .pool = *pool,
+                             .timer = *timer,
+                             .clock = clock,
+                             .defaults = {.resource_pool = "default",
+                                          .checkpoint_host_path = config.checkpoint_path,
+                                          .priority = config.default_priority,
+                                          .pool_priorities = config.pool_priorities},
+                             .cluster_id = cluster_id,
+                             .version = std::string(kVersion),
+                             .started = clock.Now()});
   DET_ASSIGN_OR_RETURN(front,
                        http::Front::Start({*engine, *ingestor, metrics, tokens, scrapers},
                                           {config.host, static_cast<uint16_t>(config.http_port)}));
