@@ -20,7 +20,8 @@ struct PlanWords {
 
 absl::StatusOr<ExitCode> Run(Context& context, const PlanWords& words) {
   if (words.speed.has_value() && !(std::isfinite(*words.speed) && *words.speed > 0)) {
-    return UsageError("--speed must be a number above 0", "--speed 250: batches a second, of one trial");
+    return UsageError("--speed must be a number above 0",
+                      "--speed 250: batches a second, of one trial");
   }
   DET_ASSIGN_OR_RETURN(const ConfigText config, ReadConfig(words.config));
   api::PlanExperimentRequest request;

@@ -198,8 +198,8 @@ Report PlanReport(const api::PlanExperimentResponse& plan) {
                 {"slots_per_trial", int64_t{plan.slots_per_trial()}},
                 {"pool", TextCell(plan.pool())}};
   if (plan.units() > 0) {
-    fields.emplace_back(
-        "length", TextCell(StrCat(plan.units(), " ", plan.time_metric(), " of all trials")));
+    fields.emplace_back("length",
+                        TextCell(StrCat(plan.units(), " ", plan.time_metric(), " of all trials")));
   }
   if (plan.has_slot_hours()) {
     fields.emplace_back("slot_hours", TextCell(FormatDouble(plan.slot_hours())));

@@ -81,18 +81,22 @@ void ReadScheduler(const Value& value,
   const Value* type = value.is_object() ? value.Find("type") : nullptr;
   if (type != nullptr && type->is_string() && type->as_string() == "round_robin") {
     map.Take("type");
-    map.Error("type",
-              "\"round_robin\" is gone, here as in Determined",
-              "\"fair_share\" divides slots between experiments; \"fifo\" runs one after the other");
+    map.Error(
+        "type",
+        "\"round_robin\" is gone, here as in Determined",
+        "\"fair_share\" divides slots between experiments; \"fifo\" runs one after the other");
   } else {
     map.Enum("type", {"priority", "fifo", "fair_share"}, &rules->policy);
   }
   map.Bool("preemption", &rules->preemption);
   map.Enum("fitting_policy", {"best", "worst"}, &rules->fitting);
-  if (rules->policy == scheduler::Policy::kFifo && rules->preemption) {
-    map.Error("preemption",
-              "a fifo pool lets whatever runs run to its end",
-              "use \"priority\" or \"fair_share\", or leave preemption out");
+  if (rules->policy == scheduler::Policy::kFifo) {
+    if (rules->preemption && value.Find("preemption") != nullptr) {
+      map.Error("preemption",
+                "a fifo pool lets whatever runs run to its end",
+                "use \"priority\" or \"fair_share\", or leave preemption out");
+    }
+    rules->preemption = false;
   }
   map.Int("default_priority", 1, 99, default_priority);
   map.NotYet("allow_heterogeneous_fits");
@@ -129,7 +133,7 @@ void ReadManager(MapReader& reader, Problems* problems, MasterConfig* config) {
 void ReadPool(const Value& value, const std::string& path, Problems* problems, MasterConfig* out) {
   MapReader map(value, path, problems);
   std::string name;
-  std::string description;
+  std::string description;  // for those who read the file
   scheduler::PoolRules rules = out->rules.defaults;
   int64_t default_priority = out->default_priority;
   map.Required("pool_name");
@@ -138,8 +142,7 @@ void ReadPool(const Value& value, const std::string& path, Problems* problems, M
   map.Int("max_cpu_containers_per_agent", 0, kAuxTasksMax, &rules.aux_per_agent_max);
   map.Int("max_aux_containers_per_agent", 0, kAuxTasksMax, &rules.aux_per_agent_max);
   if (const Value* scheduler = map.Take("scheduler")) {
-    ReadScheduler(
-        *scheduler, map.PathOf("scheduler"), problems, &rules, &default_priority);
+    ReadScheduler(*scheduler, map.PathOf("scheduler"), problems, &rules, &default_priority);
   }
   Value task_defaults;
   ReadTaskDefaults(map, problems, &task_defaults);
@@ -151,7 +154,6 @@ void ReadPool(const Value& value, const std::string& path, Problems* problems, M
     map.Error("pool_name", StrCat("pool ", QuoteJson(name), " is described twice"));
   }
   out->pool_priorities[name] = default_priority;
-  out->pool_descriptions[name] = description;
   if (!task_defaults.is_null()) out->pool_defaults[name] = std::move(task_defaults);
 }
 

@@ -21,9 +21,8 @@ struct MasterConfig {
   int http_port = 8080;
   std::string checkpoint_path;  // host_path where an experiment names no storage
   scheduler::Rules rules;
-  int64_t default_priority = 42;  // of an experiment that names none
+  int64_t default_priority = 42;                   // of an experiment that names none
   std::map<std::string, int64_t> pool_priorities;  // the same, of the pools that are described
-  std::map<std::string, std::string> pool_descriptions;
   LogLevel log_level = LogLevel::kInfo;
   std::string log_file;             // "": standard error
   int64_t log_retention_days = -1;  // where an experiment says nothing; -1: for ever

@@ -30,7 +30,7 @@ resource_pools:
     max_aux_containers_per_agent: 7
     scheduler: {type: fair_share}
   - {pool_name: plain}
-  - {pool_name: line, scheduler: {type: fifo, preemption: false, fitting_policy: best}}
+  - {pool_name: line, scheduler: {type: fifo, fitting_policy: best}}
 resource_manager:
   scheduler: {type: priority, preemption: true, fitting_policy: worst, default_priority: 50}
 quotas:

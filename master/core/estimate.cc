@@ -28,8 +28,7 @@ std::optional<double> BatchesToRun(const spec::SearcherSpec& searcher) {
 // where it began.
 std::optional<absl::Duration> Remaining(const State& state, const Task& task, absl::Time now) {
   const Trial& trial = *state.Find(task.trial);
-  const std::optional<double> batches =
-      BatchesToRun(state.Find(trial.experiment)->spec->searcher);
+  const std::optional<double> batches = BatchesToRun(state.Find(trial.experiment)->spec->searcher);
   if (task.allocation->level != StopLevel::kRun) return absl::ZeroDuration();
   if (!batches.has_value() || task.allocation->run != 1 || trial.latest_steps <= 0) {
     return std::nullopt;

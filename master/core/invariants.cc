@@ -98,7 +98,8 @@ class Checker {
 
   void CheckIndexes() {
     const Indexes fresh = BuildIndexes(state_, state_.indexes.view.rules());
-    Expect(fresh.view.Dump() == state_.indexes.view.Dump(), "the scheduler's view differs from one built afresh");
+    Expect(fresh.view.Dump() == state_.indexes.view.Dump(),
+           "the scheduler's view differs from one built afresh");
     Expect(fresh.on_agent == state_.indexes.on_agent, "the index by agent differs");
     Expect(fresh.allocations == state_.indexes.allocations, "the index of allocations differs");
     Expect(fresh.jobs == state_.indexes.jobs, "the index of jobs differs");

@@ -92,29 +92,29 @@ absl::StatusOr<ExperimentPlan> PlanExperiment(const State& state,
   const spec::ResourcesSpec& resources = spec.resources;
   DET_RETURN_IF_ERROR(internal::CheckPool(state, resources.resource_pool));
   if (state.tasks.size() > kPlannedTasksMax) {
-    return Error(absl::StatusCode::kResourceExhausted,
-                 "TOO_MUCH_TO_PLAN",
-                 StrCat(state.tasks.size(),
-                        " tasks wait and run, a plan looks at most at ",
-                        kPlannedTasksMax),
-                 "submit it with --paused, and ask det why after you activate it");
+    return Error(
+        absl::StatusCode::kResourceExhausted,
+        "TOO_MUCH_TO_PLAN",
+        StrCat(
+            state.tasks.size(), " tasks wait and run, a plan looks at most at ", kPlannedTasksMax),
+        "submit it with --paused, and ask det why after you activate it");
   }
   ExperimentPlan plan{.at_once = TrialsAtOnce(spec)};
   Rehearsal rehearsal(state, resources.resource_pool);
   const ExperimentId id(state.next.experiment);
   rehearsal.Submit({.id = id,
-                .owner = owner,
-                .workspace = spec.workspace,
-                .priority = resources.priority,
-                .position = id.value(),
-                .weight = resources.weight,
-                .max_slots = resources.max_slots},
-               {.task = TaskId(state.next.task),
-                .job = id,
-                .pool = resources.resource_pool,
-                .slots = resources.slots_per_trial,
-                .since = now},
-               plan.at_once);
+                    .owner = owner,
+                    .workspace = spec.workspace,
+                    .priority = resources.priority,
+                    .position = id.value(),
+                    .weight = resources.weight,
+                    .max_slots = resources.max_slots},
+                   {.task = TaskId(state.next.task),
+                    .job = id,
+                    .pool = resources.resource_pool,
+                    .slots = resources.slots_per_trial,
+                    .since = now},
+                   plan.at_once);
   rehearsal.Run(now, &plan);
   if (const std::optional<TaskId> task = rehearsal.FirstThatWaits()) {
     const scheduler::Explanation why = scheduler::Explain(rehearsal.view(), *task);

@@ -261,7 +261,16 @@ void Fields(A& a, Trial& x) {
 }
 template <class A>
 void Fields(A& a, Allocation& x) {
-  a(x.id, x.agent, x.slots, x.run, x.priority, x.state, x.level, x.level_reason, x.kill_at, x.placed_at);
+  a(x.id,
+    x.agent,
+    x.slots,
+    x.run,
+    x.priority,
+    x.state,
+    x.level,
+    x.level_reason,
+    x.kill_at,
+    x.placed_at);
 }
 template <class A>
 void FieldsOfRequest(A& a, scheduler::Request& x) {

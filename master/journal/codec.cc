@@ -359,13 +359,13 @@ class Decoder {
   core::EventBody Task(const pb::Record& r) {
     if (r.has_task_created()) {
       const pb::TaskCreated& m = r.task_created();
-      return core::TaskCreated{TaskId(m.id()),
-                               TrialId(m.trial()),
-                               {.task = TaskId(m.id()),
-                                .job = ExperimentId(m.experiment() == 0 ? m.position()
-                                                                        : m.experiment()),
-                                .pool = m.pool(),
-                                .slots = m.slots()}};
+      return core::TaskCreated{
+          TaskId(m.id()),
+          TrialId(m.trial()),
+          {.task = TaskId(m.id()),
+           .job = ExperimentId(m.experiment() == 0 ? m.position() : m.experiment()),
+           .pool = m.pool(),
+           .slots = m.slots()}};
     }
     if (r.has_task_queued()) return core::TaskQueued{TaskId(r.task_queued().id())};
     if (r.has_task_ready()) return core::TaskReady{TaskId(r.task_ready().id())};

@@ -274,9 +274,8 @@ void PutPlan(const core::ExperimentPlan& plan, pb::PlanExperimentResponse* out) 
 }
 
 // The configuration is read on the pool; only then does the engine's thread look.
-grpc::ServerUnaryReactor* Plan(
-    const Deps& deps,
-    Wire<pb::PlanExperimentRequest, pb::PlanExperimentResponse> call) {
+grpc::ServerUnaryReactor* Plan(const Deps& deps,
+                               Wire<pb::PlanExperimentRequest, pb::PlanExperimentResponse> call) {
   grpc::ServerUnaryReactor* reactor = call.context->DefaultReactor();
   const auto ending = std::make_shared<Ending>(*call.context, reactor);
   const std::optional<core::Principal> principal = AuthorOf(deps, *call.context, *ending);
@@ -285,8 +284,9 @@ grpc::ServerUnaryReactor* Plan(
     absl::StatusOr<config::ParsedConfig> parsed = ParsePlanned(deps, request);
     if (!parsed.ok()) return ending->Finish(parsed.status());
     ReadState(deps, ending, [=, &deps, parsed = *parsed](const core::State& state) -> Tell {
-      return [=, found = core::PlanExperiment(state, parsed.spec, owner, deps.clock.Now())]()
-                 -> absl::Status {
+      return [=,
+              found = core::PlanExperiment(
+                  state, parsed.spec, owner, deps.clock.Now())]() -> absl::Status {
         DET_RETURN_IF_ERROR(found.status());
         PutSearch(parsed, request.units_per_second(), call.response);
         PutPlan(*found, call.response);

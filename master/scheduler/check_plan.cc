@@ -19,7 +19,8 @@ class Judge {
   absl::Status OnPlacement(const Placement& placement) {
     const TaskId task = placement.task;
     const Waiting* waiting = view_.FindWaiting(task);
-    if (waiting == nullptr || waiting->request.pool != pool_) return Bad(task, "does not wait here");
+    if (waiting == nullptr || waiting->request.pool != pool_)
+      return Bad(task, "does not wait here");
     if (!tasks_.insert(task).second) return Bad(task, "placed twice");
     const Request& request = waiting->request;
     const bool one = placement.pieces.size() == 1;
@@ -44,7 +45,8 @@ class Judge {
     if (victim == nullptr || victim->running.pool != pool_) {
       return Bad(preemption.task, "is to leave and does not run here");
     }
-    if (waiting == nullptr || waiting->request.pool != pool_ || tasks_.contains(preemption.waiter)) {
+    if (waiting == nullptr || waiting->request.pool != pool_ ||
+        tasks_.contains(preemption.waiter)) {
       return Bad(preemption.task, "is to leave for one that does not wait");
     }
     if (!victim->running.preemptible || victim->running.leaving) {
@@ -52,8 +54,8 @@ class Judge {
     }
     if (!tasks_.insert(preemption.task).second) return Bad(preemption.task, "is to leave twice");
     const PoolRules& rules = view_.rules().ForPool(pool_);
-    const bool better = rules.policy != Policy::kPriority ||
-                        waiting->job->job.priority < victim->running.priority;
+    const bool better =
+        rules.policy != Policy::kPriority || waiting->job->job.priority < victim->running.priority;
     const bool may = rules.preemption && rules.policy != Policy::kFifo && better &&
                      waiting->request.job != victim->running.job;
     return may ? absl::OkStatus() : Bad(preemption.task, "is to leave for one that is not better");

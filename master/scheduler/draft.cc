@@ -48,7 +48,8 @@ const AgentSlots* Draft::Clean(const AgentSet& agents, const AgentId& avoid) con
   while (at != agents.end() && IsTouched(*at)) ++at;
   auto it = at;
   while (it != agents.end() && (IsTouched(*it) || (*it)->agent == avoid)) ++it;
-  return it == agents.end() ? nullptr : *it;
+  if (it == agents.end()) return nullptr;
+  return *it;
 }
 
 // The agent with the fewest available slots that suffice.
@@ -234,9 +235,7 @@ void Draft::Preempt(const Waiting& waiting, const std::vector<const RunningTask*
     for (const Piece& piece : victim->running.pieces) {
       const AgentSlots* agent = view_.FindAgent(piece.agent);
       if (agent == nullptr || !agent->schedulable || agent->pool != waiting.request.pool) continue;
-      Update(agent, [&](Load& load) {
-        load.signaled += static_cast<int64_t>(piece.slots.size());
-      });
+      Update(agent, [&](Load& load) { load.signaled += static_cast<int64_t>(piece.slots.size()); });
     }
   }
   Promise(waiting);

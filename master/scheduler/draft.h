@@ -52,9 +52,9 @@ class Draft {
  private:
   struct Load {
     const AgentSlots* agent = nullptr;
-    int64_t taken = 0;     // of its free slots
-    int64_t signaled = 0;  // will be free too
-    int64_t promised = 0;  // of what will be free
+    int64_t taken = 0;      // of its free slots
+    int64_t signaled = 0;   // will be free too
+    int64_t promised = 0;   // of what will be free
     int64_t held_back = 0;  // of what is free, from all but quick ones
 
     int64_t free() const { return agent->free_count() - taken; }
@@ -102,7 +102,7 @@ class Draft {
   int64_t soon_ = 0;   // and with what leaves
   const AgentSlots* reserved_agent_ = nullptr;
   bool reserved_pool_ = false;
-  int64_t pool_extra_ = 0;  // what those behind a reservation of the pool may have
+  int64_t pool_extra_ = 0;      // what those behind a reservation of the pool may have
   int64_t shadow_ = INT64_MIN;  // when the reserved one starts, in nanoseconds; the least: unknown
 };
 

@@ -7,7 +7,9 @@
 namespace det::scheduler {
 namespace {
 
-std::string Slots(int64_t slots) { return StrCat(slots, slots == 1 ? " slot" : " slots"); }
+std::string Slots(int64_t slots) {
+  return StrCat(slots, slots == 1 ? " slot" : " slots");
+}
 
 class Explainer {
  public:
@@ -112,9 +114,9 @@ class Explainer {
                         most),
                  true);
     }
-    const std::string has = request_.spans ? StrCat("; all its agents together have ",
-                                                    pool_.slots_total)
-                                           : StrCat("; its largest agent has ", pool_.largest());
+    const std::string has = request_.spans
+                                ? StrCat("; all its agents together have ", pool_.slots_total)
+                                : StrCat("; its largest agent has ", pool_.largest());
     Say("TOO_LARGE", StrCat(Needs(), has), true);
   }
 
@@ -159,11 +161,10 @@ class Explainer {
       code = "RESERVED";
       StrAppend(text,
                 "; ",
-                plan.reserved_agent.empty()
-                    ? "what becomes free in the pool is kept for it"
-                    : StrCat("what becomes free on agent ",
-                             plan.reserved_agent.value(),
-                             " is kept for it"));
+                plan.reserved_agent.empty() ? "what becomes free in the pool is kept for it"
+                                            : StrCat("what becomes free on agent ",
+                                                     plan.reserved_agent.value(),
+                                                     " is kept for it"));
     } else if (plan.reserved.has_value() && fits) {
       StrAppend(text, "; what is free is kept for task ", plan.reserved->value());
       if (const Waiting* first = view_.FindWaiting(*plan.reserved)) {

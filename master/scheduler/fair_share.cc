@@ -51,15 +51,15 @@ class FairShare {
     const auto ready = draft_.pool().ready_of_job.find(job);
     if (ready == draft_.pool().ready_of_job.end()) return nullptr;
     const auto first = row == rows_.end() ? ready->second.begin() : row->second;
-    return first == ready->second.end() ? nullptr : *first;
+    if (first == ready->second.end()) return nullptr;
+    return *first;
   }
 
   // The next request of the job that holds least for its weight. That job rests until GoOn.
   const Waiting* Next() {
     const auto& starving = draft_.pool().starving;
     while (clean_ != starving.end() && accounts_.contains(clean_->job)) ++clean_;
-    const bool again =
-        !hungry_.empty() && (clean_ == starving.end() || *hungry_.begin() < *clean_);
+    const bool again = !hungry_.empty() && (clean_ == starving.end() || *hungry_.begin() < *clean_);
     if (!again && clean_ == starving.end()) return nullptr;
     const ExperimentId job = again ? hungry_.begin()->job : clean_->job;
     if (again) hungry_.erase(hungry_.begin());
@@ -92,14 +92,18 @@ class FairShare {
   std::vector<const RunningTask*> Victims(const Waiting& waiting) const {
     Search search{.level = Usage(*waiting.job, Half(waiting.request.slots)),
                   .avoid = draft_.Avoided(waiting)};
-    for (auto it = draft_.pool().holding.rbegin(); it != draft_.pool().holding.rend(); ++it) {
-      const bool enough = static_cast<int64_t>(search.most.size()) == kVictimsLookedAtMax;
-      if (it->usage <= search.level || enough) break;
-      if (it->job != waiting.job->job.id) Offer(search, *view_.FindJob(it->job));
-    }
-    for (int64_t looked = 0; looked < kVictimsLookedAtMax && !search.most.empty(); ++looked) {
-      const std::vector<const RunningTask*> enough =
-          Enough(search, waiting, *NextVictim(search));
+    const auto& holding = draft_.pool().holding;
+    auto next = holding.rbegin();
+    for (int64_t looked = 0; looked < kVictimsLookedAtMax; ++looked) {
+      // A job further on holds no more than it did when the pass began.
+      while (next != holding.rend() && next->usage > search.level &&
+             (search.most.empty() || std::prev(search.most.end())->first < next->usage)) {
+        if (next->job != waiting.job->job.id) Offer(search, *view_.FindJob(next->job));
+        ++next;
+        if (++looked == kVictimsLookedAtMax) break;
+      }
+      if (search.most.empty()) return {};
+      const std::vector<const RunningTask*> enough = Enough(search, waiting, *NextVictim(search));
       if (!enough.empty()) return enough;
     }
     return {};
@@ -120,7 +124,8 @@ class FairShare {
     const VictimSet& tasks = draft_.pool().victims_of_job.at(job);
     auto& next = search.next.try_emplace(job, tasks.begin()).first->second;
     while (next != tasks.end() && draft_.IsSignaled((*next)->running.task)) ++next;
-    return next == tasks.end() ? nullptr : *next;
+    if (next == tasks.end()) return nullptr;
+    return *next;
   }
 
   void Offer(Search& search, const JobState& job) const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 
 #include "absl/container/btree_set.h"
@@ -10,6 +11,7 @@
 namespace det::scheduler {
 
 struct JobState;
+struct Waiting;
 
 // Less goes first.
 struct QueueKey {
@@ -18,6 +20,7 @@ struct QueueKey {
   ExperimentId job;
   TaskId task;
   auto operator<=>(const QueueKey&) const = default;
+  static const QueueKey& Of(const Waiting& waiting);
 };
 
 struct Waiting {
@@ -28,10 +31,29 @@ struct Waiting {
   bool ready = false;     // fits into the limits with those before it
 };
 
-struct WaitingLess {
-  bool operator()(const Waiting* a, const Waiting* b) const { return a->key < b->key; }
+inline const QueueKey& QueueKey::Of(const Waiting& waiting) {
+  return waiting.key;
+}
+
+// A pointer with what it is sorted by beside it: to find a place among many touches none of them.
+template <class Key, class Pointee>
+class Ranked {
+ public:
+  // NOLINTNEXTLINE(google-explicit-constructor): it stands for the pointer
+  Ranked(Pointee* pointee) : key_(Key::Of(*pointee)), pointee_(pointee) {}
+  Ranked(std::nullptr_t) = delete;
+  // NOLINTNEXTLINE(google-explicit-constructor)
+  operator Pointee*() const { return pointee_; }
+  Pointee* operator->() const { return pointee_; }
+
+  friend bool operator<(const Ranked& a, const Ranked& b) { return a.key_ < b.key_; }
+
+ private:
+  Key key_;
+  Pointee* pointee_;
 };
-using WaitingSet = absl::btree_set<Waiting*, WaitingLess>;
+// By Waiting::key, which changes only while it is in no set.
+using WaitingSet = absl::btree_set<Ranked<QueueKey, Waiting>>;
 
 // A limit on slots, with the requests that want to pass it: the longest row of them, in the order
 // of the queue, that fits into what is left. Who does not fit holds back those behind it, so none

@@ -46,7 +46,8 @@ class Priority {
       if (!any && row.size.slots > (row.size.spans ? room_in_all : room)) continue;
       if (first == nullptr || (*row.next)->key < (*first->next)->key) first = &row;
     }
-    return first == nullptr ? nullptr : *first->next++;
+    if (first == nullptr) return nullptr;
+    return *first->next++;
   }
 
   bool MayLeaveFor(const RunningTask& task, const Waiting& waiting) const {

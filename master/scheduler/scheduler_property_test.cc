@@ -143,8 +143,7 @@ void Apply(World& world, const Operation& operation) {
       break;
     case 3:
       if (!world.running.empty()) {
-        world.Stop(std::next(world.running.begin(),
-                             static_cast<int64_t>(x % world.running.size()))
+        world.Stop(std::next(world.running.begin(), static_cast<int64_t>(x % world.running.size()))
                        ->first);
       }
       break;

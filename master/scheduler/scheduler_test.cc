@@ -101,7 +101,6 @@ void Cluster::Carry(const Plan& plan) {
   for (const Preemption& preemption : plan.preemptions) Leave(preemption.task);
 }
 
-
 Rules Priorities(bool preemption) {
   return {.defaults = {.policy = Policy::kPriority, .preemption = preemption}};
 }
@@ -232,10 +231,8 @@ TEST(Schedule, TasksWithoutSlotsGoWhereFewestRunUpToAMost) {
 }
 
 void Avoiding(Cluster& cluster, int64_t task, int64_t slots, const char* agent) {
-  cluster.Add({.task = TaskId(task),
-               .job = ExperimentId(task),
-               .slots = slots,
-               .avoid = AgentId(agent)});
+  cluster.Add(
+      {.task = TaskId(task), .job = ExperimentId(task), .slots = slots, .avoid = AgentId(agent)});
 }
 
 TEST(Schedule, AnAvoidedAgentIsTakenOnlyWhereNoOtherCould) {
@@ -535,11 +532,15 @@ TEST(CheckPlan, CatchesWhatIsWrong) {
       [](Plan& plan) { plan.placements[1].task = plan.placements[0].task; },
       [](Plan& plan) { plan.placements[0].pieces[0].slots.clear(); },
       [](Plan& plan) { plan.placements[0].pieces.clear(); },
-      [](Plan& plan) { plan.placements[0].pieces.push_back({AgentId("a"), {}}); },
+      [](Plan& plan) {
+        plan.placements[0].pieces.push_back({AgentId("a"), {}});
+      },
       [](Plan& plan) { plan.placements[0].pieces[0].agent = AgentId("b"); },
       [](Plan& plan) { plan.placements[0].task = TaskId(9); },
       [](Plan& plan) { plan.placements[1].task = TaskId(3); },
-      [](Plan& plan) { plan.preemptions.push_back({TaskId(1), TaskId(3)}); }};
+      [](Plan& plan) {
+        plan.preemptions.push_back({TaskId(1), TaskId(3)});
+      }};
   for (const auto& fault : faults) {
     Plan plan = good;
     fault(plan);

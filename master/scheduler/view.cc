@@ -136,7 +136,8 @@ void View::UpdateAge(JobState& job) {
     age = std::max<int64_t>(0, (absl::ToUnixNanos(now_) - from) / every);
     due = from + (age + 1) * every;
   }
-  // An entry that is too early only costs a look: it need not move each time the job gets something.
+  // An entry that is too early only costs a look: it need not move each time the job gets
+  // something.
   if (due != 0 && (job.looked_at == 0 || due < job.looked_at)) {
     if (job.looked_at != 0) ageing_.erase({job.looked_at, job.job.id});
     ageing_.emplace(due, job.job.id);

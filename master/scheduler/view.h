@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <compare>
 #include <cstdint>
 #include <map>
@@ -33,10 +34,14 @@ struct RunningTask {
 };
 
 // The least worth first: the lowest priority, and of those the latest.
-struct VictimLess {
-  bool operator()(const RunningTask* a, const RunningTask* b) const;
+struct VictimKey {
+  int64_t rank = 0;    // the priority, negated
+  int64_t placed = 0;  // when, in nanoseconds, negated
+  int64_t task = 0;    // the id, negated
+  auto operator<=>(const VictimKey&) const = default;
+  static VictimKey Of(const RunningTask& task);
 };
-using VictimSet = absl::btree_set<const RunningTask*, VictimLess>;
+using VictimSet = absl::btree_set<Ranked<VictimKey, const RunningTask>>;
 
 struct AgentSlots {
   AgentId agent;
@@ -55,15 +60,21 @@ struct AgentSlots {
   int64_t free_count() const { return static_cast<int64_t>(free.size()); }
 };
 
-struct AgentByName {
-  bool operator()(const AgentSlots* a, const AgentSlots* b) const { return a->agent < b->agent; }
+// By name. Most names differ in their first bytes, which are at hand.
+struct NameKey {
+  std::array<uint64_t, 2> first{};
+  const AgentId* name = nullptr;
+  friend bool operator<(const NameKey& a, const NameKey& b) {
+    return a.first != b.first ? a.first < b.first : *a.name < *b.name;
+  }
+  static NameKey Of(const AgentSlots& agent);
 };
-using AgentSet = absl::btree_set<const AgentSlots*, AgentByName>;
+using AgentSet = absl::btree_set<Ranked<NameKey, const AgentSlots>>;
 
 struct JobState {
   Job job;
-  int64_t age = 0;     // how often it went up since it got something
-  int64_t held = 0;    // slots of its running tasks
+  int64_t age = 0;   // how often it went up since it got something
+  int64_t held = 0;  // slots of its running tasks
   int64_t leaving = 0;
   int64_t waiting = 0;  // slots of its waiting tasks
   absl::btree_set<TaskId> tasks_waiting;
@@ -127,7 +138,7 @@ struct PoolView {
   // Priority -> slots that an agent has once all of that priority or less have left -> who. Only
   // agents with such a task of exactly that priority are here.
   std::map<int64_t, std::map<int64_t, AgentSet>> freeable;
-  VictimSet victims;                                     // all that could be asked to leave
+  VictimSet victims;                                      // all that could be asked to leave
   std::set<std::pair<int64_t, const RunningTask*>> ends;  // by estimated end, in nanoseconds
   int64_t agent_count = 0;
   int64_t slots_total = 0;

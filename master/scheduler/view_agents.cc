@@ -33,6 +33,11 @@ void CountLeave(AgentSlots& agent, const RunningTask& task, int64_t slots) {
   if (it->second == 0) agent.preemptible.erase(it);
 }
 
+// Fair shares are taken back wherever they are: only priorities ask for the cheapest agent.
+bool HasFreeable(const PoolView& pool) {
+  return pool.rules.preemption && pool.rules.policy == Policy::kPriority;
+}
+
 void EraseAgent(std::map<int64_t, std::map<int64_t, AgentSet>>& index,
                 int64_t first,
                 int64_t second,
@@ -57,12 +62,21 @@ int64_t Running::slots() const {
   return count;
 }
 
-bool VictimLess::operator()(const RunningTask* a, const RunningTask* b) const {
-  const Running& x = a->running;
-  const Running& y = b->running;
-  if (x.priority != y.priority) return x.priority > y.priority;
-  if (x.placed_at != y.placed_at) return x.placed_at > y.placed_at;
-  return x.task > y.task;
+VictimKey VictimKey::Of(const RunningTask& task) {
+  const Running& running = task.running;
+  return {.rank = -running.priority,
+          .placed = -absl::ToUnixNanos(running.placed_at),
+          .task = -running.task.value()};
+}
+
+NameKey NameKey::Of(const AgentSlots& agent) {
+  NameKey key{.name = &agent.agent};
+  const std::string& name = agent.agent.value();
+  for (size_t i = 0; i < 16 && i < name.size(); ++i) {
+    const auto byte = static_cast<uint64_t>(static_cast<unsigned char>(name[i]));
+    key.first[i / 8] |= byte << (56 - 8 * (i % 8));
+  }
+  return key;
 }
 
 int64_t PoolView::most_free() const {
@@ -124,7 +138,7 @@ void View::Index(const AgentSlots& agent) {
   pool.slots_free += agent.free_count();
   pool.slots_leaving += agent.leaving;
   if (agent.leaving > 0) pool.soon[agent.free_count() + agent.leaving].insert(&agent);
-  if (!pool.rules.preemption) return;
+  if (!HasFreeable(pool)) return;
   int64_t slots = agent.free_count() + agent.leaving;
   for (auto it = agent.preemptible.rbegin(); it != agent.preemptible.rend(); ++it) {
     slots += it->second;
@@ -145,7 +159,7 @@ void View::Unindex(const AgentSlots& agent) {
     soon->second.erase(&agent);
     if (soon->second.empty()) pool.soon.erase(soon);
   }
-  if (!pool.rules.preemption) return;
+  if (!HasFreeable(pool)) return;
   int64_t slots = agent.free_count() + agent.leaving;
   for (auto it = agent.preemptible.rbegin(); it != agent.preemptible.rend(); ++it) {
     slots += it->second;

@@ -9,7 +9,7 @@ template <class Set>
 void PutTasks(std::string* out, std::string_view name, const Set& set) {
   if (set.empty()) return;
   StrAppend(*out, "  ", name, ":");
-  for (const auto* item : set) {
+  for (const auto& item : set) {
     if constexpr (requires { item->request; }) {
       StrAppend(*out, " ", item->request.task.value(), "@", item->key.level);
     } else if constexpr (requires { item->running; }) {
