@@ -24,14 +24,6 @@ absl::Status CheckWhole(const store::CheckpointRow& row) {
                "det c list --trial ID shows those that are left");
 }
 
-absl::Status CheckWhole(const store::CheckpointRow& row) {
-  if (row.state == "COMPLETED") return absl::OkStatus();
-  return Error(absl::StatusCode::kFailedPrecondition,
-               "CHECKPOINT_DELETED",
-               StrCat("checkpoint ", row.uuid, " of trial ", row.trial.value(), " is ", row.state),
-               "det c list --trial ID shows those that are left");
-}
-
 // The checkpoint that every trial begins from; "" is none.
 absl::StatusOr<std::string> WarmStart(const Deps& deps, const spec::SearcherSpec& searcher) {
   if (searcher.source_checkpoint_uuid.has_value()) {
