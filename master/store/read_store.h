@@ -46,6 +46,7 @@ struct ExperimentRow {
   int64_t best_steps = 0;
   absl::Time created_at;
   std::optional<absl::Time> ended_at;
+  std::string best_hparams;  // JSON, of the best trial; "" where there is none, or not in a list
 };
 
 struct TrialRow {
@@ -135,6 +136,23 @@ struct LogCursor {
   int64_t note = 0;
 };
 
+// Which rows of a list, in which order, and which page of them. Of things whose ids give the order
+// a page costs what it shows; in any other order all that the filter lets through is sorted.
+struct ListQuery {
+  std::string filter;             // as common/filter reads it; empty: all
+  std::vector<std::string> sort;  // "FIELD:desc"; none: the list's own order
+  std::string page;               // `next` of the page before; empty: the first
+  int64_t limit = 100;
+  absl::Time now;  // from which ages are counted
+};
+
+// Fewer rows than asked for do not mean the end: an empty `next` does.
+template <class Row>
+struct ListPage {
+  std::vector<Row> rows;
+  std::string next;
+};
+
 class ReadStore {
  public:
   explicit ReadStore(const std::string& conninfo, int connections_max = 8);
@@ -144,12 +162,9 @@ class ReadStore {
 
   absl::StatusOr<ExperimentRow> Experiment(ExperimentId id);
   absl::StatusOr<std::string> EffectiveConfig(ExperimentId id);  // JSON
-  struct ExperimentFilter {
-    int64_t limit = 100;
-    int64_t before_id = 0;  // 0: from the newest
-    std::string owner;      // "": anybody's
-  };
-  absl::StatusOr<std::vector<ExperimentRow>> Experiments(const ExperimentFilter& filter);
+  // Newest first where the query has no sort; owner "" is anybody.
+  absl::StatusOr<ListPage<ExperimentRow>> ListExperiments(const ListQuery& query,
+                                                          const std::string& owner);
 
   absl::StatusOr<TrialRow> Trial(TrialId id);
   struct TrialFilter {
@@ -160,6 +175,12 @@ class ReadStore {
     int64_t offset = 0;
   };
   absl::StatusOr<std::vector<TrialRow>> Trials(const TrialFilter& filter);
+  struct TrialScope {
+    ExperimentId experiment;  // 0: of all, the newest first
+    bool by_best = false;
+    bool only_live = false;  // those that hold slots
+  };
+  absl::StatusOr<ListPage<TrialRow>> ListTrials(const ListQuery& query, const TrialScope& scope);
   absl::StatusOr<int64_t> CountTrials(ExperimentId experiment);
 
   // Of one experiment, trial, allocation or agent, oldest first, the last `limit`. A trial's
@@ -168,11 +189,15 @@ class ReadStore {
                                                      const std::string& id,
                                                      int64_t limit);
 
-  // Of an experiment the best first; of a trial the newest first.
-  absl::StatusOr<std::vector<CheckpointRow>> CheckpointsOf(ExperimentId experiment, int64_t limit);
-  absl::StatusOr<std::vector<CheckpointRow>> CheckpointsOf(TrialId trial, int64_t limit);
-  // By "UUID" or "TRIAL/UUID". FAILED_PRECONDITION (AMBIGUOUS_CHECKPOINT), which names the trials:
-  // several have one of that uuid.
+  struct CheckpointScope {
+    ExperimentId experiment;  // 0: of all
+    TrialId trial;            // 0: of all
+  };
+  // Without a sort of an experiment the best first; else the newest.
+  absl::StatusOr<ListPage<CheckpointRow>> ListCheckpoints(const ListQuery& query,
+                                                          const CheckpointScope& scope);
+  // By "UUID" or "TRIAL/UUID", or what such a uuid begins with. FAILED_PRECONDITION
+  // (AMBIGUOUS_CHECKPOINT), which names the trials: several have one of that uuid.
   absl::StatusOr<CheckpointRow> Checkpoint(const std::string& name);
   // The trial's latest checkpoint; "" when it has none.
   absl::StatusOr<std::string> LatestCheckpoint(TrialId trial);
