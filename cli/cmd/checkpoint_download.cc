@@ -86,10 +86,12 @@ Report DownloadReport(const api::Checkpoint& checkpoint,
 
 absl::StatusOr<ExitCode> Run(Context& context, const Options& options) {
   DET_ASSIGN_OR_RETURN(const std::string name, NameOf(options));
-  DET_ASSIGN_OR_RETURN(const std::string destination, Destination(options, name));
+  DET_RETURN_IF_ERROR(Destination(options, name).status());
   DET_ASSIGN_OR_RETURN(Client * client, context.Connect());
   DET_ASSIGN_OR_RETURN(const api::GetCheckpointResponse response, client->GetCheckpoint(name));
   const api::Checkpoint& checkpoint = response.checkpoint();
+  // The whole uuid, where only its beginning was given.
+  DET_ASSIGN_OR_RETURN(const std::string destination, Destination(options, checkpoint.uuid()));
   std::error_code error;
   if (checkpoint.directory().empty() ||
       !std::filesystem::is_directory(checkpoint.directory(), error)) {
@@ -122,8 +124,8 @@ Command CheckpointDownloadCommand() {
               "the machine of the cluster itself.",
           .params = {Required("UUID",
                               &options->uuid,
-                              "the checkpoint: see det c list; TRIAL/UUID where several trials "
-                              "have one of that name"),
+                              "the checkpoint, or the beginning of its uuid: see det c list; "
+                              "TRIAL/UUID where several trials have one of that name"),
                      Option("-o,--output-dir",
                             "DIR",
                             &options->directory,

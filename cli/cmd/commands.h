@@ -12,6 +12,18 @@ Command UpCommand();
 Command DownCommand();
 Command StatusCommand();
 Command VersionCommand();
+Command CompletionCommand();
+Command DoctorCommand();
+Command TopCommand();
+Command DiffCommand();
+Command LoginCommand();
+Command LogoutCommand();
+Command WhoAmICommand();
+Command ContextListCommand();
+Command ContextShowCommand();
+Command ContextUseCommand();
+Command ContextAddCommand();
+Command ContextRemoveCommand();
 Command WhyCommand();
 Command PreviewSearchCommand();
 
@@ -30,6 +42,7 @@ Command TrialListCommand();
 Command TrialDescribeCommand();
 Command TrialLogsCommand();
 Command TrialMetricsCommand();
+Command MetricsCommand();
 
 Command CheckpointListCommand();
 Command CheckpointDownloadCommand();

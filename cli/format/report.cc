@@ -50,8 +50,8 @@ std::string ProseText(const std::string& text, const Terminal& terminal) {
     const bool item = line.starts_with("- ");
     const std::string_view body = std::string_view(line).substr(item ? 2 : 0);
     std::string_view lead = item ? "- " : "";
-    for (const std::string& part :
-         fits ? std::vector<std::string>{std::string(body)} : WrapLines(body, std::max(kRoomMin, terminal.width - 2))) {
+    for (const std::string& part : fits ? std::vector<std::string>{std::string(body)}
+                                        : WrapLines(body, std::max(kRoomMin, terminal.width - 2))) {
       StrAppend(out, lead, part, "\n");
       if (item) lead = "  ";
     }
@@ -126,12 +126,15 @@ void AddPaths(const std::vector<std::string>& columns, Report* report) {
   if (!report->document.is_list() || report->document.list().size() != table.rows.size()) return;
   const Document::List& items = report->document.list();
   for (const std::string& column : columns) {
-    const bool known = std::any_of(table.columns.begin(), table.columns.end(), [&](const Column& c) {
-      return c.name == column;
-    });
-    const bool found = std::any_of(items.begin(), items.end(), [&](const Document& item) {
-      return PartOf(item, column) != nullptr;
-    });
+    const bool known = std::any_of(table.columns.begin(),
+                                   table.columns.end(),
+                                   [&](const Column& c) { return c.name == column; });
+    // Of no items any path may be one.
+    const bool found = items.empty()
+                           ? column.find('.') != std::string::npos
+                           : std::any_of(items.begin(), items.end(), [&](const Document& item) {
+                               return PartOf(item, column.substr(0, column.find('.'))) != nullptr;
+                             });
     if (known || !found) continue;
     table.columns.push_back({.name = column});
     for (size_t i = 0; i < items.size(); ++i) {
@@ -182,9 +185,8 @@ absl::StatusOr<Document> MachineDocument(Report report, const ReportOptions& opt
 
 std::string JsonLines(const Document& document) {
   if (!document.is_list()) return StrCat(ToCompactJson(document), "\n");
-  return StrJoin(document.list(), "", [](const Document& item) {
-    return StrCat(ToCompactJson(item), "\n");
-  });
+  return StrJoin(
+      document.list(), "", [](const Document& item) { return StrCat(ToCompactJson(item), "\n"); });
 }
 
 absl::StatusOr<std::string> RenderDocument(Report report, const ReportOptions& options) {

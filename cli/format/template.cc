@@ -41,10 +41,11 @@ absl::StatusOr<std::string> FillOne(std::string_view text, const Document& docum
     } else if (c == '{') {
       const size_t end = text.find('}', i);
       if (end == std::string_view::npos) {
-        return Error(absl::StatusCode::kInvalidArgument,
-                     "USAGE",
-                     StrCat("-o template: the brace in ", QuoteJson(text.substr(i)), " is not closed"),
-                     "write {FIELD}, and {{ for a brace");
+        return Error(
+            absl::StatusCode::kInvalidArgument,
+            "USAGE",
+            StrCat("-o template: the brace in ", QuoteJson(text.substr(i)), " is not closed"),
+            "write {FIELD}, and {{ for a brace");
       }
       const Document* part = PartOf(document, text.substr(i + 1, end - i - 1));
       if (part != nullptr) out.append(PlainText(*part));

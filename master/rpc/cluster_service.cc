@@ -6,6 +6,7 @@
 #include "master/core/explain.h"
 #include "master/rpc/call.h"
 #include "master/rpc/convert.h"
+#include "master/rpc/health.h"
 #include "master/rpc/live_list.h"
 #include "master/rpc/services.h"
 #include "master/searcher/hparams.h"
@@ -267,6 +268,14 @@ class ClusterService final : public pb::ClusterService::CallbackService {
           return rpc::GetCluster(deps_, principal, state);
         },
         kAsFound);
+  }
+  grpc::ServerUnaryReactor* GetHealth(grpc::CallbackServerContext* context,
+                                      const pb::GetHealthRequest* request,
+                                      pb::GetHealthResponse* response) override {
+    return Unary(deps_, context, request, response, [this](const auto&, const auto&, auto* res) {
+      PutHealth(deps_, res);
+      return absl::OkStatus();
+    });
   }
   grpc::ServerUnaryReactor* ListAgents(grpc::CallbackServerContext* context,
                                        const pb::ListAgentsRequest* request,

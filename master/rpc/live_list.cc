@@ -47,17 +47,17 @@ Datum OfJob(const pb::Job& job, std::string_view field) {
 }  // namespace
 
 const LiveFields<pb::Agent>& AgentFields() {
-  static const auto* const fields =
-      new LiveFields<pb::Agent>{{"an agent",
-                                 {{.name = "id"},
-                                  {.name = "state", .choices = {"CONNECTED", "AWAY", "LOST"}},
-                                  {.name = "pool"},
-                                  {.name = "version"},
-                                  {.name = "address"},
-                                  {.name = "slots", .type = Type::kInteger},
-                                  {.name = "slots_free", .type = Type::kInteger},
-                                  {.name = "since", .type = Type::kTime}}},
-                                OfAgent};
+  static const auto* const fields = new LiveFields<pb::Agent>{
+      {"an agent",
+       {{.name = "id"},
+        {.name = "state", .choices = {"CONNECTED", "DRAINING", "DISABLED", "AWAY", "LOST"}},
+        {.name = "pool"},
+        {.name = "version"},
+        {.name = "address"},
+        {.name = "slots", .type = Type::kInteger},
+        {.name = "slots_free", .type = Type::kInteger},
+        {.name = "since", .type = Type::kTime}}},
+      OfAgent};
   return *fields;
 }
 

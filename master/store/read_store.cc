@@ -291,6 +291,21 @@ absl::StatusOr<std::string> ReadStore::ClusterId() {
   return id;
 }
 
+absl::StatusOr<ReadStore::Health> ReadStore::Look() {
+  Health health;
+  DET_RETURN_IF_ERROR(pool_->Read([&](pqxx::work& tx) {
+    const absl::Time begin = absl::Now();
+    tx.exec1("SELECT 1");
+    health.latency = absl::Now() - begin;
+    const auto row = tx.exec1(
+        "SELECT pg_database_size(current_database()), CASE WHEN pg_has_role(current_user, "
+        "'pg_read_all_settings', 'MEMBER') THEN current_setting('data_directory', true) END");
+    health.bytes = row[0].as<int64_t>();
+    health.data_directory = row[1].as<std::string>(std::string());
+  }));
+  return health;
+}
+
 absl::StatusOr<ExperimentRow> ReadStore::Experiment(ExperimentId id) {
   Rows<ExperimentRow> rows;
   DET_RETURN_IF_ERROR(pool_->Read([&](pqxx::work& tx) {

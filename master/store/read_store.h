@@ -159,6 +159,12 @@ class ReadStore {
   ~ReadStore();
 
   absl::StatusOr<std::string> ClusterId();
+  struct Health {
+    absl::Duration latency;      // of a query
+    int64_t bytes = 0;           // of the database
+    std::string data_directory;  // of the server; "" where its user may not know
+  };
+  absl::StatusOr<Health> Look();
 
   absl::StatusOr<ExperimentRow> Experiment(ExperimentId id);
   absl::StatusOr<std::string> EffectiveConfig(ExperimentId id);  // JSON
