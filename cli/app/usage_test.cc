@@ -41,7 +41,7 @@ constexpr Mistake kMistakes[] = {
     {"e list --limt 3", "there is no option --limt", "did you mean --limit?"},
     {"e list --limit=x", "--limit: \"x\" is no number", ""},
     {"e list --limit", "--limit needs a value", ""},
-    {"e list -o jsn", "--output: \"jsn\" is not one of table, json", "did you mean json?"},
+    {"e list -o jsn", "--output: \"jsn\" is not one of table, wide, json", "did you mean json?"},
     {"e list --color sometimes", "--color: \"sometimes\" is not one of auto, always, never", ""},
     {"e list --timeout soon", "--timeout: \"soon\" is no time", "write 30s, 5m or 2h"},
     {"e describe", "ID is missing", "--help"},

@@ -94,6 +94,8 @@ class Client {
   virtual std::unique_ptr<Upload> UploadContext(const std::string& sha256) = 0;
 
   virtual absl::StatusOr<api::GetClusterResponse> GetCluster() = 0;
+  virtual absl::StatusOr<api::GetHealthResponse> GetHealth(
+      const api::GetHealthRequest& request) = 0;
   virtual absl::StatusOr<api::ListAgentsResponse> ListAgents(
       const api::ListAgentsRequest& request) = 0;
   virtual absl::StatusOr<api::DisableAgentResponse> DisableAgent(

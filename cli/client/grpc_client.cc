@@ -273,6 +273,9 @@ class GrpcClient : public Client {
   absl::StatusOr<api::GetClusterResponse> GetCluster() override {
     return Call("GetCluster", *cluster_, &Cluster::GetCluster, api::GetClusterRequest());
   }
+  absl::StatusOr<api::GetHealthResponse> GetHealth(const api::GetHealthRequest& request) override {
+    return Call("GetHealth", *cluster_, &Cluster::GetHealth, request);
+  }
   absl::StatusOr<api::ListAgentsResponse> ListAgents(
       const api::ListAgentsRequest& request) override {
     return Call("ListAgents", *cluster_, &Cluster::ListAgents, request);

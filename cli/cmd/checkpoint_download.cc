@@ -114,11 +114,13 @@ absl::StatusOr<ExitCode> Fetch(Context& context,
 }
 
 absl::StatusOr<ExitCode> Run(Context& context, const Options& options) {
-  DET_ASSIGN_OR_RETURN(const std::string name, ParseCheckpoint(options.uuid));
-  DET_ASSIGN_OR_RETURN(const std::string destination, Destination(options, name));
+  DET_ASSIGN_OR_RETURN(const std::string name, NameOf(options));
+  DET_RETURN_IF_ERROR(Destination(options, name).status());
   DET_ASSIGN_OR_RETURN(Client * client, context.Connect());
   DET_ASSIGN_OR_RETURN(const api::GetCheckpointResponse response, client->GetCheckpoint(name));
   const api::Checkpoint& checkpoint = response.checkpoint();
+  // The whole uuid, where only its beginning was given.
+  DET_ASSIGN_OR_RETURN(const std::string destination, Destination(options, checkpoint.uuid()));
   if (checkpoint.storage().starts_with("s3://")) return Fetch(context, checkpoint, destination);
   std::error_code error;
   if (checkpoint.directory().empty() ||
@@ -153,8 +155,8 @@ Command CheckpointDownloadCommand() {
               "credentials of this machine.",
           .params = {Required("UUID",
                               &options->uuid,
-                              "the checkpoint: see det c list; TRIAL/UUID where several trials "
-                              "have one of that name"),
+                              "the checkpoint, or the beginning of its uuid: see det c list; "
+                              "TRIAL/UUID where several trials have one of that name"),
                      Option("-o,--output-dir",
                             "DIR",
                             &options->directory,

@@ -9,6 +9,7 @@
 #include "cli/cmd/ids.h"
 #include "cli/cmd/when.h"
 #include "cli/format/quantity.h"
+#include "cli/format/template.h"
 #include "cli/logs/trial_tail.h"
 #include "common/base/status.h"
 #include "common/base/strings.h"
@@ -93,8 +94,10 @@ absl::StatusOr<LogPrinter> LogPrinter::Create(Context& context,
   if (context.options().format == Format::kName) {
     return UsageError("lines of logs have no names", "-o json gives each line as an object");
   }
+  DET_RETURN_IF_ERROR(FillTemplate(context.options().text, Document()).status());
   LogPrinter printer(context,
                      LogWriter({.format = context.options().format,
+                                .text = context.options().text,
                                 .header = context.options().table.header,
                                 .name_trials = name_trials,
                                 .timestamps = options.timestamps,

@@ -3,6 +3,7 @@
 #include "cli/client/client.h"
 #include "cli/format/escape.h"
 #include "cli/format/quantity.h"
+#include "cli/format/template.h"
 #include "cli/view/columns.h"
 #include "cli/view/proto_document.h"
 #include "common/base/strings.h"
@@ -47,6 +48,7 @@ std::string LogWriter::Header() const {
 std::string LogWriter::Write(const api::LogLine& line) {
   switch (format_.format) {
     case Format::kJson:
+    case Format::kJsonl:
       return ForTerminal(ToCompactJson(ToDocument(line)) + "\n");
     case Format::kYaml:
       return ForTerminal(ToYaml(Document::List{ToDocument(line)}));
@@ -54,7 +56,10 @@ std::string LogWriter::Write(const api::LogLine& line) {
       return ForTerminal(CsvText(LogTable({line}), false));
     case Format::kTsv:
       return ForTerminal(TsvText(LogTable({line}), false));
+    case Format::kTemplate:
+      return ForTerminal(FillTemplate(format_.text, ToDocument(line)).value_or(""));
     case Format::kTable:
+    case Format::kWide:
     case Format::kName:
       break;
   }

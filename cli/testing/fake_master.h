@@ -41,6 +41,9 @@ struct Model {
   std::set<std::string> hanging;                 // calls that are never answered
   int64_t streams_cut = 0;                       // a higher number breaks all streams there are
 
+  std::string list_asked;  // filter and sort of the last list: "state = ACTIVE|-id,name"
+  api::GetHealthResponse health;
+
   std::vector<std::string> calls;  // that came, in their order
   std::vector<api::CreateExperimentRequest> created;
   std::vector<api::TailLogsRequest> tailed;

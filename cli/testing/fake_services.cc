@@ -90,16 +90,24 @@ grpc::Status FakeExperiments::GetExperiment(ServerContext* context,
   });
 }
 
+// What a list was asked for, for tests to look at.
+template <class Request>
+void NoteList(const Request& request, Model* model) {
+  model->list_asked = StrCat(request.filter(), "|", StrJoin(request.sort(), ","));
+}
+
 grpc::Status FakeExperiments::ListExperiments(ServerContext* context,
                                               const api::ListExperimentsRequest* request,
                                               api::ListExperimentsResponse* response) {
   return state_->Serve(context, "ListExperiments", [&](Model& model) {
+    NoteList(*request, &model);
     const int limit = request->limit() == 0 ? 100 : std::min(request->limit(), 1000);
+    const int64_t before = request->page().empty() ? 0 : std::stoll(request->page());
     for (auto at = model.experiments.rbegin(); at != model.experiments.rend(); ++at) {
-      if (request->before_id() != 0 && at->first >= request->before_id()) continue;
+      if (before != 0 && at->first >= before) continue;
       if (request->only_mine() && at->second.owner() != model.cluster.user()) continue;
       if (response->experiments_size() == limit) {
-        response->set_next_before_id(response->experiments(limit - 1).id());
+        response->set_next_page(StrCat(response->experiments(limit - 1).id()));
         break;
       }
       *response->add_experiments() = at->second;
@@ -185,13 +193,18 @@ grpc::Status FakeTrials::ListTrials(ServerContext* context,
                                     const api::ListTrialsRequest* request,
                                     api::ListTrialsResponse* response) {
   return state_->Serve(context, "ListTrials", [&](Model& model) {
+    NoteList(*request, &model);
     const auto owner = model.experiments.find(request->experiment());
-    if (owner == model.experiments.end()) return NotFound("experiment", request->experiment());
+    const bool all = request->experiment() == 0;
+    if (owner == model.experiments.end() && !all) {
+      return NotFound("experiment", request->experiment());
+    }
     std::vector<api::Trial> trials;
     for (const auto& [id, trial] : model.trials) {
-      if (trial.experiment() == request->experiment()) trials.push_back(trial);
+      const bool live = !trial.agent().empty() || !request->only_live();
+      if (live && (all || trial.experiment() == request->experiment())) trials.push_back(trial);
     }
-    if (request->order() == api::ListTrialsRequest::ORDER_BY_BEST) {
+    if (!all && request->order() == api::ListTrialsRequest::ORDER_BY_BEST) {
       const double sign = owner->second.smaller_is_better() ? 1 : -1;
       std::stable_sort(trials.begin(), trials.end(), [&](const auto& a, const auto& b) {
         if (!a.has_best_metric() || !b.has_best_metric()) return a.has_best_metric();
@@ -200,8 +213,12 @@ grpc::Status FakeTrials::ListTrials(ServerContext* context,
     }
     response->set_total(static_cast<int64_t>(trials.size()));
     const int limit = request->limit() == 0 ? 100 : std::min(request->limit(), 1000);
-    for (size_t i = static_cast<size_t>(request->offset()); i < trials.size(); ++i) {
-      if (response->trials_size() == limit) break;
+    for (size_t i = request->page().empty() ? 0 : std::stoul(request->page()); i < trials.size();
+         ++i) {
+      if (response->trials_size() == limit) {
+        response->set_next_page(StrCat(i));
+        break;
+      }
       *response->add_trials() = trials[i];
     }
     return grpc::Status::OK;
@@ -280,13 +297,15 @@ grpc::Status FakeCheckpoints::ListCheckpoints(ServerContext* context,
                                               const api::ListCheckpointsRequest* request,
                                               api::ListCheckpointsResponse* response) {
   return state_->Serve(context, "ListCheckpoints", [&](Model& model) {
+    NoteList(*request, &model);
     const int64_t experiment = request->experiment();
     if (experiment != 0 && !model.experiments.contains(experiment)) {
       return NotFound("experiment", experiment);
     }
     for (const api::Checkpoint& checkpoint : model.checkpoints) {
-      const bool fits = experiment != 0 ? checkpoint.experiment() == experiment
-                                        : checkpoint.trial() == request->trial();
+      const bool fits = experiment != 0
+                            ? checkpoint.experiment() == experiment
+                            : request->trial() == 0 || checkpoint.trial() == request->trial();
       if (fits && response->checkpoints_size() < request->limit()) {
         *response->add_checkpoints() = checkpoint;
       }
@@ -354,6 +373,15 @@ grpc::Status FakeCluster::GetCluster(ServerContext* context,
                                      api::GetClusterResponse* response) {
   return state_->Serve(context, "GetCluster", [&](Model& model) {
     *response = model.cluster;
+    return grpc::Status::OK;
+  });
+}
+
+grpc::Status FakeCluster::GetHealth(ServerContext* context,
+                                    const api::GetHealthRequest* /*request*/,
+                                    api::GetHealthResponse* response) {
+  return state_->Serve(context, "GetHealth", [&](Model& model) {
+    *response = model.health;
     return grpc::Status::OK;
   });
 }

@@ -153,6 +153,9 @@ class FakeContexts final : public api::ContextService::Service {
 class FakeCluster final : public api::ClusterService::Service {
  public:
   explicit FakeCluster(FakeState* state) : state_(state) {}
+  grpc::Status GetHealth(ServerContext* context,
+                         const api::GetHealthRequest* request,
+                         api::GetHealthResponse* response) override;
   grpc::Status GetCluster(ServerContext* context,
                           const api::GetClusterRequest* request,
                           api::GetClusterResponse* response) override;

@@ -15,6 +15,7 @@
 #include "common/concurrency/thread_pool.h"
 #include "common/net/grpc_status.h"
 #include "master/core/authorize.h"
+#include "master/rpc/convert.h"
 #include "master/rpc/deps.h"
 
 // How every call is answered: authenticated here, then carried out on a thread that may block. No
@@ -140,6 +141,16 @@ using Tell = absl::AnyInvocable<absl::Status()>;
 void ReadState(const Deps& deps,
                const std::shared_ptr<Ending>& ending,
                absl::AnyInvocable<Tell(const core::State&)> look);
+
+// The page of rows that a request of a list asks for.
+template <class Request>
+store::ListQuery QueryOf(const Deps& deps, const Request& request) {
+  return {.filter = request.filter(),
+          .sort = {request.sort().begin(), request.sort().end()},
+          .page = request.page(),
+          .limit = Limit(request.limit(), 100, 1000),
+          .now = deps.clock.Now()};
+}
 
 // What a call wants of the engine, or nothing when there is nothing to do.
 using MaybeCommand = absl::StatusOr<std::optional<core::Command>>;

@@ -15,19 +15,17 @@ namespace pb = det::api::v1;
 absl::Status List(const Deps& deps,
                   const pb::ListCheckpointsRequest& request,
                   pb::ListCheckpointsResponse* response) {
-  const int64_t limit = Limit(request.limit(), 100, 1000);
+  const TrialId trial(request.trial());
+  const ExperimentId experiment(trial.value() != 0 ? 0 : request.experiment());
+  if (trial.value() != 0) DET_RETURN_IF_ERROR(deps.store.Trial(trial).status());
+  if (experiment.value() != 0) DET_RETURN_IF_ERROR(deps.store.Experiment(experiment).status());
   std::vector<std::string> states(request.states().begin(), request.states().end());
   if (states.empty()) states = {"COMPLETED", "PARTIALLY_DELETED"};
-  absl::StatusOr<std::vector<store::CheckpointRow>> rows;
-  if (request.trial() != 0) {
-    DET_RETURN_IF_ERROR(deps.store.Trial(TrialId(request.trial())).status());
-    rows = deps.store.CheckpointsOf(TrialId(request.trial()), limit, states);
-  } else {
-    DET_RETURN_IF_ERROR(deps.store.Experiment(ExperimentId(request.experiment())).status());
-    rows = deps.store.CheckpointsOf(ExperimentId(request.experiment()), limit, states);
-  }
-  DET_RETURN_IF_ERROR(rows.status());
-  for (const auto& row : *rows) *response->add_checkpoints() = ToProto(row);
+  DET_ASSIGN_OR_RETURN(
+      const auto page,
+      deps.store.ListCheckpoints(QueryOf(deps, request), {experiment, trial, std::move(states)}));
+  for (const auto& row : page.rows) *response->add_checkpoints() = ToProto(row);
+  response->set_next_page(page.next);
   return absl::OkStatus();
 }
 

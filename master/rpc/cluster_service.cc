@@ -8,6 +8,8 @@
 #include "master/rpc/call.h"
 #include "master/rpc/convert.h"
 #include "master/rpc/explain_config.h"
+#include "master/rpc/health.h"
+#include "master/rpc/live_list.h"
 #include "master/rpc/services.h"
 #include "master/searcher/hparams.h"
 #include "master/searcher/preview.h"
@@ -20,9 +22,6 @@ namespace pb = det::api::v1;
 
 constexpr int kSamplesShown = 5;
 constexpr int64_t kHistoryMax = 20;
-// A page is made on the core thread.
-constexpr int64_t kPageDefault = 100;
-constexpr int64_t kPageMax = 1000;
 
 pb::GetClusterResponse GetCluster(const Deps& deps,
                                   const core::Principal& principal,
@@ -112,24 +111,38 @@ void PutPlace(const core::JobPlace& place, pb::JobPlace* out) {
   out->set_position(place.position);
 }
 
-pb::ListJobsResponse ListJobs(const core::State& state, const pb::ListJobsRequest& request) {
+absl::StatusOr<pb::ListJobsResponse> ListJobs(const core::State& state,
+                                              const pb::ListJobsRequest& request,
+                                              absl::Time now) {
   pb::ListJobsResponse response;
   const auto& jobs = state.indexes.jobs;
-  const int64_t limit = Limit(request.limit(), kPageDefault, kPageMax);
+  DET_ASSIGN_OR_RETURN(auto list, LiveList<pb::Job>::Make(JobFields(), request, now));
   auto job = request.has_after() ? jobs.upper_bound(FromProto(request.after())) : jobs.begin();
-  for (; job != jobs.end() && response.jobs_size() < limit; ++job)
-    PutJob(state, *state.Find(job->second), response.add_jobs());
-  if (job != jobs.end()) PutPlace(std::prev(job)->first, response.mutable_next_after());
+  for (; job != jobs.end() && list.Wants(); ++job) {
+    pb::Job candidate;
+    PutJob(state, *state.Find(job->second), &candidate);
+    list.Add(std::move(candidate));
+  }
+  const bool more = job != jobs.end();
+  if (more && !list.sorted()) PutPlace(std::prev(job)->first, response.mutable_next_after());
+  DET_RETURN_IF_ERROR(list.Finish(more, response.mutable_jobs(), response.mutable_next_page()));
   return response;
 }
 
-pb::ListAgentsResponse ListAgents(const core::State& state, const pb::ListAgentsRequest& request) {
+absl::StatusOr<pb::ListAgentsResponse> ListAgents(const core::State& state,
+                                                  const pb::ListAgentsRequest& request,
+                                                  absl::Time now) {
   pb::ListAgentsResponse response;
-  const int64_t limit = Limit(request.limit(), kPageDefault, kPageMax);
+  DET_ASSIGN_OR_RETURN(auto list, LiveList<pb::Agent>::Make(AgentFields(), request, now));
   auto agent = state.agents.upper_bound(AgentId(request.after_id()));
-  for (; agent != state.agents.end() && response.agents_size() < limit; ++agent)
-    PutAgent(state, agent->second, response.add_agents());
-  if (agent != state.agents.end()) response.set_next_after_id(std::prev(agent)->first.value());
+  for (; agent != state.agents.end() && list.Wants(); ++agent) {
+    pb::Agent candidate;
+    PutAgent(state, agent->second, &candidate);
+    list.Add(std::move(candidate));
+  }
+  const bool more = agent != state.agents.end();
+  if (more && !list.sorted()) response.set_next_after_id(std::prev(agent)->first.value());
+  DET_RETURN_IF_ERROR(list.Finish(more, response.mutable_agents(), response.mutable_next_page()));
   return response;
 }
 
@@ -303,6 +316,10 @@ constexpr auto kAsFound = [](auto found, const auto&, auto* response) {
   *response = std::move(found);
   return absl::OkStatus();
 };
+constexpr auto kIfFound = [](auto found, const auto&, auto* response) {
+  if (found.ok()) *response = *std::move(found);
+  return found.status();
+};
 
 template <class Request>
 std::optional<int> SlotOf(const Request& request) {
@@ -333,16 +350,24 @@ class ClusterService final : public pb::ClusterService::CallbackService {
         },
         kAsFound);
   }
+  grpc::ServerUnaryReactor* GetHealth(grpc::CallbackServerContext* context,
+                                      const pb::GetHealthRequest* request,
+                                      pb::GetHealthResponse* response) override {
+    return Unary(deps_, context, request, response, [this](const auto&, const auto&, auto* res) {
+      PutHealth(deps_, res);
+      return absl::OkStatus();
+    });
+  }
   grpc::ServerUnaryReactor* ListAgents(grpc::CallbackServerContext* context,
                                        const pb::ListAgentsRequest* request,
                                        pb::ListAgentsResponse* response) override {
     return FromState(
         deps_,
         Wire{context, request, response},
-        [](const auto&, const auto& req, const core::State& state) {
-          return rpc::ListAgents(state, req);
+        [this](const auto&, const auto& req, const core::State& state) {
+          return rpc::ListAgents(state, req, deps_.clock.Now());
         },
-        kAsFound);
+        kIfFound);
   }
   grpc::ServerUnaryReactor* DisableAgent(grpc::CallbackServerContext* context,
                                          const pb::DisableAgentRequest* request,
@@ -372,10 +397,10 @@ class ClusterService final : public pb::ClusterService::CallbackService {
     return FromState(
         deps_,
         Wire{context, request, response},
-        [](const auto&, const auto& req, const core::State& state) {
-          return rpc::ListJobs(state, req);
+        [this](const auto&, const auto& req, const core::State& state) {
+          return rpc::ListJobs(state, req, deps_.clock.Now());
         },
-        kAsFound);
+        kIfFound);
   }
   grpc::ServerUnaryReactor* Explain(grpc::CallbackServerContext* context,
                                     const pb::ExplainRequest* request,

@@ -111,13 +111,15 @@ absl::Status List(const Deps& deps,
                   const core::Principal& principal,
                   const pb::ListExperimentsRequest& request,
                   pb::ListExperimentsResponse* response) {
-  store::ReadStore::ExperimentFilter filter{.limit = Limit(request.limit(), 100, 1000),
-                                            .before_id = request.before_id(),
-                                            .owner = request.only_mine() ? principal.name : ""};
-  DET_ASSIGN_OR_RETURN(const auto rows, deps.store.Experiments(filter));
-  for (const auto& row : rows) *response->add_experiments() = ToProto(row);
-  if (static_cast<int64_t>(rows.size()) == filter.limit) {
-    response->set_next_before_id(rows.back().id.value());
+  store::ListQuery query = QueryOf(deps, request);
+  if (query.page.empty() && request.before_id() > 0) query.page = StrCat("i", request.before_id());
+  DET_ASSIGN_OR_RETURN(
+      const auto page,
+      deps.store.ListExperiments(query, request.only_mine() ? principal.name : ""));
+  for (const auto& row : page.rows) *response->add_experiments() = ToProto(row);
+  response->set_next_page(page.next);
+  if (page.next.starts_with('i') && request.sort().empty() && !page.rows.empty()) {
+    response->set_next_before_id(page.rows.back().id.value());
   }
   return absl::OkStatus();
 }

@@ -27,16 +27,21 @@ absl::Status List(const Deps& deps,
                   const pb::ListTrialsRequest& request,
                   pb::ListTrialsResponse* response) {
   const ExperimentId experiment(request.experiment());
-  DET_RETURN_IF_ERROR(deps.store.Experiment(experiment).status());
+  if (experiment.value() != 0) {
+    DET_RETURN_IF_ERROR(deps.store.Experiment(experiment).status());
+    DET_ASSIGN_OR_RETURN(const int64_t total, deps.store.CountTrials(experiment));
+    response->set_total(total);
+  }
+  store::ListQuery query = QueryOf(deps, request);
+  if (query.page.empty() && request.offset() > 0) query.page = StrCat("o", request.offset());
   DET_ASSIGN_OR_RETURN(
-      const auto rows,
-      deps.store.Trials({.experiment = experiment,
-                         .by_best = request.order() == pb::ListTrialsRequest::ORDER_BY_BEST,
-                         .limit = Limit(request.limit(), 100, 1000),
-                         .offset = std::max(request.offset(), 0)}));
-  DET_ASSIGN_OR_RETURN(const int64_t total, deps.store.CountTrials(experiment));
-  for (const auto& row : rows) *response->add_trials() = ToProto(row);
-  response->set_total(total);
+      const auto page,
+      deps.store.ListTrials(query,
+                            {.experiment = experiment,
+                             .by_best = request.order() == pb::ListTrialsRequest::ORDER_BY_BEST,
+                             .only_live = request.only_live()}));
+  for (const auto& row : page.rows) *response->add_trials() = ToProto(row);
+  response->set_next_page(page.next);
   return absl::OkStatus();
 }
 

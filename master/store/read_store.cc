@@ -7,6 +7,7 @@
 #include "common/pg/pg.h"
 #include "master/store/checkpoint_sql.h"
 #include "master/store/row_fields.h"
+#include "master/store/row_reader.h"
 
 namespace det::store {
 namespace {
@@ -20,8 +21,21 @@ absl::Status NotFound(std::string_view kind, std::string_view id) {
 }
 
 constexpr int64_t kTrialsNamedMax = 10;
+// Of the beginning of a checkpoint's uuid.
+constexpr size_t kPrefixBytesMin = 4;
 
 absl::Status Ambiguous(const std::string& uuid, const std::vector<CheckpointRow>& rows) {
+  if (rows.front().uuid != rows.back().uuid) {
+    return Error(absl::StatusCode::kFailedPrecondition,
+                 "AMBIGUOUS_CHECKPOINT",
+                 StrCat("the checkpoints ",
+                        rows.front().uuid,
+                        rows.size() > 2 ? ", ..., " : " and ",
+                        rows.back().uuid,
+                        " begin with ",
+                        uuid),
+                 "write some more of it");
+  }
   std::string trials;
   for (const CheckpointRow& row : rows)
     StrAppend(trials, trials.empty() ? "" : ", ", row.trial.value());
@@ -44,6 +58,8 @@ class Fields : public RowFields {
     return reason;
   }
 };
+
+}  // namespace
 
 std::string ExperimentColumns() {
   return StrCat(
@@ -97,6 +113,8 @@ std::string TrialSelect() {
       "LEFT JOIN trial_live l ON l.trial_id = t.id ");
 }
 
+namespace {
+
 std::vector<int64_t> SplitInts(const std::string& text) {
   std::vector<int64_t> out;
   for (size_t at = 0; at < text.size();) {
@@ -107,6 +125,8 @@ std::vector<int64_t> SplitInts(const std::string& text) {
   }
   return out;
 }
+
+}  // namespace
 
 TrialRow ToTrial(const pqxx::row& row) {
   Fields f(row);
@@ -161,6 +181,8 @@ CheckpointRow ToCheckpoint(const pqxx::row& row) {
   return c;
 }
 
+namespace {
+
 TransitionRow ToTransition(const pqxx::row& row) {
   Fields f(row);
   TransitionRow t;
@@ -204,6 +226,21 @@ absl::StatusOr<std::string> ReadStore::ClusterId() {
   return id;
 }
 
+absl::StatusOr<ReadStore::Health> ReadStore::Look() {
+  Health health;
+  DET_RETURN_IF_ERROR(pool_->Read([&](pqxx::work& tx) {
+    const absl::Time begin = absl::Now();
+    tx.exec1("SELECT 1");
+    health.latency = absl::Now() - begin;
+    const auto row = tx.exec1(
+        "SELECT pg_database_size(current_database()), CASE WHEN pg_has_role(current_user, "
+        "'pg_read_all_settings', 'MEMBER') THEN current_setting('data_directory', true) END");
+    health.bytes = row[0].as<int64_t>();
+    health.data_directory = row[1].as<std::string>(std::string());
+  }));
+  return health;
+}
+
 absl::StatusOr<ExperimentRow> ReadStore::Experiment(ExperimentId id) {
   Rows<ExperimentRow> rows;
   DET_RETURN_IF_ERROR(pool_->Read([&](pqxx::work& tx) {
@@ -234,23 +271,6 @@ absl::StatusOr<std::string> ReadStore::EffectiveConfig(ExperimentId id) {
 
 absl::StatusOr<std::string> ReadStore::SubmittedConfig(ExperimentId id) {
   return Submission(id, "config_text");
-}
-
-absl::StatusOr<std::vector<ExperimentRow>> ReadStore::Experiments(const ExperimentFilter& filter) {
-  Rows<ExperimentRow> rows;
-  DET_RETURN_IF_ERROR(pool_->Read([&](pqxx::work& tx) {
-    Collect(tx.exec_params(
-                StrCat("SELECT ",
-                       ExperimentColumns(),
-                       " FROM experiments WHERE ($1 = 0 OR id < $1) AND ($2 = '' OR owner = $2) "
-                       "ORDER BY id DESC LIMIT $3"),
-                filter.before_id,
-                filter.owner,
-                filter.limit),
-            ToExperiment,
-            &rows);
-  }));
-  return rows;
 }
 
 absl::StatusOr<TrialRow> ReadStore::Trial(TrialId id) {
@@ -318,41 +338,6 @@ absl::StatusOr<std::vector<TransitionRow>> ReadStore::History(const std::string&
   return rows;
 }
 
-absl::StatusOr<std::vector<CheckpointRow>> ReadStore::CheckpointsOf(
-    ExperimentId experiment, int64_t limit, const std::vector<std::string>& states) {
-  Rows<CheckpointRow> rows;
-  DET_RETURN_IF_ERROR(pool_->Read([&](pqxx::work& tx) {
-    Collect(tx.exec_params(StrCat(CheckpointSelect(),
-                                  "WHERE c.experiment_id = $1 AND c.state = ANY($3::text[]) "
-                                  "ORDER BY m.value IS NULL, m.value = 'NaN', "
-                                  "CASE WHEN e.smaller_is_better THEN m.value ELSE -m.value END, "
-                                  "c.steps_completed DESC, c.uuid LIMIT $2"),
-                           experiment.value(),
-                           limit,
-                           pg::ArrayOf(states)),
-            ToCheckpoint,
-            &rows);
-  }));
-  return rows;
-}
-
-absl::StatusOr<std::vector<CheckpointRow>> ReadStore::CheckpointsOf(
-    TrialId trial, int64_t limit, const std::vector<std::string>& states) {
-  Rows<CheckpointRow> rows;
-  DET_RETURN_IF_ERROR(pool_->Read([&](pqxx::work& tx) {
-    Collect(tx.exec_params(StrCat(CheckpointSelect(),
-                                  "WHERE c.trial_id = $1 AND c.state = ANY($3::text[]) "
-                                  "ORDER BY c.steps_completed DESC, "
-                                  "c.reported_at DESC LIMIT $2"),
-                           trial.value(),
-                           limit,
-                           pg::ArrayOf(states)),
-            ToCheckpoint,
-            &rows);
-  }));
-  return rows;
-}
-
 absl::StatusOr<CheckpointRow> ReadStore::Checkpoint(const std::string& name) {
   // A uuid has no "/": agents and the core refuse it.
   const size_t slash = name.find('/');
@@ -365,9 +350,11 @@ absl::StatusOr<CheckpointRow> ReadStore::Checkpoint(const std::string& name) {
     if (read.ec != std::errc() || read.ptr != end) return NotFound("checkpoint", name);
   }
   Rows<CheckpointRow> rows;
-  DET_RETURN_IF_ERROR(pool_->Read([&](pqxx::work& tx) {
+  const auto find = [&](pqxx::work& tx, std::string_view condition) {
     Collect(tx.exec_params(StrCat(CheckpointSelect(),
-                                  "WHERE c.uuid = $1 AND ($2 OR c.trial_id = $3) "
+                                  "WHERE c.uuid ",
+                                  condition,
+                                  " $1 AND ($2 OR c.trial_id = $3) "
                                   "ORDER BY c.trial_id LIMIT $4"),
                            uuid,
                            !of_trial,
@@ -375,6 +362,10 @@ absl::StatusOr<CheckpointRow> ReadStore::Checkpoint(const std::string& name) {
                            kTrialsNamedMax),
             ToCheckpoint,
             &rows);
+  };
+  DET_RETURN_IF_ERROR(pool_->Read([&](pqxx::work& tx) {
+    find(tx, "=");
+    if (rows.empty() && uuid.size() >= kPrefixBytesMin) find(tx, "^@");
   }));
   if (rows.size() > 1) return Ambiguous(uuid, rows);
   return Only<CheckpointRow>(std::move(rows), "checkpoint", name);

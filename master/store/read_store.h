@@ -46,6 +46,7 @@ struct ExperimentRow {
   int64_t best_steps = 0;
   absl::Time created_at;
   std::optional<absl::Time> ended_at;
+  std::string best_hparams;  // JSON, of the best trial; "" where there is none, or not in a list
 };
 
 struct TrialRow {
@@ -96,22 +97,42 @@ struct CheckpointRow {
   std::optional<double> metric;  // the searcher's, of the validation at the same step
 };
 
+// Which rows of a list, in which order, and which page of them. Of things whose ids give the order
+// a page costs what it shows; in any other order all that the filter lets through is sorted.
+struct ListQuery {
+  std::string filter;             // as common/filter reads it; empty: all
+  std::vector<std::string> sort;  // "FIELD:desc"; none: the list's own order
+  std::string page;               // `next` of the page before; empty: the first
+  int64_t limit = 100;
+  absl::Time now;  // from which ages are counted
+};
+
+// Fewer rows than asked for do not mean the end: an empty `next` does.
+template <class Row>
+struct ListPage {
+  std::vector<Row> rows;
+  std::string next;
+};
+
 class ReadStore {
  public:
   explicit ReadStore(const std::string& conninfo, int connections_max = 8);
   ~ReadStore();
 
   absl::StatusOr<std::string> ClusterId();
+  struct Health {
+    absl::Duration latency;      // of a query
+    int64_t bytes = 0;           // of the database
+    std::string data_directory;  // of the server; "" where its user may not know
+  };
+  absl::StatusOr<Health> Look();
 
   absl::StatusOr<ExperimentRow> Experiment(ExperimentId id);
   absl::StatusOr<std::string> EffectiveConfig(ExperimentId id);  // JSON
   absl::StatusOr<std::string> SubmittedConfig(ExperimentId id);  // as given, without secrets
-  struct ExperimentFilter {
-    int64_t limit = 100;
-    int64_t before_id = 0;  // 0: from the newest
-    std::string owner;      // "": anybody's
-  };
-  absl::StatusOr<std::vector<ExperimentRow>> Experiments(const ExperimentFilter& filter);
+  // Newest first where the query has no sort; owner "" is anybody.
+  absl::StatusOr<ListPage<ExperimentRow>> ListExperiments(const ListQuery& query,
+                                                          const std::string& owner);
 
   absl::StatusOr<TrialRow> Trial(TrialId id);
   struct TrialFilter {
@@ -122,6 +143,12 @@ class ReadStore {
     int64_t offset = 0;
   };
   absl::StatusOr<std::vector<TrialRow>> Trials(const TrialFilter& filter);
+  struct TrialScope {
+    ExperimentId experiment;  // 0: of all, the newest first
+    bool by_best = false;
+    bool only_live = false;  // those that hold slots
+  };
+  absl::StatusOr<ListPage<TrialRow>> ListTrials(const ListQuery& query, const TrialScope& scope);
   absl::StatusOr<int64_t> CountTrials(ExperimentId experiment);
 
   // Of one experiment, trial, allocation or agent, oldest first, the last `limit`. A trial's
@@ -130,15 +157,16 @@ class ReadStore {
                                                      const std::string& id,
                                                      int64_t limit);
 
-  // In one of the states; of an experiment the best first; of a trial the newest first.
-  absl::StatusOr<std::vector<CheckpointRow>> CheckpointsOf(ExperimentId experiment,
-                                                           int64_t limit,
-                                                           const std::vector<std::string>& states);
-  absl::StatusOr<std::vector<CheckpointRow>> CheckpointsOf(TrialId trial,
-                                                           int64_t limit,
-                                                           const std::vector<std::string>& states);
-  // By "UUID" or "TRIAL/UUID". FAILED_PRECONDITION (AMBIGUOUS_CHECKPOINT), which names the trials:
-  // several have one of that uuid.
+  struct CheckpointScope {
+    ExperimentId experiment;  // 0: of all
+    TrialId trial;            // 0: of all
+    std::vector<std::string> states;  // empty: any
+  };
+  // Without a sort of an experiment the best first; else the newest.
+  absl::StatusOr<ListPage<CheckpointRow>> ListCheckpoints(const ListQuery& query,
+                                                          const CheckpointScope& scope);
+  // By "UUID" or "TRIAL/UUID", or what such a uuid begins with. FAILED_PRECONDITION
+  // (AMBIGUOUS_CHECKPOINT), which names the trials: several have one of that uuid.
   absl::StatusOr<CheckpointRow> Checkpoint(const std::string& name);
   // The trial's latest checkpoint; "" when it has none.
   absl::StatusOr<std::string> LatestCheckpoint(TrialId trial);

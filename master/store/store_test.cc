@@ -244,18 +244,18 @@ TEST_F(ReadStoreTest, ExperimentsComeNewestFirstInPagesOfEverybodyOrOne) {
     submit.principal.name = user;
     engine.Must(std::move(submit));
   }
-  const auto ids = [&](const ReadStore::ExperimentFilter& filter) {
+  const auto ids = [&](const ListQuery& query, const std::string& owner = "") {
     std::vector<int64_t> out;
-    const auto rows = store.Experiments(filter);
-    EXPECT_TRUE(rows.ok()) << rows.status();
-    for (const ExperimentRow& row : *rows) out.push_back(row.id.value());
+    const auto page = store.ListExperiments(query, owner);
+    EXPECT_TRUE(page.ok()) << page.status();
+    for (const ExperimentRow& row : page->rows) out.push_back(row.id.value());
     return out;
   };
   EXPECT_EQ(ids({}), (std::vector<int64_t>{4, 3, 2, 1}));
   EXPECT_EQ(ids({.limit = 2}), (std::vector<int64_t>{4, 3}));
-  EXPECT_EQ(ids({.limit = 2, .before_id = 3}), (std::vector<int64_t>{2, 1}));
-  EXPECT_EQ(ids({.owner = "ann"}), (std::vector<int64_t>{4, 3, 1}));
-  EXPECT_EQ(ids({.owner = "'; DROP TABLE experiments; --"}), std::vector<int64_t>());
+  EXPECT_EQ(ids({.page = "i3", .limit = 2}), (std::vector<int64_t>{2, 1}));
+  EXPECT_EQ(ids({}, "ann"), (std::vector<int64_t>{4, 3, 1}));
+  EXPECT_EQ(ids({}, "'; DROP TABLE experiments; --"), std::vector<int64_t>());
 }
 
 TEST_F(ReadStoreTest, WhatDoesNotExistIsNamed) {
@@ -287,14 +287,18 @@ TEST_F(ReadStoreTest, HistoryTellsWhatBecameOfATrialAndItsRuns) {
 TEST_F(ReadStoreTest, CheckpointsOfAnExperimentComeBestFirstAndOfATrialNewestFirst) {
   test::StartSearches(engine);
   test::PlayToEnd(engine);
-  const auto all = store.CheckpointsOf(ExperimentId(1), 100, {"COMPLETED"});
-  ASSERT_TRUE(all.ok()) << all.status();
-  EXPECT_GE(all->size(), 5U);
-  EXPECT_EQ(store.CheckpointsOf(ExperimentId(1), 2, {"COMPLETED"})->size(), 2U);
-  const auto one = store.Checkpoint(all->front().uuid);
+  const auto list = [&](const ListQuery& query, ReadStore::CheckpointScope scope) {
+    const auto page = store.ListCheckpoints(query, scope);
+    EXPECT_TRUE(page.ok()) << page.status();
+    return page->rows;
+  };
+  const auto all = list({}, {.experiment = ExperimentId(1)});
+  EXPECT_GE(all.size(), 5U);
+  EXPECT_EQ(list({.limit = 2}, {.experiment = ExperimentId(1)}).size(), 2U);
+  const auto one = store.Checkpoint(all.front().uuid);
   ASSERT_TRUE(one.ok());
   EXPECT_EQ(one->directory, StrCat("/c/", one->uuid));
-  EXPECT_EQ(*store.LatestCheckpoint(one->trial), store.CheckpointsOf(one->trial, 1, {"COMPLETED"})->front().uuid);
+  EXPECT_EQ(*store.LatestCheckpoint(one->trial), list({}, {.trial = one->trial}).front().uuid);
 }
 
 TEST_F(ReadStoreTest, ATrialsCheckpointIsReplacedByTheSameTrialAlone) {
