@@ -7,7 +7,7 @@ namespace {
 
 bool IsInside(std::string_view folder, std::string_view other) {
   return folder == other ||
-         (folder.size() > other.size() && folder.starts_With(other) && folder[other.size()] == '/');
+         (folder.size() > other.size() && folder.starts_with(other) && folder[other.size()] == '/');
 }
 
 // Depth first; what is on the way and comes again closes a circle.
@@ -143,7 +143,7 @@ Graph Below(const std::vector<Layer>& layers) {
   for (const Layer& layer : layers) {
     std::set<std::string>& below = graph[std::string(layer.folder)];
     for (const std::string_view name : layer.below) {
-      const bool all = name.ends_With('/');
+      const bool all = name.ends_with('/');
       for (const Layer& other : layers) {
         const bool named =
             all ? IsInside(other.folder, name.substr(0, name.size() - 1)) : other.folder == name;
