@@ -58,7 +58,7 @@ TEST(MasterConfig, WhatCannotBeIsToldByName) {
               testing::AllOf(HasSubstr("round_robin"), HasSubstr("fair_share")));
   EXPECT_THAT(Fault("resource_manager: {scheduler: {type: lottery}}"), HasSubstr("fair_share"));
   EXPECT_THAT(Fault("resource_manager: {scheduler: {type: fifo, preemption: true}}"),
-              HasSubstr("runs to its end"));
+              HasSubstr("run to its end"));
   EXPECT_THAT(Fault("resource_manager: {type: kubernetes}"), HasSubstr("agent"));
   EXPECT_THAT(Fault("resource_pools: {pool_name: a}"), HasSubstr("list of pools"));
   EXPECT_THAT(Fault("resource_pools: [{description: a}]"), HasSubstr("pool_name"));

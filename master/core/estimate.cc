@@ -66,7 +66,9 @@ std::optional<absl::Duration> EstimateWait(const State& state,
   int64_t lacks = why.slots_ahead + waiting->request.slots - pool->slots_free;
   for (const auto& [left, slots] : ends) {
     lacks -= slots;
-    if (lacks <= 0) return left;
+    if (lacks > 0) continue;
+    // What was told to leave takes as long as it likes, up to its grace.
+    return left > absl::ZeroDuration() ? std::optional(left) : std::nullopt;
   }
   return std::nullopt;
 }

@@ -73,9 +73,30 @@ class Priority {
     return slots;
   }
 
+  // On the agent of the first that would leave, where that and others like it are enough.
+  std::vector<const RunningTask*> VictimsOfLatest(const Waiting& waiting) const {
+    const AgentId avoid = draft_.Avoided(waiting);
+    int64_t looked = 0;
+    for (const RunningTask* task : draft_.pool().victims) {
+      if (task->running.priority <= waiting.job->job.priority) break;
+      if (++looked > kLatestLookedAtMax) break;
+      if (!MayLeaveFor(*task, waiting)) continue;
+      const AgentSlots* agent = view_.FindAgent(task->running.pieces.front().agent);
+      const bool usable = agent != nullptr && agent->schedulable && agent->agent != avoid &&
+                          agent->pool == waiting.request.pool;
+      if (!usable || Freeable(*agent, task->running.priority, waiting) < waiting.request.slots) {
+        continue;
+      }
+      std::vector<const RunningTask*> victims = VictimsOn(*agent, waiting);
+      if (!victims.empty()) return victims;
+    }
+    return {};
+  }
+
   // On the agent where the least worth is lost: its most important victim is the least important,
   // and of such agents the one with the fewest slots to spare.
   std::vector<const RunningTask*> VictimsOnOne(const Waiting& waiting) const {
+    if (auto latest = VictimsOfLatest(waiting); !latest.empty()) return latest;
     const AgentId avoid = draft_.Avoided(waiting);
     const int64_t slots = waiting.request.slots;
     const std::vector<const AgentSlots*> touched = draft_.Touched();

@@ -19,6 +19,9 @@ inline constexpr int64_t kPreemptionsPerPassMax = 32;
 inline constexpr int64_t kPassedOverMax = 256;
 // Running tasks that a fair pass looks at for one request that wants their slots.
 inline constexpr int64_t kVictimsLookedAtMax = 1024;
+// By priority, tasks looked at in the order in which they would leave; then the agent is looked up
+// where the least is lost, whoever came last.
+inline constexpr int64_t kLatestLookedAtMax = 64;
 
 struct Placement {
   TaskId task;

@@ -223,7 +223,7 @@ TEST(Schedule, TasksWithoutSlotsGoWhereFewestRunUpToAMost) {
   cluster.Ask(50, 1);
   cluster.Ask(51, 2);  // does not matter to those without slots
   for (int i = 1; i <= 7; ++i) cluster.Ask(i, 0);
-  EXPECT_EQ(cluster.Text(), "1@c: 2@a: 3@c: 4@a: 5@c: 6@b: 50@a:0 ");
+  EXPECT_EQ(cluster.Text(), "1@c: 2@a: 3@c: 4@a: 5@b: 6@c: 50@a:0 ");
   cluster.view.Stop(TaskId(101));
   cluster.view.Stop(TaskId(102));
   cluster.view.RemoveRequest(TaskId(1));
