@@ -12,12 +12,12 @@ namespace {
 Report ExplainReport(const api::ExplainConfigResponse& response, bool one) {
   Report report;
   report.document = ToDocumentList(response.keys());
-  report.table.columns = {{.name = "key"},
+  report.table.columns = {{.name = "path"},
                           {.name = "type", .shrinks = true},
-                          {.name = "default"},
+                          {.name = "default_value"},
                           {.name = "effect", .rank = 1},
                           {.name = "meaning", .shrinks = true}};
-  report.table.key = "key";
+  report.table.key = "path";
   for (const api::ConfigKey& key : response.keys()) {
     report.table.rows.push_back(
         {key.path(), key.type(), key.default_value(), key.effect(), key.meaning()});
