@@ -17,7 +17,9 @@
 #include "common/os/os_error.h"
 #include "common/pg/pg.h"
 #include "common/pg/private_server.h"
-#include "master/ended/folder_remover.h"
+#include "master/deletion/deletions.h"
+#include "master/deletion/worker.h"
+#include "master/ended/deleter.h"
 #include "master/engine/engine.h"
 #include "master/engine/limits.h"
 #include "master/http/front.h"
@@ -38,6 +40,9 @@ constexpr size_t kPoolQueueMax = 4096;
 constexpr char kDataFormat[] = "1\n";
 constexpr absl::Duration kPartitionsEvery = absl::Hours(6);
 constexpr absl::Duration kPartitionsAgain = absl::Minutes(1);  // when no thread took it
+// Those who go through much wait for each other, and nobody else for them.
+constexpr int kSearchThreads = 2;
+constexpr size_t kSearchQueueMax = 256;
 
 // A data directory belongs to one master at a time, and to one layout of its files.
 absl::StatusOr<LockFile> OpenDataDirectory(const std::string& directory) {
@@ -96,19 +101,25 @@ struct MasterServer::Parts {
   std::unique_ptr<pg::PrivateServer> postgres;
   std::string conninfo;
   auth::TokenTable tokens;
+  std::optional<config::FolderSecretStore> secrets;
   auth::TokenTable scrapers;
   std::unique_ptr<journal::PostgresJournal> journal;
   http::Metrics metrics;
   std::unique_ptr<store::ReadStore> store;
+  std::unique_ptr<store::LogStore> logs;
+  std::unique_ptr<store::MetricStore> metric_store;
   std::unique_ptr<store::ContextStore> contexts;
+  Topics log_news;
+  std::unique_ptr<deletion::Deletions> deletions;
+  std::unique_ptr<deletion::Worker> deleter;
   std::unique_ptr<ended::EndedStore> ended;
   ended::EndedLocks ended_locks;
-  std::unique_ptr<ended::FolderRemover> remover;
-  std::unique_ptr<ended::Deleter> deleter;
+  std::unique_ptr<ended::Deleter> ended_deleter;
   std::unique_ptr<engine::Engine> engine;
   std::unique_ptr<ingest::Ingestor> ingestor;
   std::unique_ptr<Timer> timer;
   std::unique_ptr<ThreadPool> pool;
+  std::unique_ptr<ThreadPool> searches;
   std::optional<rpc::Deps> rpc_deps;
   std::unique_ptr<rpc::Server> rpc;
   std::unique_ptr<http::Front> front;
@@ -119,6 +130,7 @@ struct MasterServer::Parts {
   absl::Status StartDoors();
   absl::Status Announce() const;
   void KeepPartitions(Timer& on, absl::Duration delay);
+  void DropExpired() const;
   std::string ReadyFile() const { return StrCat(config.data_dir, "/master.json"); }
 };
 
@@ -160,7 +172,7 @@ absl::Status MasterServer::Parts::StartEngine() {
   const absl::Time begun = clock.Now();
   DET_ASSIGN_OR_RETURN(engine::Recovered recovered,
                        engine::RecoverPatiently(*journal,
-                                                {.policy = config.policy,
+                                                {.rules = config.rules,
                                                  .snapshot_lag_events = engine::kSnapshotLagEvents},
                                                 hooks.stopped));
   LogInfo("recovered",
@@ -172,51 +184,84 @@ absl::Status MasterServer::Parts::StartEngine() {
   engine = std::make_unique<engine::Engine>(
       engine::Engine::Deps{*journal, clock, metrics, hooks.fatal}, epoch, std::move(recovered));
   store = std::make_unique<store::ReadStore>(conninfo);
+  logs = std::make_unique<store::LogStore>(conninfo);
+  metric_store = std::make_unique<store::MetricStore>(conninfo);
   contexts = std::make_unique<store::ContextStore>(conninfo, epoch);
   DET_RETURN_IF_ERROR(contexts->RemoveBrokenUploads());
+  deletions = std::make_unique<deletion::Deletions>(conninfo, epoch);
+  deleter = std::make_unique<deletion::Worker>(
+      *deletions, deletion::WorkerOptions{.storage = {.clock = &clock}});
   ended = std::make_unique<ended::EndedStore>(conninfo, epoch);
-  remover = std::make_unique<ended::FolderRemover>(*store);
-  deleter = std::make_unique<ended::Deleter>(ended::Deleter::Deps{conninfo, epoch, *remover});
-  ingestor =
-      std::make_unique<ingest::Ingestor>(ingest::Ingestor::Deps{conninfo, *engine, hooks.fatal});
+  ended_deleter =
+      std::make_unique<ended::Deleter>(ended::Deleter::Deps{conninfo, epoch, *deletions});
+  ingestor = std::make_unique<ingest::Ingestor>(
+      ingest::Ingestor::Deps{.conninfo = conninfo,
+                             .engine = *engine,
+                             .on_fatal = hooks.fatal,
+                             .log_retention_days = config.log_retention_days,
+                             .log_news = &log_news});
   timer = std::make_unique<Timer>();
   pool = std::make_unique<ThreadPool>(kPoolThreads, kPoolQueueMax);
+  searches = std::make_unique<ThreadPool>(kSearchThreads, kSearchQueueMax);
   KeepPartitions(*timer, kPartitionsEvery);
   return absl::OkStatus();
 }
 
-// Metrics and logs go to weekly partitions, which must be there before their week.
-// The chain is the timer's own and goes on whatever becomes of one run; the timer may be about to
-// go, so it is not looked up again.
+// Metrics and logs go to partitions, which must be there before their week; logs that are past
+// their time go with theirs. The chain is the timer's own and goes on whatever becomes of one run;
+// the timer may be about to go, so it is not looked up again.
 void MasterServer::Parts::KeepPartitions(Timer& on, absl::Duration delay) {
   on.After(delay, [this, &on] {
     const bool queued = pool->Post([this] {
       const absl::Status status = store::EnsurePartitions(conninfo, engine->epoch());
       if (!status.ok())
         LogWarning("partitions can't be made", {{"cause", std::string(status.message())}});
+      DropExpired();
     });
     KeepPartitions(on, queued ? kPartitionsEvery : kPartitionsAgain);
   });
 }
 
+void MasterServer::Parts::DropExpired() const {
+  const auto dropped = store::DropExpiredLogs(conninfo, engine->epoch(), clock.Now());
+  if (!dropped.ok()) {
+    LogWarning("logs that are past their time can't be dropped",
+               {{"cause", std::string(dropped.status().message())}});
+    return;
+  }
+  for (const std::string& name : *dropped)
+    LogInfo("logs past their time dropped", {{"table", name}});
+}
+
 absl::Status MasterServer::Parts::StartDoors() {
   DET_ASSIGN_OR_RETURN(const std::string cluster_id, store->ClusterId());
-  rpc_deps.emplace(rpc::Deps{
-      .engine = *engine,
-      .ingestor = *ingestor,
-      .store = *store,
-      .contexts = *contexts,
-      .ended = *ended,
-      .ended_locks = ended_locks,
-      .deleter = *deleter,
-      .tokens = tokens,
-      .pool = *pool,
-      .timer = *timer,
-      .clock = clock,
-      .defaults = {.resource_pool = "default", .checkpoint_host_path = config.checkpoint_path},
-      .cluster_id = cluster_id,
-      .version = std::string(kVersion),
-      .started = clock.Now()});
+  secrets.emplace(StrCat(config.data_dir, "/secrets"), config.secrets);
+  rpc_deps.emplace(
+      rpc::Deps{.engine = *engine,
+                .ingestor = *ingestor,
+                .store = *store,
+                .logs = *logs,
+                .metrics = *metric_store,
+                .contexts = *contexts,
+                .deletions = *deletions,
+                .ended = *ended,
+                .ended_locks = ended_locks,
+                .ended_deleter = *ended_deleter,
+                .tokens = tokens,
+                .pool = *pool,
+                .searches = *searches,
+                .log_news = log_news,
+                .timer = *timer,
+                .clock = clock,
+                .defaults = {.resource_pool = "default",
+                             .checkpoint_host_path = config.checkpoint_path,
+                             .priority = config.default_priority,
+                             .pool_priorities = config.pool_priorities},
+                .layers = {.defaults = config.experiment_defaults, .pools = config.pool_defaults},
+                .secrets = *secrets,
+                .cluster_id = cluster_id,
+                .version = std::string(kVersion),
+                .started = clock.Now()});
   DET_ASSIGN_OR_RETURN(front,
                        http::Front::Start({*engine, *ingestor, metrics, tokens, scrapers},
                                           {config.host, static_cast<uint16_t>(config.http_port)}));
@@ -267,15 +312,19 @@ MasterServer::~MasterServer() {
   p.front.reset();
   p.rpc.reset();
   p.timer.reset();
+  p.searches.reset();
   p.pool.reset();
+  p.ended_deleter.reset();
+  p.ended.reset();
+  p.deleter.reset();
+  p.deletions.reset();
   p.ingestor.reset();
   p.engine.reset();
   if (p.journal != nullptr) p.journal->Release().IgnoreError();
   p.journal.reset();
-  p.deleter.reset();
-  p.remover.reset();
-  p.ended.reset();
   p.contexts.reset();
+  p.metric_store.reset();
+  p.logs.reset();
   p.store.reset();
   p.postgres.reset();
 }

@@ -48,19 +48,22 @@ class CycleFinder {
   std::vector<std::string> way_;
 };
 
+std::vector<std::string_view> With(std::vector<std::string_view> a,
+                                   std::initializer_list<std::string_view> b) {
+  a.insert(a.end(), b);
+  return a;
+}
+
 }  // namespace
 
 const std::vector<Layer>& Layers() {
   static const std::vector<std::string_view> pure = {"common/base", "common/rng", "common/math"};
-  static const auto with = [](std::vector<std::string_view> a,
-                              std::initializer_list<std::string_view> b) {
-    a.insert(a.end(), b);
-    return a;
-  };
   static const std::vector<std::string_view> core =
-      with(pure, {"master/spec", "master/searcher", "master/scheduler", "master/core"});
+      With(pure, {"master/spec", "master/searcher", "master/scheduler", "master/core"});
   static const std::vector<std::string_view> engine =
-      with(core, {"common/", "master/journal", "master/engine"});
+      With(core, {"common/", "master/storage", "master/journal", "master/engine"});
+  static const std::vector<std::string_view> stores =
+      With(engine, {"master/store", "master/gc", "master/deletion"});
   static const std::vector<std::string_view> screen = {
       "common/", "cli/base", "cli/client", "cli/format"};
   static const std::vector<Layer> layers = {
@@ -70,24 +73,28 @@ const std::vector<Layer>& Layers() {
       {"common/filter", {"common/base"}},
       {"common", {"common/"}},
       {"master/spec", pure},
-      {"master/searcher", with(pure, {"master/spec"})},
-      {"master/scheduler", with(pure, {"master/spec"})},
+      {"master/searcher", With(pure, {"master/spec"})},
+      {"master/scheduler", With(pure, {"master/spec"})},
       {"master/core", core},
-      {"master/config", with(core, {"common/"})},
-      {"master/journal", with(core, {"common/"})},
+      {"master/gc", pure},
+      {"master/config", With(core, {"common/"})},
+      {"master/storage", {"common/", "master/spec"}},
+      {"master/journal", With(core, {"common/"})},
       {"master/engine", engine},
-      {"master/store", with(engine, {})},
-      {"master/auth", with(core, {"common/"})},
-      {"master/ingest", with(engine, {})},
-      {"master/ended", with(engine, {"master/store"})},
+      {"master/store", With(engine, {})},
+      {"master/deletion",
+       {"common/", "master/spec", "master/gc", "master/storage", "master/store"}},
+      {"master/auth", With(core, {"common/"})},
+      {"master/ingest", With(engine, {})},
+      {"master/ended", With(stores, {})},
       {"master/rpc",
-       with(engine,
-            {"master/config", "master/store", "master/ended", "master/ingest", "master/auth"})},
-      {"master/http", with(engine, {"master/ingest", "master/auth"})},
+       With(stores, {"master/config", "master/ended", "master/ingest", "master/auth"})},
+      {"master/http", With(engine, {"master/ingest", "master/auth"})},
       {"agent/core", pure},
       {"agent/spool", {"common/"}},
       {"agent/state", {"common/", "agent/core"}},
       {"agent/devices", {"common/"}},
+      {"agent/sampling", {"common/"}},
       {"agent/config", {"common/"}},
       {"agent/task", {"common/", "agent/core", "agent/spool"}},
       {"agent/shim", {"common/", "agent/core", "agent/spool", "agent/task"}},
@@ -102,17 +109,19 @@ const std::vector<Layer>& Layers() {
       {"cli/client", {"common/", "cli/base"}},
       {"cli/app", screen},
       {"cli/view", screen},
-      {"cli/logs", with(screen, {"cli/view"})},
-      {"cli/follow", with(screen, {"cli/app", "cli/view"})},
+      {"cli/logs", With(screen, {"cli/view"})},
+      {"cli/follow", With(screen, {"cli/app", "cli/view"})},
+      {"cli/top", With(screen, {"cli/app", "cli/view"})},
       {"cli/cluster",
-       with(screen, {"agent/config", "agent/core", "agent/task", "agent/runtime", "cli/app"})},
+       With(screen, {"agent/config", "agent/core", "agent/task", "agent/runtime", "cli/app"})},
       {"cli/cmd",
-       with(screen,
+       With(screen,
             {"cli/app",
              "cli/cluster",
              "cli/download",
              "cli/follow",
              "cli/logs",
+             "cli/top",
              "cli/upload",
              "cli/view"})},
       {"cli", {"common/", "cli/app", "cli/cmd"}},

@@ -12,12 +12,26 @@ Command UpCommand();
 Command DownCommand();
 Command StatusCommand();
 Command VersionCommand();
+Command CompletionCommand();
+Command DoctorCommand();
+Command TopCommand();
+Command DiffCommand();
+Command LoginCommand();
+Command LogoutCommand();
+Command WhoAmICommand();
+Command ContextListCommand();
+Command ContextShowCommand();
+Command ContextUseCommand();
+Command ContextAddCommand();
+Command ContextRemoveCommand();
 Command WhyCommand();
+Command PlanCommand();
 Command PreviewSearchCommand();
 
 Command ExperimentCreateCommand();
 Command ExperimentListCommand();
 Command ExperimentDescribeCommand();
+Command ExperimentConfigCommand();
 Command ExperimentLogsCommand();
 Command ExperimentWatchCommand();
 Command ExperimentWaitCommand();
@@ -29,18 +43,24 @@ Command ExperimentSetCommand();
 Command ExperimentForkCommand();
 Command ExperimentContinueCommand();
 Command ExperimentDeleteCommand();
+Command ExperimentGcPolicyCommand();
 
 Command TrialListCommand();
 Command TrialDescribeCommand();
 Command TrialLogsCommand();
 Command TrialMetricsCommand();
 Command TrialKillCommand();
+Command MetricsCommand();
 
 Command CheckpointListCommand();
+Command CheckpointDescribeCommand();
 Command CheckpointDownloadCommand();
+Command CheckpointRmCommand();
 
 Command AgentListCommand();
 Command SlotListCommand();
 Command JobListCommand();
+
+Command ConfigExplainCommand();
 
 }  // namespace det::cli

@@ -79,9 +79,6 @@ absl::Status Fill(const Options& options, api::ConfigureExperimentRequest* reque
   DET_ASSIGN_OR_RETURN(const int64_t value, Whole(options, wants));
   if (setting == "priority") request->set_priority(value);
   if (setting == "max-slots") request->set_max_slots(value);
-  if (setting == "save-experiment-best") request->set_save_experiment_best(value);
-  if (setting == "save-trial-best") request->set_save_trial_best(value);
-  if (setting == "save-trial-latest") request->set_save_trial_latest(value);
   return absl::OkStatus();
 }
 
@@ -105,27 +102,25 @@ absl::StatusOr<ExitCode> Run(Context& context, const Options& options) {
 Command ExperimentSetCommand() {
   auto options = std::make_shared<Options>();
   Param setting = Required("SETTING", &options->setting, "what to change");
-  setting.choices = {"priority",
-                     "weight",
-                     "max-slots",
-                     "pool",
-                     "log-retention",
-                     "save-experiment-best",
-                     "save-trial-best",
-                     "save-trial-latest"};
-  return {.noun = "experiment",
-          .verb = "set",
-          .summary = "Change how a living experiment is scheduled and what is kept of it.",
-          .details =
-              "In another pool its trials save, leave their slots and are asked for again.\n"
-              "max-slots: a number or \"none\"; log-retention: days, \"forever\" or \"default\".",
-          .params = {std::move(setting),
-                     Required("ID", &options->id, "the experiment: 7 or e7"),
-                     Required("VALUE", &options->value, "what it shall be")},
-          .examples = {{"det e set priority 7 10", "before those of 11 and more"},
-                       {"det e set pool 7 gpus", "go on in another pool"},
-                       {"det e set max-slots 7 none", "without a bound"}},
-          .run = [options](Context& context) { return Run(context, *options); }};
+  setting.choices = {
+    "priority",
+    "weight",
+    "max-slots",
+    "pool",
+    "log-retention",
+    return {.noun = "experiment",
+            .verb = "set",
+            .summary = "Change how a living experiment is scheduled and what is kept of it.",
+            .details =
+                "In another pool its trials save, leave their slots and are asked for again.\n"
+                "max-slots: a number or \"none\"; log-retention: days, \"forever\" or \"default\".",
+            .params = {std::move(setting),
+                       Required("ID", &options->id, "the experiment: 7 or e7"),
+                       Required("VALUE", &options->value, "what it shall be")},
+            .examples = {{"det e set priority 7 10", "before those of 11 and more"},
+                         {"det e set pool 7 gpus", "go on in another pool"},
+                         {"det e set max-slots 7 none", "without a bound"}},
+            .run = [options](Context& context) { return Run(context, *options); }};
 }
 
 }  // namespace det::cli

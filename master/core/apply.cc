@@ -173,7 +173,6 @@ class Applier {
   void operator()(const TaskRevised& e) {
     scheduler::Request& request = At<Task>(state_.tasks, e.id).request;
     request.pool = e.pool;
-    request.priority = e.priority;
     request.excluded = e.excluded;
   }
   void operator()(const TaskQueued& e) { Move(e.id, TaskState::kIdle, TaskState::kQueued); }
@@ -191,8 +190,12 @@ class Applier {
   void operator()(const AllocationPlaced& e) {
     Task& task = Move(e.task, TaskState::kQueued, TaskState::kAllocated);
     task.runs = e.run;
-    task.allocation =
-        Allocation{.id = e.id, .agent = e.agent, .slots = e.slots, .run = e.run, .placed_at = at_};
+    task.allocation = Allocation{.id = e.id,
+                                 .agent = e.agent,
+                                 .slots = e.slots,
+                                 .run = e.run,
+                                 .priority = e.priority,
+                                 .placed_at = at_};
     state_.next.allocation = std::max(state_.next.allocation, e.id.value() + 1);
   }
   void operator()(const AllocationMoved& e) {
@@ -322,6 +325,7 @@ void Depart(State& state, const Event& event, const std::vector<TrialId>& closed
   const auto experiment = state.experiments.find(moved->id);
   DET_CHECK(experiment->second.open_trials.empty(), "an experiment ended before its trials");
   RemoveFromIndexes(experiment->second, state.indexes);
+  state.indexes.view.RemoveJob(moved->id);
   state.departed.experiments.push_back(std::move(experiment->second));
   state.experiments.erase(experiment);
 }
@@ -352,6 +356,7 @@ void Apply(State& state, const Event& event) {
   const auto closed = Closed(state, event);
   ForIndexes(state, owner, [](const auto& x, Indexes& indexes) { RemoveFromIndexes(x, indexes); });
   ApplyToAggregate(state, event);
+  state.indexes.view.SetNow(state.now);
   ForIndexes(state, owner, [](const auto& x, Indexes& indexes) { AddToIndexes(x, indexes); });
   state.changed.insert(owner);
   MarkDirty(state, event, owner);

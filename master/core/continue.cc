@@ -101,10 +101,9 @@ absl::StatusOr<Events> DecideContinue(const State& state,
     events.push_back(TaskCreated{.id = task,
                                  .trial = old.id,
                                  .request = {.task = task,
+                                             .job = experiment.id,
                                              .pool = resources.resource_pool,
-                                             .slots = resources.slots_per_trial,
-                                             .priority = resources.priority,
-                                             .position = experiment.queue_position},
+                                             .slots = resources.slots_per_trial},
                                  .runs = ended.runs});
   }
   events.front() = ExperimentContinued{std::move(experiment)};

@@ -134,7 +134,6 @@ struct TaskCreated {
 struct TaskRevised {
   TaskId id;
   std::string pool;
-  int64_t priority = 0;
   std::set<AgentId> excluded;
 };
 struct TaskQueued {
@@ -162,6 +161,7 @@ struct AllocationPlaced {
   AgentId agent;
   std::vector<int> slots;
   int64_t run = 1;
+  int64_t priority = 0;  // of its job then, with its age
 };
 struct AllocationMoved {
   TaskId task;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cmath>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -35,6 +36,7 @@ class IdSource {
 };
 
 // experiment.cc
+absl::Status CheckPool(const State& state, const std::string& pool);
 absl::StatusOr<Events> DecideCreate(const State& state,
                                     const Principal& principal,
                                     const CreateExperiment& command,
@@ -103,6 +105,12 @@ const LogMatch* CancelsRetries(const Trial& trial);
 // Why the trial, whose log excluded agents, can run on none of those that are there; "" when it
 // can.
 std::string NoAgentLeft(const State& state, const Trial& trial, const scheduler::Request& request);
+// estimate.cc: how long a waiting task still waits, by the progress of what runs in its pool;
+// nothing where that is not known. O(what runs in the pool).
+std::optional<absl::Duration> EstimateWait(const State& state,
+                                           const scheduler::View& view,
+                                           TaskId task,
+                                           absl::Time now);
 
 // agent.cc
 absl::StatusOr<Events> DecideConnect(const State& state,

@@ -17,11 +17,6 @@ void ForEach(Settings& settings, Spec& spec, Visit visit) {
   visit("weight", settings.weight, spec.resources.weight);
   visit("max_slots", settings.max_slots, spec.resources.max_slots);
   visit("pool", settings.pool, spec.resources.resource_pool);
-  visit("save_experiment_best",
-        settings.save_experiment_best,
-        spec.checkpoint_storage.save_experiment_best);
-  visit("save_trial_best", settings.save_trial_best, spec.checkpoint_storage.save_trial_best);
-  visit("save_trial_latest", settings.save_trial_latest, spec.checkpoint_storage.save_trial_latest);
   visit("log_retention_days", settings.log_retention_days, spec.log_retention_days);
 }
 
@@ -63,11 +58,6 @@ absl::Status CheckSettings(const ExperimentSettings& settings) {
   if (settings.max_slots.has_value()) {
     DET_RETURN_IF_ERROR(CheckRange("max_slots", *settings.max_slots, 0, spec::kMaxSlotsMax));
   }
-  DET_RETURN_IF_ERROR(
-      CheckRange("save_experiment_best", settings.save_experiment_best, 0, spec::kTrialsMax));
-  DET_RETURN_IF_ERROR(CheckRange("save_trial_best", settings.save_trial_best, 0, spec::kTrialsMax));
-  DET_RETURN_IF_ERROR(
-      CheckRange("save_trial_latest", settings.save_trial_latest, 0, spec::kTrialsMax));
   if (settings.log_retention_days.has_value()) {
     DET_RETURN_IF_ERROR(CheckRange(
         "log_retention_days", *settings.log_retention_days, -1, spec::kLogRetentionDaysMax));

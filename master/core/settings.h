@@ -16,9 +16,6 @@ struct ExperimentSettings {
   std::optional<double> weight;                     // above 0
   std::optional<std::optional<int64_t>> max_slots;  // nothing within: no bound
   std::optional<std::string> pool;
-  std::optional<int64_t> save_experiment_best;
-  std::optional<int64_t> save_trial_best;
-  std::optional<int64_t> save_trial_latest;
   // -1: for ever; nothing within: the cluster's.
   std::optional<std::optional<int64_t>> log_retention_days;
 

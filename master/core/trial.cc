@@ -203,7 +203,6 @@ void AppendStop(const Task& task,
 scheduler::Request RequestFor(const Experiment& experiment, const Trial& trial, const Task& task) {
   scheduler::Request request = task.request;
   request.pool = experiment.spec->resources.resource_pool;
-  request.priority = experiment.spec->resources.priority;
   request.excluded = ExcludedAgents(trial);
   return request;
 }
@@ -227,11 +226,7 @@ void AppendAsk(
   const Experiment& experiment = *state.Find(trial.experiment);
   const scheduler::Request wanted = RequestFor(experiment, trial, task);
   if (task.state == TaskState::kAllocated) {
-    if (wanted.pool != task.request.pool) {
-      AppendMove(task, experiment, now, events);
-    } else if (wanted.priority != task.request.priority) {
-      events->push_back(TaskRevised{task.id, wanted.pool, wanted.priority, task.request.excluded});
-    }
+    if (wanted.pool != task.request.pool) AppendMove(task, experiment, now, events);
     return;
   }
   if (task.Waits()) return;
@@ -243,11 +238,8 @@ void AppendAsk(
                    .reason = MakeReason("NO_AGENT_LEFT", std::move(why), "master", now)});
     return;
   }
-  const bool revised = wanted.pool != task.request.pool ||
-                       wanted.priority != task.request.priority ||
-                       wanted.excluded != task.request.excluded;
-  if (revised) {
-    events->push_back(TaskRevised{task.id, wanted.pool, wanted.priority, wanted.excluded});
+  if (wanted != task.request) {
+    events->push_back(TaskRevised{task.id, wanted.pool, wanted.excluded});
   }
   if (task.state == TaskState::kIdle) events->push_back(TaskQueued{task.id});
 }

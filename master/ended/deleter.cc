@@ -13,8 +13,8 @@ namespace {
 
 constexpr int64_t kRowsPerBatch = 5000;
 constexpr int64_t kWhyBytesMax = 1024;
-// The store may be away: another try comes with the next wake, or after so long.
-constexpr absl::Duration kLookEvery = absl::Seconds(30);
+// While checkpoints go, or the store is away, another look comes after so long.
+constexpr absl::Duration kLookEvery = absl::Seconds(1);
 
 constexpr std::string_view kTrialsOf = "SELECT id FROM trials WHERE experiment_id = $1";
 
@@ -78,28 +78,41 @@ void Deleter::Loop() {
       if (stopping_) return;
       woken_ = false;
     }
-    bool found = true;
-    absl::Status status;
-    while (status.ok() && found && !Stopping()) status = DeleteNext(&found);
+    const absl::Status status = Look();
     if (!status.ok() && !absl::IsCancelled(status))
-      LogWarning("an experiment can't be deleted now", {{"cause", std::string(status.message())}});
+      LogWarning("experiments can't be deleted now", {{"cause", std::string(status.message())}});
   }
 }
 
-// An error here is one of the store: the experiment stays as it is, to be tried again.
-absl::Status Deleter::DeleteNext(bool* found) {
-  ExperimentId id;
+// An error is one of the store: what is DELETING stays so, to be tried again.
+absl::Status Deleter::Look() {
+  std::vector<std::pair<ExperimentId, std::string>> deleting;
   DET_RETURN_IF_ERROR(connection_->Transact([&](pqxx::work& tx) {
+    deleting.clear();
     for (const auto& row :
-         tx.exec("SELECT id FROM experiments WHERE state = 'DELETING' ORDER BY id LIMIT 1")) {
-      id = ExperimentId(row[0].as<int64_t>());
+         tx.exec("SELECT id, reason_actor FROM experiments WHERE state = 'DELETING' ORDER BY id")) {
+      deleting.emplace_back(row[0].as<int64_t>(), row[1].as<std::string>());
     }
   }));
-  *found = id.value() != 0;
-  if (!*found) return absl::OkStatus();
-  const absl::Status removed = deps_.checkpoints.RemoveAll(id);
-  if (removed.ok()) DET_RETURN_IF_ERROR(DeleteRows(id));
-  return Finish(id, removed);
+  for (const auto& [id, actor] : deleting) DET_RETURN_IF_ERROR(Delete(id, actor));
+  return absl::OkStatus();
+}
+
+absl::Status Deleter::Delete(ExperimentId id, const std::string& actor) {
+  if (asked_.insert(id).second) {
+    const absl::Status asked = deps_.checkpoints.RequestAll(id, actor).status();
+    if (!asked.ok()) {
+      asked_.erase(id);
+      // What a try may mend is tried again; a checkpoint that is in use is an answer.
+      return absl::IsFailedPrecondition(asked) ? Finish(id, asked) : asked;
+    }
+  }
+  DET_ASSIGN_OR_RETURN(const deletion::Standing standing, deps_.checkpoints.Of(id));
+  if (standing.open > 0) return absl::OkStatus();
+  asked_.erase(id);
+  if (standing.failed > 0) return Finish(id, absl::UnavailableError(standing.first_reason));
+  DET_RETURN_IF_ERROR(DeleteRows(id));
+  return Finish(id, absl::OkStatus());
 }
 
 absl::Status Deleter::Drain(const std::function<std::string()>& sql, int64_t id) {

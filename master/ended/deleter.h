@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <thread>
 
@@ -10,6 +11,7 @@
 
 #include "common/base/ids.h"
 #include "common/base/mutex.h"
+#include "master/deletion/deletions.h"
 
 namespace det::pg {
 class Connection;
@@ -17,23 +19,16 @@ class Connection;
 
 namespace det::ended {
 
-// Removes what an experiment's trials saved. Called again after a failure or a restart, when part
-// of it is gone. For threads that may block.
-class CheckpointRemover {
- public:
-  virtual ~CheckpointRemover() = default;
-  virtual absl::Status RemoveAll(ExperimentId id) = 0;
-};
-
-// Deletes the experiments that are DELETING, one after the other: checkpoints first, then rows in
-// bounded batches, each fenced; at the end the experiment's row stays, as DELETED, and says who and
-// when. What fails leaves it DELETE_FAILED with the cause. A restart finds the rest by the state.
+// Deletes the experiments that are DELETING: checkpoints first, by the worker of deletions, then
+// rows in bounded batches, each fenced; at the end the experiment's row stays, as DELETED, and says
+// who and when. What fails leaves it DELETE_FAILED with the cause. A restart finds the rest by the
+// state.
 class Deleter {
  public:
   struct Deps {
     std::string conninfo;
     int64_t epoch = 0;
-    CheckpointRemover& checkpoints;
+    deletion::Deletions& checkpoints;
   };
   explicit Deleter(Deps deps);
   // Leaves off between two batches.
@@ -45,14 +40,17 @@ class Deleter {
  private:
   void Loop();
   bool Stopping();
-  absl::Status DeleteNext(bool* found);
+  absl::Status Look();
+  absl::Status Delete(ExperimentId id, const std::string& actor);
   absl::Status DeleteRows(ExperimentId id);
   absl::Status Drain(const std::function<std::string()>& sql, int64_t id);
   absl::Status DrainPartitioned(std::string_view table, ExperimentId id);
   absl::Status Finish(ExperimentId id, const absl::Status& outcome);
 
   const Deps deps_;
-  std::unique_ptr<pg::Connection> connection_;  // the thread's own
+  // The thread's own.
+  std::unique_ptr<pg::Connection> connection_;
+  std::set<ExperimentId> asked_;  // whose checkpoints were asked to go
   Mutex mutex_;
   CondVar wake_;
   bool woken_ ABSL_GUARDED_BY(mutex_) = true;

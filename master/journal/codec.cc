@@ -45,9 +45,6 @@ class Encoder {
       if (s.max_slots->has_value()) m->set_max_slots(**s.max_slots);
     }
     if (s.pool.has_value()) m->set_pool(*s.pool);
-    if (s.save_experiment_best.has_value()) m->set_save_experiment_best(*s.save_experiment_best);
-    if (s.save_trial_best.has_value()) m->set_save_trial_best(*s.save_trial_best);
-    if (s.save_trial_latest.has_value()) m->set_save_trial_latest(*s.save_trial_latest);
     if (s.log_retention_days.has_value()) {
       m->set_log_retention_days_unset(!s.log_retention_days->has_value());
       if (s.log_retention_days->has_value()) m->set_log_retention_days(**s.log_retention_days);
@@ -143,15 +140,13 @@ class Encoder {
     m->set_trial(e.trial.value());
     m->set_pool(e.request.pool);
     m->set_slots(e.request.slots);
-    m->set_priority(e.request.priority);
-    m->set_position(e.request.position);
+    m->set_experiment(e.request.job.value());
     m->set_runs(e.runs);
   }
   void operator()(const core::TaskRevised& e) {
     pb::TaskRevised* m = out_->mutable_task_revised();
     m->set_id(e.id.value());
     m->set_pool(e.pool);
-    m->set_priority(e.priority);
     for (const AgentId& agent : e.excluded) m->add_excluded(agent.value());
   }
   void operator()(const core::TaskDelayed& e) {
@@ -174,6 +169,7 @@ class Encoder {
     m->set_agent(e.agent.value());
     for (const int slot : e.slots) m->add_slots(slot);
     m->set_run(e.run);
+    m->set_priority(e.priority);
   }
   void operator()(const core::AllocationMoved& e) {
     pb::AllocationMoved* m = out_->mutable_allocation_moved();
@@ -302,9 +298,6 @@ class Decoder {
     if (m.max_slots_unset()) s.max_slots.emplace();
     if (m.has_max_slots()) s.max_slots = m.max_slots();
     if (m.has_pool()) s.pool = m.pool();
-    if (m.has_save_experiment_best()) s.save_experiment_best = m.save_experiment_best();
-    if (m.has_save_trial_best()) s.save_trial_best = m.save_trial_best();
-    if (m.has_save_trial_latest()) s.save_trial_latest = m.save_trial_latest();
     if (m.log_retention_days_unset()) s.log_retention_days.emplace();
     if (m.has_log_retention_days()) s.log_retention_days = m.log_retention_days();
     return e;
@@ -487,18 +480,18 @@ class Decoder {
   core::EventBody Task(const pb::Record& r) {
     if (r.has_task_created()) {
       const pb::TaskCreated& m = r.task_created();
-      return core::TaskCreated{TaskId(m.id()),
-                               TrialId(m.trial()),
-                               {.task = TaskId(m.id()),
-                                .pool = m.pool(),
-                                .slots = m.slots(),
-                                .priority = m.priority(),
-                                .position = m.position()},
-                               m.runs()};
+      return core::TaskCreated{
+          TaskId(m.id()),
+          TrialId(m.trial()),
+          {.task = TaskId(m.id()),
+           .job = ExperimentId(m.experiment() == 0 ? m.position() : m.experiment()),
+           .pool = m.pool(),
+           .slots = m.slots()},
+          m.runs()};
     }
     if (r.has_task_revised()) {
       const pb::TaskRevised& m = r.task_revised();
-      core::TaskRevised e{TaskId(m.id()), m.pool(), m.priority(), {}};
+      core::TaskRevised e{TaskId(m.id()), m.pool(), {}};
       for (const std::string& agent : m.excluded()) e.excluded.emplace(agent);
       return e;
     }
@@ -522,7 +515,8 @@ class Decoder {
                                     AllocationId(m.id()),
                                     AgentId(m.agent()),
                                     {m.slots().begin(), m.slots().end()},
-                                    m.run()};
+                                    m.run(),
+                                    m.priority()};
     }
     if (r.has_allocation_moved()) {
       const pb::AllocationMoved& m = r.allocation_moved();

@@ -7,7 +7,11 @@
 #include "common/clock/clock.h"
 #include "common/concurrency/thread_pool.h"
 #include "common/concurrency/timer.h"
+#include "common/concurrency/topics.h"
 #include "master/auth/token_table.h"
+#include "master/config/layers.h"
+#include "master/config/secret_store.h"
+#include "master/deletion/deletions.h"
 #include "master/ended/deleter.h"
 #include "master/ended/ended_locks.h"
 #include "master/ended/ended_store.h"
@@ -15,6 +19,8 @@
 #include "master/ingest/ingestor.h"
 #include "master/spec/parse.h"
 #include "master/store/context_store.h"
+#include "master/store/log_store.h"
+#include "master/store/metric_store.h"
 #include "master/store/read_store.h"
 
 namespace det::rpc {
@@ -24,15 +30,22 @@ struct Deps {
   engine::Engine& engine;
   ingest::Ingestor& ingestor;
   store::ReadStore& store;
+  store::LogStore& logs;
+  store::MetricStore& metrics;
   store::ContextStore& contexts;
+  deletion::Deletions& deletions;
   ended::EndedStore& ended;
   ended::EndedLocks& ended_locks;
-  ended::Deleter& deleter;
+  ended::Deleter& ended_deleter;
   const auth::TokenTable& tokens;
-  ThreadPool& pool;  // for calls that block
+  ThreadPool& pool;      // for calls that block
+  ThreadPool& searches;  // for those that go through much: few threads, so that others have theirs
+  Topics& log_news;      // by trial: lines that became durable
   Timer& timer;
   const Clock& clock;
   spec::ParseDefaults defaults;
+  config::ClusterLayers layers;  // what configurations stand on
+  config::SecretStore& secrets;
   std::string cluster_id;
   std::string version;
   absl::Time started;

@@ -1,12 +1,12 @@
 #include "det/api/v1/experiment.grpc.pb.h"
 
-#include "master/config/experiment_config.h"
 #include "master/rpc/call.h"
 #include "master/rpc/convert.h"
 #include "master/rpc/fork.h"
 #include "master/rpc/polling_writer.h"
 #include "master/rpc/revive.h"
 #include "master/rpc/services.h"
+#include "master/rpc/submitted_config.h"
 #include "master/spec/parse.h"
 
 namespace det::rpc {
@@ -14,30 +14,16 @@ namespace {
 
 namespace pb = det::api::v1;
 
-constexpr int64_t kConfigBytesMax = 4 << 20;
 constexpr int64_t kHistoryMax = 100;
 constexpr int64_t kRunningShownMax = 50;
 constexpr absl::Duration kWatchInterval = absl::Milliseconds(100);
 
-absl::StatusOr<config::ParsedConfig> ParseConfig(const Deps& deps,
-                                                 const pb::CreateExperimentRequest& request) {
-  if (static_cast<int64_t>(request.config().size()) > kConfigBytesMax) {
-    return Error(absl::StatusCode::kInvalidArgument,
-                 "INVALID_CONFIG",
-                 StrCat("the configuration is ",
-                        request.config().size(),
-                        " bytes, at most ",
-                        kConfigBytesMax,
-                        " are allowed"));
-  }
-  spec::ParseDefaults defaults = deps.defaults;
-  // A seed that nobody chose: any will do, and the effective configuration says which it was.
-  defaults.seed = static_cast<uint32_t>(absl::ToUnixSeconds(deps.clock.Now()));
-  return config::ParseExperimentConfig(
-      {.text = request.config(),
-       .name = request.config_name().empty() ? "configuration" : request.config_name(),
-       .overrides = {request.overrides().begin(), request.overrides().end()}},
-      defaults);
+absl::Status CheckWhole(const store::CheckpointRow& row) {
+  if (row.state == "COMPLETED") return absl::OkStatus();
+  return Error(absl::StatusCode::kFailedPrecondition,
+               "CHECKPOINT_DELETED",
+               StrCat("checkpoint ", row.uuid, " of trial ", row.trial.value(), " is ", row.state),
+               "det c list --trial ID shows those that are left");
 }
 
 // The checkpoint that every trial begins from; "" is none.
@@ -45,6 +31,7 @@ absl::StatusOr<std::string> WarmStart(const Deps& deps, const spec::SearcherSpec
   if (searcher.source_checkpoint_uuid.has_value()) {
     DET_ASSIGN_OR_RETURN(const store::CheckpointRow row,
                          deps.store.Checkpoint(*searcher.source_checkpoint_uuid));
+    DET_RETURN_IF_ERROR(CheckWhole(row));
     return row.uuid;
   }
   if (!searcher.source_trial_id.has_value()) return "";
@@ -55,6 +42,9 @@ absl::StatusOr<std::string> WarmStart(const Deps& deps, const spec::SearcherSpec
                  "NO_CHECKPOINT",
                  StrCat("source_trial_id: trial ", trial.value(), " has no checkpoint"));
   }
+  DET_ASSIGN_OR_RETURN(const store::CheckpointRow row,
+                       deps.store.Checkpoint(StrCat(trial.value(), "/", uuid)));
+  DET_RETURN_IF_ERROR(CheckWhole(row));
   return uuid;
 }
 
@@ -72,15 +62,22 @@ MaybeCommand PrepareCreate(const Deps& deps,
                            const pb::CreateExperimentRequest& asked,
                            pb::CreateExperimentResponse* response) {
   DET_ASSIGN_OR_RETURN(const pb::CreateExperimentRequest request, WithParent(deps, asked));
-  DET_ASSIGN_OR_RETURN(config::ParsedConfig parsed, ParseConfig(deps, request));
+  DET_ASSIGN_OR_RETURN(
+      config::ParsedConfig parsed,
+      ReadSubmitted(deps,
+                    principal,
+                    {.text = request.config(),
+                     .name = request.config_name(),
+                     .overrides = {request.overrides().begin(), request.overrides().end()}}));
   for (const std::string& warning : parsed.warnings) response->add_warnings(warning);
   response->set_effective_config(spec::ToValue(parsed.spec).ToJson());
   DET_RETURN_IF_ERROR(CheckContext(deps, request.context_sha256()));
   DET_ASSIGN_OR_RETURN(const std::string source, WarmStart(deps, parsed.spec.searcher));
   if (request.validate_only()) return std::nullopt;
+  DET_RETURN_IF_ERROR(KeepSecrets(deps, principal, parsed));
   core::CreateExperiment create{
       .spec = std::make_shared<const spec::ExperimentSpec>(std::move(parsed.spec)),
-      .config_text = request.config(),
+      .config_text = std::move(parsed.text),
       .context = request.context_sha256(),
       .source_checkpoint = source,
       .paused = request.paused(),
@@ -104,6 +101,9 @@ absl::Status Get(const Deps& deps,
   const ExperimentId id(request.id());
   DET_ASSIGN_OR_RETURN(const store::ExperimentRow row, deps.store.Experiment(id));
   DET_ASSIGN_OR_RETURN(*response->mutable_effective_config(), deps.store.EffectiveConfig(id));
+  if (request.with_submitted()) {
+    DET_ASSIGN_OR_RETURN(*response->mutable_submitted_config(), deps.store.SubmittedConfig(id));
+  }
   DET_ASSIGN_OR_RETURN(const auto history,
                        deps.store.History("experiment", id.ToString(), kHistoryMax));
   *response->mutable_experiment() = ToProto(row);
@@ -115,13 +115,15 @@ absl::Status List(const Deps& deps,
                   const core::Principal& principal,
                   const pb::ListExperimentsRequest& request,
                   pb::ListExperimentsResponse* response) {
-  store::ReadStore::ExperimentFilter filter{.limit = Limit(request.limit(), 100, 1000),
-                                            .before_id = request.before_id(),
-                                            .owner = request.only_mine() ? principal.name : ""};
-  DET_ASSIGN_OR_RETURN(const auto rows, deps.store.Experiments(filter));
-  for (const auto& row : rows) *response->add_experiments() = ToProto(row);
-  if (static_cast<int64_t>(rows.size()) == filter.limit) {
-    response->set_next_before_id(rows.back().id.value());
+  store::ListQuery query = QueryOf(deps, request);
+  if (query.page.empty() && request.before_id() > 0) query.page = StrCat("i", request.before_id());
+  DET_ASSIGN_OR_RETURN(
+      const auto page,
+      deps.store.ListExperiments(query, request.only_mine() ? principal.name : ""));
+  for (const auto& row : page.rows) *response->add_experiments() = ToProto(row);
+  response->set_next_page(page.next);
+  if (page.next.starts_with('i') && request.sort().empty() && !page.rows.empty()) {
+    response->set_next_before_id(page.rows.back().id.value());
   }
   return absl::OkStatus();
 }
@@ -153,9 +155,6 @@ core::ExperimentSettings SettingsOf(const pb::ConfigureExperimentRequest& reques
   if (request.max_slots_unset()) s.max_slots.emplace();
   if (request.has_max_slots()) s.max_slots = request.max_slots();
   if (request.has_pool()) s.pool = request.pool();
-  if (request.has_save_experiment_best()) s.save_experiment_best = request.save_experiment_best();
-  if (request.has_save_trial_best()) s.save_trial_best = request.save_trial_best();
-  if (request.has_save_trial_latest()) s.save_trial_latest = request.save_trial_latest();
   if (request.log_retention_days_unset()) s.log_retention_days.emplace();
   if (request.has_log_retention_days()) s.log_retention_days = request.log_retention_days();
   return s;

@@ -139,7 +139,7 @@ grpc::ServerUnaryReactor* Delete(const Deps& deps,
         absl::Status status = check.status();
         if (status.ok() && *check == core::Answer::kAllowed) {
           status = deps.ended.BeginDelete(id, begun.principal);
-          deps.deleter.Wake();
+          deps.ended_deleter.Wake();
         }
         begun.lock->Release();
         if (!begun.ending->Claim()) return;
