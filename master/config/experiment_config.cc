@@ -49,17 +49,6 @@ void Judge(const ConfigInput& input,
   WarnOfCopies(parsed, problems);
 }
 
-// A pattern that is none would never match, without a word.
-void CheckPatterns(const spec::ExperimentSpec& spec, Problems* problems) {
-  for (size_t i = 0; i < spec.log_policies.size(); ++i) {
-    const RE2 pattern(spec.log_policies[i].pattern, RE2::Quiet);
-    if (pattern.ok()) continue;
-    problems->push_back({.path = StrCat("log_policies[", i, "].pattern"),
-                         .message = StrCat("is no RE2 pattern: ", pattern.error()),
-                         .hint = "see github.com/google/re2/wiki/Syntax"});
-  }
-}
-
 }  // namespace
 
 absl::StatusOr<ParsedConfig> ParseExperimentConfig(const ConfigInput& input,
@@ -80,7 +69,6 @@ absl::StatusOr<ParsedConfig> ParseExperimentConfig(const ConfigInput& input,
   parsed.secrets = TakeSecrets(input.secret_prefix, &merged.value);
   parsed.spec = spec::ParseExperiment(merged.value, defaults, &problems);
   Judge(input, merged.value, parsed, &problems);
-  CheckPatterns(parsed.spec, &problems);
   for (const Problem& problem : problems) report.Add(problem);
   DET_RETURN_IF_ERROR(report.Errors());
   parsed.warnings = report.Warnings();

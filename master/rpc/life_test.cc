@@ -11,6 +11,7 @@
 #include "common/pg/pg.h"
 #include "common/testing/eventually.h"
 #include "common/testing/tmp_dir.h"
+#include "master/deletion/worker.h"
 #include "master/testing/commands.h"
 #include "master/testing/test_server.h"
 
@@ -114,6 +115,7 @@ class LifeTest : public testing::Test {
 
   TmpDir checkpoints;
   TestServer server;
+  deletion::Worker worker{server.deletions(), test::QuickDeletions(server)};
   const std::unique_ptr<Experiments> experiments = ExperimentService::NewStub(server.channel());
   const std::unique_ptr<TrialService::Stub> trials = TrialService::NewStub(server.channel());
 };
@@ -240,20 +242,23 @@ TEST_F(LifeTest, WhatCanNotBeDeletedSaysWhyAndMayBeTriedAgain) {
   Checkpoint("c1");
   server.engine().Must(test::Exited(kAgent, allocation, 0));
   pg::Connection connection(server.database().conninfo());
-  const auto set_directory = [&](const std::string& directory) {
+  const auto set_storage = [&](const std::string& storage) {
     ASSERT_TRUE(connection
                     .Transact([&](pqxx::work& tx) {
-                      tx.exec_params("UPDATE checkpoints SET directory = $1", directory);
+                      tx.exec_params(
+                          "UPDATE submissions SET config = jsonb_set(config, "
+                          "'{checkpoint_storage}', $1::jsonb)",
+                          storage);
                     })
                     .ok());
   };
-  set_directory("/somewhere/else");
+  set_storage(R"({"type": "directory", "container_path": "/somewhere/else"})");
   ASSERT_EQ(Act(&Experiments::DeleteExperiment, id).status(), absl::OkStatus());
   ASSERT_TRUE(Eventually([&] { return StateOf(id) == "DELETE_FAILED"; }));
-  EXPECT_NE(server.store().Experiment(ExperimentId(id))->reason.text.find("/somewhere/else"),
+  EXPECT_NE(server.store().Experiment(ExperimentId(id))->reason.text.find("could not be deleted"),
             std::string::npos);
   EXPECT_EQ(ErrorReason(Continue(id).status()), "EXPERIMENT_DELETE_FAILED");
-  set_directory(StrCat(checkpoints.path(), "/c1"));
+  set_storage(StrCat(R"({"type": "shared_fs", "host_path": )", QuoteJson(checkpoints.path()), "}"));
   ASSERT_EQ(Act(&Experiments::DeleteExperiment, id).status(), absl::OkStatus());
   EXPECT_TRUE(Eventually([&] { return StateOf(id) == "EXPERIMENT_DELETED"; }));
 }

@@ -1,8 +1,7 @@
 #include "master/rpc/revive.h"
 
-#include "master/config/experiment_config.h"
 #include "master/rpc/convert.h"
-#include "master/spec/parse.h"
+#include "master/rpc/submitted_config.h"
 
 namespace det::rpc {
 namespace {
@@ -37,12 +36,14 @@ absl::StatusOr<core::Command> MakeContinue(const Deps& deps,
   DET_ASSIGN_OR_RETURN(core::ContinueExperiment command, deps.ended.Load(id));
   if (request.overrides_size() > 0) {
     DET_ASSIGN_OR_RETURN(const std::string config, deps.store.EffectiveConfig(id));
-    DET_ASSIGN_OR_RETURN(config::ParsedConfig parsed,
-                         config::ParseExperimentConfig({.text = config,
-                                                        .name = StrCat("experiment ", id.value()),
-                                                        .overrides = {request.overrides().begin(),
-                                                                      request.overrides().end()}},
-                                                       deps.defaults));
+    DET_ASSIGN_OR_RETURN(
+        config::ParsedConfig parsed,
+        ReadSubmitted(deps,
+                      principal,
+                      {.text = config,
+                       .name = StrCat("experiment ", id.value()),
+                       .overrides = {request.overrides().begin(), request.overrides().end()}}));
+    DET_RETURN_IF_ERROR(KeepSecrets(deps, principal, parsed));
     // Another search would not know the trials that there are.
     if (!std::holds_alternative<spec::SingleSpec>(parsed.spec.searcher.method) &&
         command.ended.IsSingle()) {

@@ -15,6 +15,7 @@
 #include "common/testing/eventually.h"
 #include "common/testing/tmp_dir.h"
 #include "master/core/invariants.h"
+#include "master/deletion/worker.h"
 #include "master/testing/commands.h"
 #include "master/testing/test_server.h"
 
@@ -231,6 +232,7 @@ int64_t Count(const TestServer& server, const std::string& what) {
 TEST(Storm, NothingIsStuckAndNothingIsHeldAfterwards) {
   const TmpDir checkpoints;
   TestServer server;
+  deletion::Worker worker(server.deletions(), test::QuickDeletions(server));
   Agents agents(server.engine());
   Client first(server, checkpoints.path(), 0);
   for (int64_t i = 0; i < kExperiments; ++i) first.Create();

@@ -68,4 +68,11 @@ std::unique_ptr<grpc::ClientContext> TestServer::As(const std::string& token) {
   return context;
 }
 
+deletion::WorkerOptions QuickDeletions(TestServer& server) {
+  return {.storage = {.clock = &server.engine().clock()},
+          .look_every = absl::Milliseconds(20),
+          .first_pause = absl::Milliseconds(20),
+          .attempts_max = 2};
+}
+
 }  // namespace det::test

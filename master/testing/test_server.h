@@ -12,6 +12,7 @@
 #include "master/auth/token_table.h"
 #include "master/config/secret_store.h"
 #include "master/deletion/deletions.h"
+#include "master/deletion/worker.h"
 #include "master/ended/deleter.h"
 #include "master/ended/ended_locks.h"
 #include "master/ended/ended_store.h"
@@ -75,5 +76,8 @@ class TestServer {
   std::unique_ptr<rpc::Server> server_;
   std::shared_ptr<grpc::Channel> channel_;
 };
+
+// Of a worker that deletes checkpoints for a test.
+deletion::WorkerOptions QuickDeletions(TestServer& server);
 
 }  // namespace det::test
