@@ -121,7 +121,7 @@ Core InState(ExperimentState state) {
   EXPECT_TRUE(Connect(core, Agent()).ok());
   EXPECT_TRUE(core.Submit(kSingle).ok());
   bool more = false;
-  core.Take(*SchedulePool(core.state, "default", &more));
+  core.Take(*SchedulePool(core.state, "default", kNow, &more));
   core.state.dirty.clear();
   if (state != ExperimentState::kActive) {
     core.Take({ExperimentMoved{.id = ExperimentId(1), .to = state}});

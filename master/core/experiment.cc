@@ -129,22 +129,6 @@ Reason MakeReason(std::string_view code, std::string text, std::string actor, ab
   return {std::string(code), std::move(text), std::move(actor), now};
 }
 
-// Pools are those that agents named, and "default".
-absl::Status CheckPool(const State& state, const std::string& pool) {
-  std::set<std::string> pools = {"default"};
-  for (const auto& [id, agent] : state.agents) pools.insert(agent.pool);
-  if (pools.contains(pool)) return absl::OkStatus();
-  const std::string nearest = Nearest(pool, {pools.begin(), pools.end()});
-  return Error(
-      absl::StatusCode::kNotFound,
-      "POOL_NOT_FOUND",
-      StrCat("resource pool ",
-             QuoteJson(pool),
-             " does not exist; there is ",
-             StrJoin(pools, ", ", [](const std::string& name) { return QuoteJson(name); })),
-      nearest.empty() ? "" : StrCat("did you mean ", QuoteJson(nearest), "?"));
-}
-
 absl::Status CheckLiveCount(const State& state) {
   if (static_cast<int64_t>(state.experiments.size()) < kLiveExperimentsMax) return absl::OkStatus();
   return Error(absl::StatusCode::kResourceExhausted,

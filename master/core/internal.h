@@ -42,8 +42,6 @@ absl::StatusOr<Events> DecideCreate(const State& state,
                                     const CreateExperiment& command,
                                     absl::Time now);
 absl::StatusOr<Events> DecideControl(const State& state, const Command& command, absl::Time now);
-// A misspelt pool would wait for ever.
-absl::Status CheckPool(const State& state, const std::string& pool);
 absl::Status CheckLiveCount(const State& state);
 absl::StatusOr<Events> DecideConfigure(const State& state,
                                        const Principal& principal,
