@@ -102,25 +102,20 @@ absl::StatusOr<ExitCode> Run(Context& context, const Options& options) {
 Command ExperimentSetCommand() {
   auto options = std::make_shared<Options>();
   Param setting = Required("SETTING", &options->setting, "what to change");
-  setting.choices = {
-    "priority",
-    "weight",
-    "max-slots",
-    "pool",
-    "log-retention",
-    return {.noun = "experiment",
-            .verb = "set",
-            .summary = "Change how a living experiment is scheduled and what is kept of it.",
-            .details =
-                "In another pool its trials save, leave their slots and are asked for again.\n"
-                "max-slots: a number or \"none\"; log-retention: days, \"forever\" or \"default\".",
-            .params = {std::move(setting),
-                       Required("ID", &options->id, "the experiment: 7 or e7"),
-                       Required("VALUE", &options->value, "what it shall be")},
-            .examples = {{"det e set priority 7 10", "before those of 11 and more"},
-                         {"det e set pool 7 gpus", "go on in another pool"},
-                         {"det e set max-slots 7 none", "without a bound"}},
-            .run = [options](Context& context) { return Run(context, *options); }};
+  setting.choices = {"priority", "weight", "max-slots", "pool", "log-retention"};
+  return {.noun = "experiment",
+          .verb = "set",
+          .summary = "Change how a living experiment is scheduled and what is kept of it.",
+          .details =
+              "In another pool its trials save, leave their slots and are asked for again.\n"
+              "max-slots: a number or \"none\"; log-retention: days, \"forever\" or \"default\".",
+          .params = {std::move(setting),
+                     Required("ID", &options->id, "the experiment: 7 or e7"),
+                     Required("VALUE", &options->value, "what it shall be")},
+          .examples = {{"det e set priority 7 10", "before those of 11 and more"},
+                       {"det e set pool 7 gpus", "go on in another pool"},
+                       {"det e set max-slots 7 none", "without a bound"}},
+          .run = [options](Context& context) { return Run(context, *options); }};
 }
 
 }  // namespace det::cli
