@@ -202,7 +202,8 @@ Value CheckpointRow(const State& state, const core::CheckpointRecorded& e, absl:
   row["bytes"] = e.bytes;
   row["files"] = e.files;
   row["metadata"] = e.metadata;
-  row["directory"] = storage::CheckpointUrl(storage::PlaceOf(experiment.spec->checkpoint_storage), e.uuid);
+  row["directory"] =
+      storage::CheckpointUrl(storage::PlaceOf(experiment.spec->checkpoint_storage), e.uuid);
   row["state"] = "COMPLETED";
   row["reported_at"] = Timestamp(at);
   return row;

@@ -158,8 +158,8 @@ class ReadStore {
                                                      int64_t limit);
 
   struct CheckpointScope {
-    ExperimentId experiment;  // 0: of all
-    TrialId trial;            // 0: of all
+    ExperimentId experiment;          // 0: of all
+    TrialId trial;                    // 0: of all
     std::vector<std::string> states;  // empty: any
   };
   // Without a sort of an experiment the best first; else the newest.
