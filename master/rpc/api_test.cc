@@ -60,9 +60,9 @@ class ApiTest : public testing::Test {
   int64_t JournalsThatHold(const std::string& text) {
     pqxx::connection connection(server.database().conninfo());
     pqxx::work tx(connection);
-    return tx.exec1(StrCat("SELECT count(*) FROM journal WHERE position('",
-                           text,
-                           "'::bytea in record) > 0"))[0]
+    return tx
+        .exec1(StrCat(
+            "SELECT count(*) FROM journal WHERE position('", text, "'::bytea in record) > 0"))[0]
         .as<int64_t>();
   }
   using ControlMethod = grpc::Status (ExperimentService::Stub::*)(grpc::ClientContext*,
