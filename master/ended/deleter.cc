@@ -169,7 +169,11 @@ absl::Status Deleter::Finish(ExperimentId id, const absl::Status& outcome) {
   return connection_->Transact([&](pqxx::work& tx) {
     tx.exec_params("SELECT det_fence($1)", deps_.epoch);
     if (outcome.ok()) {
-      tx.exec_params("UPDATE experiments SET state = 'DELETED' WHERE id = $1", id.value());
+      // Nothing is left of it that a policy could collect.
+      tx.exec_params(
+          "UPDATE experiments SET state = 'DELETED', collected_at = greatest(now(), ended_at) "
+          "WHERE id = $1",
+          id.value());
       return;
     }
     tx.exec_params(

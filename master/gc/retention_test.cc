@@ -38,7 +38,7 @@ std::vector<Checkpoint> Two() {
 }
 
 TEST(Retention, ByHand) {
-  EXPECT_EQ(Going(Two(), {0, 1, 1}), "ae");         // best b, d; newest c, f
+  EXPECT_EQ(Going(Two(), {0, 1, 1}), "ae");          // best b, d; newest c, f
   EXPECT_EQ(Going(Two(), {0, 1, 1}, false), "bde");  // best a, f; newest c, f
   EXPECT_EQ(Going(Two(), {0, 0, 0}), "abcdef");
   EXPECT_EQ(Going(Two(), {3, 0, 0}), "aef");  // b, d, c of all
