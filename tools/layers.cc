@@ -54,6 +54,18 @@ std::vector<std::string_view> With(std::vector<std::string_view> a,
   return a;
 }
 
+std::vector<std::string_view> Verbs(const std::vector<std::string_view>& screen) {
+  return With(screen,
+              {"cli/app",
+               "cli/cluster",
+               "cli/download",
+               "cli/follow",
+               "cli/logs",
+               "cli/top",
+               "cli/upload",
+               "cli/view"});
+}
+
 }  // namespace
 
 const std::vector<Layer>& Layers() {
@@ -113,16 +125,7 @@ const std::vector<Layer>& Layers() {
       {"cli/top", With(screen, {"cli/app", "cli/view"})},
       {"cli/cluster",
        With(screen, {"agent/config", "agent/core", "agent/task", "agent/runtime", "cli/app"})},
-      {"cli/cmd",
-       With(screen,
-            {"cli/app",
-             "cli/cluster",
-             "cli/download",
-             "cli/follow",
-             "cli/logs",
-             "cli/top",
-             "cli/upload",
-             "cli/view"})},
+      {"cli/cmd", Verbs(screen)},
       {"cli", {"common/", "cli/app", "cli/cmd"}},
       {"harness/cpp", {}},
   };
