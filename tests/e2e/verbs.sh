@@ -101,6 +101,21 @@ becomes "$done_id" COMPLETED
 expect 5 COMPLETED det e pause "$done_id"
 [ "$(det t ls "$done_id" -o csv --no-headers --columns runs)" = 2 ] || fail "a continued trial does not count its runs on"
 
+# A line of its log makes the first failure the last, and the trial says so.
+cat >"$scratch/policy.yaml" <<EOF
+name: policy
+entrypoint: echo "a corrupt record"; exit 1
+searcher: {name: single, metric: loss}
+max_restarts: 3
+log_policies:
+  - {name: bad data, pattern: "corrupt rec.rd", action: cancel_retries}
+EOF
+policy=$(det e create "$scratch/policy.yaml" -o name -q | sed 's,.*/,,')
+becomes "$policy" ERROR
+expect 0 'log policy matched: bad data' det t describe "$(trial_of "$policy")"
+expect 0 'bad data.* cancels retries.*a corrupt record' det why "e$policy"
+[ "$(det t ls "$policy" -o csv --no-headers --columns runs)" = 1 ] || fail "a trial whose retries are canceled ran again"
+
 # Many at once: some work.
 other=$(create true)
 becomes "$other" COMPLETED
