@@ -17,6 +17,7 @@
 #include "common/os/os_error.h"
 #include "common/pg/pg.h"
 #include "common/pg/private_server.h"
+#include "master/core/authorize.h"
 #include "master/engine/engine.h"
 #include "master/engine/limits.h"
 #include "master/http/front.h"
@@ -140,7 +141,7 @@ absl::Status MasterServer::Parts::LoadTokens() {
   scrapers.Add(scrape, {core::Role::kUser, "scrape"});
   for (const auto& [name, path] : config.user_token_files) {
     DET_ASSIGN_OR_RETURN(const Secret token, TokenFrom(path));
-    tokens.Add(token, {core::Role::kUser, name});
+    tokens.Add(token, core::EditorOf(kFirstWorkspace, name));
   }
   return absl::OkStatus();
 }

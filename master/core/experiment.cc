@@ -128,7 +128,8 @@ absl::StatusOr<Events> DecideCreate(const State& state,
                                     const Principal& principal,
                                     const CreateExperiment& command,
                                     absl::Time now) {
-  DET_RETURN_IF_ERROR(Authorize(principal, Verb::kCreate, {}));
+  DET_RETURN_IF_ERROR(
+      Authorize(principal, Verb::kCreate, {.workspace = command.workspace, .what = "experiments"}));
   DET_RETURN_IF_ERROR(CheckPool(state, command.spec->resources.resource_pool));
   DET_RETURN_IF_ERROR(CheckPoint(*command.spec));
   if (static_cast<int64_t>(state.experiments.size()) >= kLiveExperimentsMax) {
@@ -154,7 +155,10 @@ absl::StatusOr<Events> DecideCreate(const State& state,
       .source_checkpoint = command.source_checkpoint,
       .paused = command.paused,
       .reason = MakeReason("SUBMITTED", StrCat(how, principal.name), principal.Actor(), now),
-      .queue_position = experiment.queue_position});
+      .queue_position = experiment.queue_position,
+      .workspace = command.workspace,
+      .project = command.project,
+      .code = command.code});
   AppendSearch(state,
                experiment,
                {searcher::Start(experiment.SearchConfig(), experiment.search)},
@@ -170,7 +174,11 @@ absl::StatusOr<Events> DecideControl(const State& state, const Command& command,
     DET_RETURN_IF_ERROR(Authorize(command.principal, Verb::kRead, {}));
     return NotLive(request.id);
   }
-  DET_RETURN_IF_ERROR(Authorize(command.principal, Verb::kControl, {.owner = experiment->owner}));
+  DET_RETURN_IF_ERROR(Authorize(command.principal,
+                                Verb::kControl,
+                                {.owner = experiment->owner,
+                                 .workspace = experiment->workspace,
+                                 .what = StrCat("experiment ", request.id.value())}));
   if (experiment->state == request.to) return Events{};
   // Cancelling what is ending anyway changes nothing; what is being killed stays so.
   const bool ends = IsStopping(request.to);

@@ -54,6 +54,8 @@ struct Experiment {
   std::string owner;
   std::string context;            // SHA-256 of the model directory, hexadecimal; "" is none
   std::string source_checkpoint;  // what its trials begin from; "" is nothing
+  WorkspaceId workspace = kFirstWorkspace;
+  ProjectId project = kFirstProject;  // at its creation: the table knows where it is
   absl::Time created_at;
   ExperimentState state = ExperimentState::kActive;
   Reason reason;
@@ -315,6 +317,8 @@ void FieldsOfHead(A& a, Experiment& x) {
     x.owner,
     x.context,
     x.source_checkpoint,
+    x.workspace,
+    x.project,
     x.created_at,
     x.state,
     x.reason,

@@ -53,6 +53,12 @@ void Put(const searcher::Fact& fact, pb::SearchFact* out) {
              fact);
 }
 
+// What events had before experiments were in workspaces.
+template <class Id>
+Id Or(Id id, Id other) {
+  return id.valid() ? id : other;
+}
+
 class Encoder {
  public:
   explicit Encoder(pb::Record* out) : out_(out) {}
@@ -68,6 +74,11 @@ class Encoder {
     m->set_paused(e.paused);
     Put(e.reason, m->mutable_reason());
     m->set_queue_position(e.queue_position);
+    m->set_workspace(e.workspace.value());
+    m->set_project(e.project.value());
+    m->set_git_commit(e.code.commit);
+    m->set_git_branch(e.code.branch);
+    m->set_git_dirty(e.code.dirty);
   }
   void operator()(const core::ExperimentMoved& e) {
     pb::ExperimentMoved* m = out_->mutable_experiment_moved();
@@ -293,7 +304,10 @@ class Decoder {
                                      .source_checkpoint = m.source_checkpoint(),
                                      .paused = m.paused(),
                                      .reason = Reason(m.reason()),
-                                     .queue_position = m.queue_position()};
+                                     .queue_position = m.queue_position(),
+                                     .workspace = Or(WorkspaceId(m.workspace()), kFirstWorkspace),
+                                     .project = Or(ProjectId(m.project()), kFirstProject),
+                                     .code = {m.git_commit(), m.git_branch(), m.git_dirty()}};
     }
     if (r.has_experiment_moved()) {
       const pb::ExperimentMoved& m = r.experiment_moved();

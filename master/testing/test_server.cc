@@ -4,6 +4,7 @@
 
 #include "common/base/check.h"
 #include "common/base/strings.h"
+#include "master/core/authorize.h"
 
 namespace det::test {
 
@@ -15,8 +16,8 @@ TestServer::TestServer()
       ingestor_({database_.conninfo(), engine_.engine(), [](const absl::Status&) {}}),
       pool_(4, 1000) {
   tokens_.Add(Secret(kAdminToken), {core::Role::kAdmin, "admin"});
-  tokens_.Add(Secret(kAnnToken), {core::Role::kUser, "ann"});
-  tokens_.Add(Secret(kBobToken), {core::Role::kUser, "bob"});
+  tokens_.Add(Secret(kAnnToken), core::EditorOf(kFirstWorkspace, "ann"));
+  tokens_.Add(Secret(kBobToken), core::EditorOf(kFirstWorkspace, "bob"));
   tokens_.Add(Secret(kAgentToken), {core::Role::kAgent, ""});
   deps_ = std::make_unique<rpc::Deps>(rpc::Deps{.engine = engine_.engine(),
                                                 .ingestor = ingestor_,

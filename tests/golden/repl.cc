@@ -7,6 +7,7 @@
 #include "common/base/overload.h"
 #include "common/base/strings.h"
 #include "common/json/json.h"
+#include "master/core/authorize.h"
 #include "master/core/desired.h"
 #include "master/core/explain.h"
 #include "master/core/invariants.h"
@@ -155,7 +156,7 @@ std::string Repl::Execute(const std::vector<std::string>& words, std::string_vie
   const std::string& verb = words[0];
   const ExperimentId experiment(Number(words, 1));
   const AllocationId allocation(Number(words, 1));
-  const core::Principal ann{core::Role::kUser, "ann"};
+  const core::Principal ann = core::EditorOf(kFirstWorkspace, "ann");
   if (verb == "agent") return Agent(words);
   if (verb == "leave") {
     const AgentId id(words[1]);
@@ -279,7 +280,7 @@ std::string Repl::Submit(std::string_view json) {
   for (const Problem& problem : problems)
     StrAppend(text, problem.path, ": ", problem.message, "\n");
   if (HasErrors(problems)) return text;
-  return text + Send({{core::Role::kUser, "ann"}, core::CreateExperiment{.spec = spec}});
+  return text + Send({core::EditorOf(kFirstWorkspace, "ann"), core::CreateExperiment{.spec = spec}});
 }
 
 std::string Repl::Report(core::CommandBody body, AllocationId id) {
