@@ -17,7 +17,7 @@
 #include "common/os/os_error.h"
 #include "common/pg/pg.h"
 #include "common/pg/private_server.h"
-#include "master/core/authorize.h"
+#include "master/catalog/catalog.h"
 #include "master/engine/engine.h"
 #include "master/engine/limits.h"
 #include "master/http/front.h"
@@ -36,6 +36,9 @@ namespace {
 constexpr int kPoolThreads = 16;
 constexpr size_t kPoolQueueMax = 4096;
 constexpr char kDataFormat[] = "1\n";
+// A change of who may do what that came another way than through this master acts within so long.
+constexpr absl::Duration kPeopleEvery = absl::Milliseconds(500);
+constexpr absl::Duration kContextsEvery = absl::Hours(1);
 constexpr absl::Duration kPartitionsEvery = absl::Hours(6);
 constexpr absl::Duration kPartitionsAgain = absl::Minutes(1);  // when no thread took it
 
@@ -97,6 +100,8 @@ struct MasterServer::Parts {
   std::string conninfo;
   auth::TokenTable tokens;
   auth::TokenTable scrapers;
+  std::unique_ptr<catalog::Directory> people;
+  std::unique_ptr<catalog::Catalog> catalog;
   std::unique_ptr<journal::PostgresJournal> journal;
   http::Metrics metrics;
   std::unique_ptr<store::ReadStore> store;
@@ -112,9 +117,12 @@ struct MasterServer::Parts {
   absl::Status OpenStore();
   absl::Status LoadTokens();
   absl::Status StartEngine();
+  absl::Status OpenCatalog(int64_t epoch);
   absl::Status StartDoors();
   absl::Status Announce() const;
   void KeepPartitions(Timer& on, absl::Duration delay);
+  void KeepPeople(Timer& on);
+  void KeepContexts(Timer& on);
   std::string ReadyFile() const { return StrCat(config.data_dir, "/master.json"); }
 };
 
@@ -141,7 +149,7 @@ absl::Status MasterServer::Parts::LoadTokens() {
   scrapers.Add(scrape, {core::Role::kUser, "scrape"});
   for (const auto& [name, path] : config.user_token_files) {
     DET_ASSIGN_OR_RETURN(const Secret token, TokenFrom(path));
-    tokens.Add(token, core::EditorOf(kFirstWorkspace, name));
+    tokens.Add(token, {core::Role::kUser, name});
   }
   return absl::OkStatus();
 }
@@ -168,6 +176,7 @@ absl::Status MasterServer::Parts::StartEngine() {
   engine = std::make_unique<engine::Engine>(
       engine::Engine::Deps{*journal, clock, metrics, hooks.fatal}, epoch, std::move(recovered));
   store = std::make_unique<store::ReadStore>(conninfo);
+  DET_RETURN_IF_ERROR(OpenCatalog(epoch));
   contexts = std::make_unique<store::ContextStore>(conninfo, epoch);
   DET_RETURN_IF_ERROR(contexts->RemoveBrokenUploads());
   ingestor =
@@ -175,6 +184,8 @@ absl::Status MasterServer::Parts::StartEngine() {
   timer = std::make_unique<Timer>();
   pool = std::make_unique<ThreadPool>(kPoolThreads, kPoolQueueMax);
   KeepPartitions(*timer, kPartitionsEvery);
+  KeepPeople(*timer);
+  KeepContexts(*timer);
   return absl::OkStatus();
 }
 
@@ -192,6 +203,44 @@ void MasterServer::Parts::KeepPartitions(Timer& on, absl::Duration delay) {
   });
 }
 
+// Who is named by a file of tokens is a user like others.
+absl::Status MasterServer::Parts::OpenCatalog(int64_t epoch) {
+  people = std::make_unique<catalog::Directory>(tokens, clock);
+  catalog = std::make_unique<catalog::Catalog>(conninfo, epoch, *people);
+  DET_RETURN_IF_ERROR(catalog->EnsureUser(catalog::kAdminHandle, true));
+  for (const auto& [name, path] : config.user_token_files)
+    DET_RETURN_IF_ERROR(
+        Annotate(catalog->EnsureUser(name, false), StrCat("user_token_files: ", name)));
+  return absl::OkStatus();
+}
+
+void MasterServer::Parts::KeepPeople(Timer& on) {
+  on.After(kPeopleEvery, [this, &on] {
+    const bool queued = pool->Post([this] {
+      const absl::Status status = catalog->Refresh();
+      if (!status.ok())
+        LogWarning("the catalogue can't be read", {{"cause", std::string(status.message())}});
+    });
+    // The pool is full: the next turn comes soon.
+    if (!queued) LogWarning("the catalogue waits for a thread");
+    KeepPeople(on);
+  });
+}
+
+// What broken uploads left, and model directories that nobody uses.
+void MasterServer::Parts::KeepContexts(Timer& on) {
+  on.After(kContextsEvery, [this, &on] {
+    const bool queued = pool->Post([this] {
+      absl::Status status = contexts->RemoveBrokenUploads();
+      if (status.ok()) status = contexts->RemoveUnused().status();
+      if (!status.ok())
+        LogWarning("unused contexts can't be removed", {{"cause", std::string(status.message())}});
+    });
+    if (!queued) LogWarning("the removal of unused contexts waits for a thread");
+    KeepContexts(on);
+  });
+}
+
 absl::Status MasterServer::Parts::StartDoors() {
   DET_ASSIGN_OR_RETURN(const std::string cluster_id, store->ClusterId());
   rpc_deps.emplace(rpc::Deps{
@@ -199,7 +248,8 @@ absl::Status MasterServer::Parts::StartDoors() {
       .ingestor = *ingestor,
       .store = *store,
       .contexts = *contexts,
-      .tokens = tokens,
+      .catalog = *catalog,
+      .tokens = *people,
       .pool = *pool,
       .timer = *timer,
       .clock = clock,
@@ -208,7 +258,7 @@ absl::Status MasterServer::Parts::StartDoors() {
       .version = std::string(kVersion),
       .started = clock.Now()});
   DET_ASSIGN_OR_RETURN(front,
-                       http::Front::Start({*engine, *ingestor, metrics, tokens, scrapers},
+                       http::Front::Start({*engine, *ingestor, metrics, *people, scrapers},
                                           {config.host, static_cast<uint16_t>(config.http_port)}));
   DET_ASSIGN_OR_RETURN(rpc, rpc::Server::Start(*rpc_deps, {config.host, config.grpc_port}));
   return absl::OkStatus();
@@ -263,6 +313,8 @@ MasterServer::~MasterServer() {
   if (p.journal != nullptr) p.journal->Release().IgnoreError();
   p.journal.reset();
   p.contexts.reset();
+  p.catalog.reset();
+  p.people.reset();
   p.store.reset();
   p.postgres.reset();
 }

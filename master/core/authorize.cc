@@ -115,6 +115,18 @@ Access AccessOf(const Principal& principal, WorkspaceId workspace) {
   return std::max(here, principal.grants->everywhere);
 }
 
+bool ReadsEverything(const Principal& principal) {
+  return AccessOf(principal, WorkspaceId()) >= Access::kViewer;
+}
+
+std::vector<WorkspaceId> ReadableWorkspaces(const Principal& principal) {
+  std::vector<WorkspaceId> workspaces;
+  if (principal.grants == nullptr) return workspaces;
+  for (const auto& [workspace, access] : principal.grants->in)
+    if (access >= Access::kViewer) workspaces.push_back(workspace);
+  return workspaces;
+}
+
 std::string_view Name(Access access) {
   static constexpr std::string_view kNames[] = {"no role", "viewer", "editor", "administrator"};
   return kNames[static_cast<size_t>(access)];

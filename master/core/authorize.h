@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 
@@ -41,6 +42,10 @@ absl::Status Authorize(const Principal& principal, Verb verb, const Object& obje
 
 // What the user may do in the workspace; kNone for whoever is no user.
 Access AccessOf(const Principal& principal, WorkspaceId workspace);
+
+// Whether the principal sees all workspaces, and else which.
+bool ReadsEverything(const Principal& principal);
+std::vector<WorkspaceId> ReadableWorkspaces(const Principal& principal);
 
 // "viewer", "editor", "administrator", "no role".
 std::string_view Name(Access access);

@@ -10,15 +10,17 @@ namespace {
 namespace pb = det::api::v1;
 
 absl::Status List(const Deps& deps,
+                  const core::Principal& by,
                   const pb::ListCheckpointsRequest& request,
                   pb::ListCheckpointsResponse* response) {
   const int64_t limit = Limit(request.limit(), 100, 1000);
   absl::StatusOr<std::vector<store::CheckpointRow>> rows;
   if (request.trial() != 0) {
-    DET_RETURN_IF_ERROR(deps.store.Trial(TrialId(request.trial())).status());
+    DET_RETURN_IF_ERROR(AuthorizeOn(deps, by, core::Verb::kRead, TrialId(request.trial())));
     rows = deps.store.CheckpointsOf(TrialId(request.trial()), limit);
   } else {
-    DET_RETURN_IF_ERROR(deps.store.Experiment(ExperimentId(request.experiment())).status());
+    const ExperimentId experiment(request.experiment());
+    DET_RETURN_IF_ERROR(AuthorizeOn(deps, by, core::Verb::kRead, experiment));
     rows = deps.store.CheckpointsOf(ExperimentId(request.experiment()), limit);
   }
   DET_RETURN_IF_ERROR(rows.status());
@@ -34,8 +36,8 @@ class CheckpointService final : public pb::CheckpointService::CallbackService {
                                             const pb::ListCheckpointsRequest* request,
                                             pb::ListCheckpointsResponse* response) override {
     return Unary(
-        deps_, context, request, response, [this](const auto&, const auto& req, auto* res) {
-          return List(deps_, req, res);
+        deps_, context, request, response, [this](const auto& by, const auto& req, auto* res) {
+          return List(deps_, by, req, res);
         });
   }
   grpc::ServerUnaryReactor* GetCheckpoint(grpc::CallbackServerContext* context,
@@ -45,9 +47,10 @@ class CheckpointService final : public pb::CheckpointService::CallbackService {
                  context,
                  request,
                  response,
-                 [this](const auto&, const auto& req, auto* res) -> absl::Status {
+                 [this](const auto& by, const auto& req, auto* res) -> absl::Status {
                    DET_ASSIGN_OR_RETURN(const store::CheckpointRow row,
                                         deps_.store.Checkpoint(req.uuid()));
+                   DET_RETURN_IF_ERROR(AuthorizeOn(deps_, by, core::Verb::kRead, row.trial));
                    *res->mutable_checkpoint() = ToProto(row);
                    return absl::OkStatus();
                  });

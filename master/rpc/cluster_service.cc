@@ -30,7 +30,7 @@ pb::GetClusterResponse GetCluster(const Deps& deps,
   response.set_version(deps.version);
   response.set_epoch(deps.engine.epoch());
   response.set_started_unix_nanos(absl::ToUnixNanos(deps.started));
-  response.set_user(principal.name);
+  response.set_user(deps.catalog.directory().NameOf(principal.name));
   int64_t agents = 0, slots = 0, free = 0;
   for (const auto& [id, agent] : state.agents) agents += agent.connected ? 1 : 0;
   for (const auto& [name, pool] : state.indexes.view.pools()) {
@@ -112,13 +112,20 @@ void PutPlace(const core::JobPlace& place, pb::JobPlace* out) {
   out->set_position(place.position);
 }
 
-pb::ListJobsResponse ListJobs(const core::State& state, const pb::ListJobsRequest& request) {
+pb::ListJobsResponse ListJobs(const core::Principal& by,
+                              const core::State& state,
+                              const pb::ListJobsRequest& request) {
   pb::ListJobsResponse response;
   const auto& jobs = state.indexes.jobs;
   const int64_t limit = Limit(request.limit(), kPageDefault, kPageMax);
   auto job = request.has_after() ? jobs.upper_bound(FromProto(request.after())) : jobs.begin();
-  for (; job != jobs.end() && response.jobs_size() < limit; ++job)
-    PutJob(state, *state.Find(job->second), response.add_jobs());
+  // A page looks at so many at the most, seen by the caller or not.
+  for (int64_t left = kPageMax; job != jobs.end() && response.jobs_size() < limit && left > 0;
+       ++job, --left) {
+    const core::Experiment& experiment = *state.Find(job->second);
+    if (core::AccessOf(by, experiment.workspace) >= core::Access::kViewer)
+      PutJob(state, experiment, response.add_jobs());
+  }
   if (job != jobs.end()) PutPlace(std::prev(job)->first, response.mutable_next_after());
   return response;
 }
@@ -163,6 +170,22 @@ absl::Status ExplainEnded(const Deps& deps,
   return absl::OkStatus();
 }
 
+// What is explained, and who asks.
+struct Explained {
+  core::Principal by;
+  absl::StatusOr<core::Explanation> why;
+};
+
+absl::Status MayBeTold(const Deps& deps,
+                       const core::Principal& by,
+                       const pb::ExplainRequest& request) {
+  if (request.kind() == "experiment")
+    return AuthorizeOn(deps, by, core::Verb::kRead, ExperimentId(request.id()));
+  if (request.kind() == "trial")
+    return AuthorizeOn(deps, by, core::Verb::kRead, TrialId(request.id()));
+  return AuthorizeOn(deps, by, core::Verb::kRead, AllocationId(request.id()));
+}
+
 // A kind that is none of them is refused where the answer is told.
 absl::StatusOr<core::Explanation> Explain(const core::State& state,
                                           const pb::ExplainRequest& request,
@@ -173,7 +196,7 @@ absl::StatusOr<core::Explanation> Explain(const core::State& state,
 }
 
 absl::Status TellExplanation(const Deps& deps,
-                             const absl::StatusOr<core::Explanation>& why,
+                             const Explained& found,
                              const pb::ExplainRequest& request,
                              pb::ExplainResponse* response) {
   if (request.kind() != "experiment" && request.kind() != "trial" &&
@@ -182,12 +205,13 @@ absl::Status TellExplanation(const Deps& deps,
                  "INVALID_KIND",
                  "the kind must be experiment, trial or allocation");
   }
+  DET_RETURN_IF_ERROR(MayBeTold(deps, found.by, request));
   DET_ASSIGN_OR_RETURN(
       const auto history,
       deps.store.History(request.kind(), std::to_string(request.id()), kHistoryMax));
   for (const auto& line : history) *response->add_history() = ToProto(line);
-  if (!why.ok()) return ExplainEnded(deps, request, response);
-  PutExplanation(*why, response);
+  if (!found.why.ok()) return ExplainEnded(deps, request, response);
+  PutExplanation(*found.why, response);
   return absl::OkStatus();
 }
 
@@ -291,10 +315,15 @@ class ClusterService final : public pb::ClusterService::CallbackService {
     return FromState(
         deps_,
         Wire{context, request, response},
-        [](const auto&, const auto& req, const core::State& state) {
-          return rpc::ListJobs(state, req);
+        [](const auto& by, const auto& req, const core::State& state) {
+          return rpc::ListJobs(by, state, req);
         },
-        kAsFound);
+        [this](auto found, const auto&, auto* res) {
+          *res = std::move(found);
+          const catalog::Directory& directory = deps_.catalog.directory();
+          for (pb::Job& job : *res->mutable_jobs()) job.set_owner(directory.NameOf(job.owner()));
+          return absl::OkStatus();
+        });
   }
   grpc::ServerUnaryReactor* Explain(grpc::CallbackServerContext* context,
                                     const pb::ExplainRequest* request,
@@ -302,8 +331,8 @@ class ClusterService final : public pb::ClusterService::CallbackService {
     return FromState(
         deps_,
         Wire{context, request, response},
-        [this](const auto&, const auto& req, const core::State& state) {
-          return rpc::Explain(state, req, deps_.clock.Now());
+        [this](const auto& by, const auto& req, const core::State& state) {
+          return Explained{by, rpc::Explain(state, req, deps_.clock.Now())};
         },
         [this](const auto& found, const auto& req, auto* res) {
           return TellExplanation(deps_, found, req, res);

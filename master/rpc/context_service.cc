@@ -1,6 +1,7 @@
 #include "det/api/v1/context.grpc.pb.h"
 
 #include "master/rpc/call.h"
+#include "master/rpc/polling_writer.h"
 #include "master/rpc/services.h"
 
 namespace det::rpc {
@@ -50,6 +51,44 @@ class Uploader : public grpc::ServerReadReactor<pb::UploadContextRequest> {
   std::unique_ptr<store::ContextStore::Upload> upload_;
 };
 
+// Streams an experiment's archive; a chunk at a time is read from the store.
+class Downloader : public PollingWriter<pb::DownloadContextResponse> {
+ public:
+  Downloader(const Deps& deps, core::Principal by, ExperimentId id)
+      : PollingWriter(deps, absl::Seconds(1)), deps_(deps), by_(std::move(by)), id_(id) {}
+
+ private:
+  absl::StatusOr<Step> Next(pb::DownloadContextResponse* response) override {
+    if (next_ == 0) DET_RETURN_IF_ERROR(Open(response));
+    DET_ASSIGN_OR_RETURN(std::optional<std::string> chunk,
+                         deps_.contexts.Chunk(sha256_, next_++));
+    if (!chunk.has_value()) return Step::kDone;
+    response->set_data(*std::move(chunk));
+    return Step::kWrite;
+  }
+
+  absl::Status Open(pb::DownloadContextResponse* response) {
+    DET_RETURN_IF_ERROR(AuthorizeOn(deps_, by_, core::Verb::kRead, id_));
+    DET_ASSIGN_OR_RETURN(const store::ExperimentRow row, deps_.store.Experiment(id_));
+    if (row.context.empty()) {
+      return Error(absl::StatusCode::kFailedPrecondition,
+                   "NO_CONTEXT",
+                   StrCat("experiment ", id_.value(), " was made without a model directory"));
+    }
+    sha256_ = row.context;
+    response->set_sha256(sha256_);
+    DET_ASSIGN_OR_RETURN(const int64_t bytes, deps_.contexts.Bytes(sha256_));
+    response->set_bytes(bytes);
+    return absl::OkStatus();
+  }
+
+  const Deps& deps_;
+  const core::Principal by_;
+  const ExperimentId id_;
+  std::string sha256_;
+  int64_t next_ = 0;
+};
+
 class ContextService final : public pb::ContextService::CallbackService {
  public:
   explicit ContextService(const Deps& deps) : deps_(deps) {}
@@ -76,6 +115,16 @@ class ContextService final : public pb::ContextService::CallbackService {
     if (!allowed.ok())
       return new Refused<grpc::ServerReadReactor<pb::UploadContextRequest>>(allowed);
     return new Uploader(deps_, response);
+  }
+  grpc::ServerWriteReactor<pb::DownloadContextResponse>* DownloadContext(
+      grpc::CallbackServerContext* context, const pb::DownloadContextRequest* request) override {
+    const auto principal = AuthenticateUser(deps_, *context);
+    if (!principal.ok())
+      return new Refused<grpc::ServerWriteReactor<pb::DownloadContextResponse>>(principal.status());
+    auto downloader =
+        std::make_shared<Downloader>(deps_, *principal, ExperimentId(request->experiment()));
+    downloader->Begin();
+    return downloader.get();
   }
 
  private:

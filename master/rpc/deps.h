@@ -7,7 +7,8 @@
 #include "common/clock/clock.h"
 #include "common/concurrency/thread_pool.h"
 #include "common/concurrency/timer.h"
-#include "master/auth/token_table.h"
+#include "master/auth/authenticator.h"
+#include "master/catalog/catalog.h"
 #include "master/engine/engine.h"
 #include "master/ingest/ingestor.h"
 #include "master/spec/parse.h"
@@ -22,7 +23,8 @@ struct Deps {
   ingest::Ingestor& ingestor;
   store::ReadStore& store;
   store::ContextStore& contexts;
-  const auth::TokenTable& tokens;
+  catalog::Catalog& catalog;
+  const auth::Authenticator& tokens;
   ThreadPool& pool;  // for calls that block
   Timer& timer;
   const Clock& clock;

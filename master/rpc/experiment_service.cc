@@ -3,6 +3,7 @@
 #include "master/config/experiment_config.h"
 #include "master/rpc/call.h"
 #include "master/rpc/convert.h"
+#include "master/rpc/experiment_catalog.h"
 #include "master/rpc/polling_writer.h"
 #include "master/rpc/services.h"
 #include "master/spec/parse.h"
@@ -39,14 +40,18 @@ absl::StatusOr<config::ParsedConfig> ParseConfig(const Deps& deps,
 }
 
 // The checkpoint that every trial begins from; "" is none.
-absl::StatusOr<std::string> WarmStart(const Deps& deps, const spec::SearcherSpec& searcher) {
+absl::StatusOr<std::string> WarmStart(const Deps& deps,
+                                      const core::Principal& by,
+                                      const spec::SearcherSpec& searcher) {
   if (searcher.source_checkpoint_uuid.has_value()) {
     DET_ASSIGN_OR_RETURN(const store::CheckpointRow row,
                          deps.store.Checkpoint(*searcher.source_checkpoint_uuid));
+    DET_RETURN_IF_ERROR(AuthorizeOn(deps, by, core::Verb::kRead, row.trial));
     return row.uuid;
   }
   if (!searcher.source_trial_id.has_value()) return "";
   const TrialId trial(*searcher.source_trial_id);
+  DET_RETURN_IF_ERROR(AuthorizeOn(deps, by, core::Verb::kRead, trial));
   DET_ASSIGN_OR_RETURN(const std::string uuid, deps.store.LatestCheckpoint(trial));
   if (uuid.empty()) {
     return Error(absl::StatusCode::kFailedPrecondition,
@@ -65,22 +70,35 @@ absl::Status CheckContext(const Deps& deps, const std::string& sha256) {
                StrCat("the model directory ", sha256, " was not uploaded"));
 }
 
+struct Creation {
+  catalog::Placement* place;  // held until the experiment is durable
+  pb::CreateExperimentResponse* response;
+};
+
 MaybeCommand PrepareCreate(const Deps& deps,
                            const core::Principal& principal,
                            const pb::CreateExperimentRequest& request,
-                           pb::CreateExperimentResponse* response) {
+                           Creation creation) {
+  pb::CreateExperimentResponse* response = creation.response;
+  DET_RETURN_IF_ERROR(CheckTemplate(deps, principal, request));
   DET_ASSIGN_OR_RETURN(config::ParsedConfig parsed, ParseConfig(deps, request));
+  DET_RETURN_IF_ERROR(CheckTexts(&parsed.spec));
   for (const std::string& warning : parsed.warnings) response->add_warnings(warning);
   response->set_effective_config(spec::ToValue(parsed.spec).ToJson());
   DET_RETURN_IF_ERROR(CheckContext(deps, request.context_sha256()));
-  DET_ASSIGN_OR_RETURN(const std::string source, WarmStart(deps, parsed.spec.searcher));
+  DET_ASSIGN_OR_RETURN(const std::string source, WarmStart(deps, principal, parsed.spec.searcher));
+  DET_ASSIGN_OR_RETURN(*creation.place, PlaceOf(deps, principal, request, parsed.spec));
+  DET_ASSIGN_OR_RETURN(core::CodeVersion code, CodeOf(request));
   if (request.validate_only()) return std::nullopt;
   core::CreateExperiment create{
       .spec = std::make_shared<const spec::ExperimentSpec>(std::move(parsed.spec)),
       .config_text = request.config(),
       .context = request.context_sha256(),
       .source_checkpoint = source,
-      .paused = request.paused()};
+      .paused = request.paused(),
+      .workspace = creation.place->workspace,
+      .project = creation.place->project,
+      .code = std::move(code)};
   return core::Command{principal, std::move(create)};
 }
 
@@ -95,14 +113,18 @@ absl::Status CompleteCreate(const Deps& deps,
 }
 
 absl::Status Get(const Deps& deps,
+                 const core::Principal& by,
                  const pb::GetExperimentRequest& request,
                  pb::GetExperimentResponse* response) {
   const ExperimentId id(request.id());
+  DET_RETURN_IF_ERROR(AuthorizeOn(deps, by, core::Verb::kRead, id));
   DET_ASSIGN_OR_RETURN(const store::ExperimentRow row, deps.store.Experiment(id));
   DET_ASSIGN_OR_RETURN(*response->mutable_effective_config(), deps.store.EffectiveConfig(id));
   DET_ASSIGN_OR_RETURN(const auto history,
                        deps.store.History("experiment", id.ToString(), kHistoryMax));
+  DET_ASSIGN_OR_RETURN(const store::ExperimentDetails details, deps.store.Details(id));
   *response->mutable_experiment() = ToProto(row);
+  PutDetails(details, response->mutable_experiment());
   for (const auto& line : history) *response->add_history() = ToProto(line);
   return absl::OkStatus();
 }
@@ -111,9 +133,8 @@ absl::Status List(const Deps& deps,
                   const core::Principal& principal,
                   const pb::ListExperimentsRequest& request,
                   pb::ListExperimentsResponse* response) {
-  store::ReadStore::ExperimentFilter filter{.limit = Limit(request.limit(), 100, 1000),
-                                            .before_id = request.before_id(),
-                                            .owner = request.only_mine() ? principal.name : ""};
+  DET_ASSIGN_OR_RETURN(const store::ReadStore::ExperimentFilter filter,
+                       FilterOf(deps, principal, request));
   DET_ASSIGN_OR_RETURN(const auto rows, deps.store.Experiments(filter));
   for (const auto& row : rows) *response->add_experiments() = ToProto(row);
   if (static_cast<int64_t>(rows.size()) == filter.limit) {
@@ -141,11 +162,15 @@ absl::Status CompleteControl(const Deps& deps,
 
 class Watcher : public PollingWriter<pb::WatchExperimentResponse> {
  public:
-  Watcher(const Deps& deps, ExperimentId id)
-      : PollingWriter(deps, kWatchInterval), deps_(deps), id_(id) {}
+  Watcher(const Deps& deps, core::Principal by, ExperimentId id)
+      : PollingWriter(deps, kWatchInterval), deps_(deps), by_(std::move(by)), id_(id) {}
 
  private:
   absl::StatusOr<Step> Next(pb::WatchExperimentResponse* response) override {
+    if (!permit_.has_value()) {
+      DET_ASSIGN_OR_RETURN(permit_, Permit::ToRead(deps_, by_, id_));
+    }
+    DET_RETURN_IF_ERROR(permit_->Check(deps_));
     // Nothing durable happened since the last look: what trials say of themselves goes out each
     // second.
     const int64_t seq = deps_.engine.durable_seq();
@@ -177,7 +202,9 @@ class Watcher : public PollingWriter<pb::WatchExperimentResponse> {
   }
 
   const Deps& deps_;
+  const core::Principal by_;
   const ExperimentId id_;
+  std::optional<Permit> permit_;
   int64_t seen_ = -1;
   absl::Time sent_ = absl::InfinitePast();
 };
@@ -189,13 +216,14 @@ class ExperimentService final : public pb::ExperimentService::CallbackService {
   grpc::ServerUnaryReactor* CreateExperiment(grpc::CallbackServerContext* context,
                                              const pb::CreateExperimentRequest* request,
                                              pb::CreateExperimentResponse* response) override {
+    const auto place = std::make_shared<catalog::Placement>();
     return Mutate(
         deps_,
         Wire{context, request, response},
-        [this](const auto& principal, const auto& req, auto* res) {
-          return PrepareCreate(deps_, principal, req, res);
+        [this, place](const auto& principal, const auto& req, auto* res) {
+          return PrepareCreate(deps_, principal, req, {place.get(), res});
         },
-        [this](const auto& outcome, const auto&, auto* res) {
+        [this, place](const auto& outcome, const auto&, auto* res) {
           return CompleteCreate(deps_, outcome, res);
         });
   }
@@ -203,8 +231,8 @@ class ExperimentService final : public pb::ExperimentService::CallbackService {
                                           const pb::GetExperimentRequest* request,
                                           pb::GetExperimentResponse* response) override {
     return Unary(
-        deps_, context, request, response, [this](const auto&, const auto& req, auto* res) {
-          return Get(deps_, req, res);
+        deps_, context, request, response, [this](const auto& by, const auto& req, auto* res) {
+          return Get(deps_, by, req, res);
         });
   }
   grpc::ServerUnaryReactor* ListExperiments(grpc::CallbackServerContext* context,
@@ -238,12 +266,20 @@ class ExperimentService final : public pb::ExperimentService::CallbackService {
                                            pb::ExperimentResponse* response) override {
     return ControlWith<core::KillExperiment>(context, request, response);
   }
+  grpc::ServerUnaryReactor* EditExperiments(grpc::CallbackServerContext* context,
+                                            const pb::EditExperimentsRequest* request,
+                                            pb::EditExperimentsResponse* response) override {
+    return Unary(
+        deps_, context, request, response, [this](const auto& by, const auto& req, auto* res) {
+          return EditEach(deps_, by, req, res);
+        });
+  }
   grpc::ServerWriteReactor<pb::WatchExperimentResponse>* WatchExperiment(
       grpc::CallbackServerContext* context, const pb::WatchExperimentRequest* request) override {
     const auto principal = AuthenticateUser(deps_, *context);
     if (!principal.ok())
       return new Refused<grpc::ServerWriteReactor<pb::WatchExperimentResponse>>(principal.status());
-    auto watcher = std::make_shared<Watcher>(deps_, ExperimentId(request->id()));
+    auto watcher = std::make_shared<Watcher>(deps_, *principal, ExperimentId(request->id()));
     watcher->Begin();
     return watcher.get();
   }
@@ -256,7 +292,10 @@ class ExperimentService final : public pb::ExperimentService::CallbackService {
     return Mutate(
         deps_,
         Wire{context, request, response},
-        [](const auto& principal, const auto& req, auto*) -> MaybeCommand {
+        [this](const auto& principal, const auto& req, auto*) -> MaybeCommand {
+          // Of one that has ended the core knows nothing.
+          const ExperimentId id(req.id());
+          DET_RETURN_IF_ERROR(AuthorizeOn(deps_, principal, core::Verb::kControl, id));
           return core::Command{principal, C{ExperimentId(req.id())}};
         },
         [this](const auto& outcome, const auto& req, auto* res) {

@@ -21,9 +21,10 @@ std::string_view SourceName(int source) {
 
 class Tailer : public PollingWriter<pb::LogBatch> {
  public:
-  Tailer(const Deps& deps, const pb::TailLogsRequest& request)
+  Tailer(const Deps& deps, core::Principal by, const pb::TailLogsRequest& request)
       : PollingWriter(deps, kTailInterval),
         deps_(deps),
+        by_(std::move(by)),
         trial_(request.trial()),
         tail_(request.tail()),
         follow_(request.follow()) {}
@@ -31,12 +32,13 @@ class Tailer : public PollingWriter<pb::LogBatch> {
  private:
   absl::StatusOr<Step> Next(pb::LogBatch* batch) override {
     if (!begun_) {
-      DET_RETURN_IF_ERROR(deps_.store.Trial(trial_).status());
+      DET_ASSIGN_OR_RETURN(permit_, Permit::ToRead(deps_, by_, trial_));
       if (tail_ > 0) {
         DET_ASSIGN_OR_RETURN(cursor_, deps_.store.LogTail(trial_, tail_));
       }
       begun_ = true;
     }
+    DET_RETURN_IF_ERROR(permit_->Check(deps_));
     // Asked before the lines are read: what was written before the end is then read too.
     DET_ASSIGN_OR_RETURN(const store::TrialRow trial, deps_.store.Trial(trial_));
     DET_ASSIGN_OR_RETURN(const auto rows, deps_.store.Logs(trial_, cursor_, kLinesPerBatch));
@@ -60,10 +62,12 @@ class Tailer : public PollingWriter<pb::LogBatch> {
   }
 
   const Deps& deps_;
+  const core::Principal by_;
   const TrialId trial_;
   const int64_t tail_;
   const bool follow_;
   bool begun_ = false;
+  std::optional<Permit> permit_;
   store::LogCursor cursor_;
 };
 
@@ -76,7 +80,7 @@ class LogService final : public pb::LogService::CallbackService {
     const auto principal = AuthenticateUser(deps_, *context);
     if (!principal.ok())
       return new Refused<grpc::ServerWriteReactor<pb::LogBatch>>(principal.status());
-    auto tailer = std::make_shared<Tailer>(deps_, *request);
+    auto tailer = std::make_shared<Tailer>(deps_, *principal, *request);
     tailer->Begin();
     return tailer.get();
   }

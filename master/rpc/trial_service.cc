@@ -12,9 +12,11 @@ namespace pb = det::api::v1;
 constexpr int64_t kHistoryMax = 200;
 
 absl::Status Get(const Deps& deps,
+                 const core::Principal& by,
                  const pb::GetTrialRequest& request,
                  pb::GetTrialResponse* response) {
   const TrialId id(request.id());
+  DET_RETURN_IF_ERROR(AuthorizeOn(deps, by, core::Verb::kRead, id));
   DET_ASSIGN_OR_RETURN(const store::TrialRow row, deps.store.Trial(id));
   DET_ASSIGN_OR_RETURN(const auto history, deps.store.History("trial", id.ToString(), kHistoryMax));
   *response->mutable_trial() = ToProto(row);
@@ -23,10 +25,11 @@ absl::Status Get(const Deps& deps,
 }
 
 absl::Status List(const Deps& deps,
+                  const core::Principal& by,
                   const pb::ListTrialsRequest& request,
                   pb::ListTrialsResponse* response) {
   const ExperimentId experiment(request.experiment());
-  DET_RETURN_IF_ERROR(deps.store.Experiment(experiment).status());
+  DET_RETURN_IF_ERROR(AuthorizeOn(deps, by, core::Verb::kRead, experiment));
   DET_ASSIGN_OR_RETURN(
       const auto rows,
       deps.store.Trials({.experiment = experiment,
@@ -40,10 +43,11 @@ absl::Status List(const Deps& deps,
 }
 
 absl::Status GetMetrics(const Deps& deps,
+                        const core::Principal& by,
                         const pb::GetMetricsRequest& request,
                         pb::GetMetricsResponse* response) {
   const TrialId trial(request.trial());
-  DET_RETURN_IF_ERROR(deps.store.Trial(trial).status());
+  DET_RETURN_IF_ERROR(AuthorizeOn(deps, by, core::Verb::kRead, trial));
   const int64_t limit = Limit(request.limit(), 1000, 100000);
   const pb::MetricPlace& after = request.after();
   // One more than is asked for tells whether there is more.
@@ -82,24 +86,24 @@ class TrialService final : public pb::TrialService::CallbackService {
                                      const pb::GetTrialRequest* request,
                                      pb::GetTrialResponse* response) override {
     return Unary(
-        deps_, context, request, response, [this](const auto&, const auto& req, auto* res) {
-          return Get(deps_, req, res);
+        deps_, context, request, response, [this](const auto& by, const auto& req, auto* res) {
+          return Get(deps_, by, req, res);
         });
   }
   grpc::ServerUnaryReactor* ListTrials(grpc::CallbackServerContext* context,
                                        const pb::ListTrialsRequest* request,
                                        pb::ListTrialsResponse* response) override {
     return Unary(
-        deps_, context, request, response, [this](const auto&, const auto& req, auto* res) {
-          return List(deps_, req, res);
+        deps_, context, request, response, [this](const auto& by, const auto& req, auto* res) {
+          return List(deps_, by, req, res);
         });
   }
   grpc::ServerUnaryReactor* GetMetrics(grpc::CallbackServerContext* context,
                                        const pb::GetMetricsRequest* request,
                                        pb::GetMetricsResponse* response) override {
     return Unary(
-        deps_, context, request, response, [this](const auto&, const auto& req, auto* res) {
-          return rpc::GetMetrics(deps_, req, res);
+        deps_, context, request, response, [this](const auto& by, const auto& req, auto* res) {
+          return rpc::GetMetrics(deps_, by, req, res);
         });
   }
 

@@ -46,6 +46,19 @@ struct ExperimentRow {
   int64_t best_steps = 0;
   absl::Time created_at;
   std::optional<absl::Time> ended_at;
+  std::string workspace;  // names
+  std::string project;
+  std::vector<std::string> labels;
+  bool archived = false;
+  std::string description;
+};
+
+// What is told of one experiment only.
+struct ExperimentDetails {
+  std::string notes;
+  std::string git_commit;  // "": its model directory was in no work tree
+  std::string git_branch;
+  bool git_dirty = false;
 };
 
 struct TrialRow {
@@ -143,11 +156,16 @@ class ReadStore {
   absl::StatusOr<std::string> ClusterId();
 
   absl::StatusOr<ExperimentRow> Experiment(ExperimentId id);
+  absl::StatusOr<ExperimentDetails> Details(ExperimentId id);
   absl::StatusOr<std::string> EffectiveConfig(ExperimentId id);  // JSON
   struct ExperimentFilter {
     int64_t limit = 100;
     int64_t before_id = 0;  // 0: from the newest
-    std::string owner;      // "": anybody's
+    std::string owner;      // a handle; "": anybody's
+    bool archived = false;  // these too
+    std::optional<std::vector<WorkspaceId>> workspaces = {};  // nothing: all
+    ProjectId project = {};                                   // 0: any
+    std::vector<std::string> labels = {};                     // that all are there
   };
   absl::StatusOr<std::vector<ExperimentRow>> Experiments(const ExperimentFilter& filter);
 

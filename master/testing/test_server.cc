@@ -4,7 +4,6 @@
 
 #include "common/base/check.h"
 #include "common/base/strings.h"
-#include "master/core/authorize.h"
 
 namespace det::test {
 
@@ -14,16 +13,23 @@ TestServer::TestServer()
       store_(database_.conninfo()),
       contexts_(database_.conninfo(), engine_.engine().epoch()),
       ingestor_({database_.conninfo(), engine_.engine(), [](const absl::Status&) {}}),
+      directory_(tokens_, engine_.clock()),
+      catalog_(database_.conninfo(), engine_.engine().epoch(), directory_),
       pool_(4, 1000) {
   tokens_.Add(Secret(kAdminToken), {core::Role::kAdmin, "admin"});
-  tokens_.Add(Secret(kAnnToken), core::EditorOf(kFirstWorkspace, "ann"));
-  tokens_.Add(Secret(kBobToken), core::EditorOf(kFirstWorkspace, "bob"));
+  tokens_.Add(Secret(kAnnToken), {core::Role::kUser, "ann"});
+  tokens_.Add(Secret(kBobToken), {core::Role::kUser, "bob"});
   tokens_.Add(Secret(kAgentToken), {core::Role::kAgent, ""});
+  for (const char* name : {"admin", "ann", "bob"}) {
+    const absl::Status made = catalog_.EnsureUser(name, name == std::string_view("admin"));
+    DET_CHECK(made.ok(), made.ToString());
+  }
   deps_ = std::make_unique<rpc::Deps>(rpc::Deps{.engine = engine_.engine(),
                                                 .ingestor = ingestor_,
                                                 .store = store_,
                                                 .contexts = contexts_,
-                                                .tokens = tokens_,
+                                                .catalog = catalog_,
+                                                .tokens = directory_,
                                                 .pool = pool_,
                                                 .timer = timer_,
                                                 .clock = engine_.clock(),
@@ -34,8 +40,11 @@ TestServer::TestServer()
   auto server = rpc::Server::Start(*deps_, {});
   DET_CHECK(server.ok(), server.status().ToString());
   server_ = *std::move(server);
-  channel_ = grpc::CreateChannel(StrCat("127.0.0.1:", server_->port()),
-                                 grpc::InsecureChannelCredentials());
+  channel_ = grpc::CreateChannel(address(), grpc::InsecureChannelCredentials());
+}
+
+std::string TestServer::address() const {
+  return StrCat("127.0.0.1:", server_->port());
 }
 
 TestServer::~TestServer() {

@@ -8,6 +8,7 @@
 #include "common/concurrency/thread_pool.h"
 #include "common/concurrency/timer.h"
 #include "master/auth/token_table.h"
+#include "master/catalog/catalog.h"
 #include "master/ingest/ingestor.h"
 #include "master/journal/postgres_journal.h"
 #include "master/rpc/server.h"
@@ -31,8 +32,10 @@ class TestServer {
   ~TestServer();
 
   std::shared_ptr<grpc::Channel> channel() const { return channel_; }
+  std::string address() const;
   TestEngine& engine() { return engine_; }
   store::ReadStore& store() { return store_; }
+  catalog::Catalog& catalog() { return catalog_; }
   const TestDatabase& database() const { return database_; }
   const ingest::Ingestor& ingestor() const { return ingestor_; }
   // Ends all calls.
@@ -49,6 +52,8 @@ class TestServer {
   store::ContextStore contexts_;
   ingest::Ingestor ingestor_;
   auth::TokenTable tokens_;
+  catalog::Directory directory_;
+  catalog::Catalog catalog_;
   ThreadPool pool_;
   Timer timer_;
   std::unique_ptr<rpc::Deps> deps_;

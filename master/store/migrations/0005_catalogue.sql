@@ -111,3 +111,6 @@ ALTER TABLE submissions
   ADD COLUMN git_commit text NOT NULL DEFAULT '',
   ADD COLUMN git_branch text NOT NULL DEFAULT '',
   ADD COLUMN git_dirty boolean NOT NULL DEFAULT false;
+
+-- When somebody last asked for it: what nobody uses goes some time after.
+ALTER TABLE contexts ADD COLUMN used_at timestamptz NOT NULL DEFAULT now();
