@@ -9,15 +9,22 @@ class Experiment;
 class GetClusterResponse;
 class GetExperimentResponse;
 class GetTrialResponse;
+class GetWorkspaceResponse;
 class Job;
 class ExplainResponse;
 class LogLine;
 class MetricPoint;
 class PreviewSearchResponse;
+class Project;
 class Reason;
+class RoleGrant;
+class Template;
+class Token;
 class Transition;
 class Trial;
+class User;
 class WatchExperimentResponse;
+class Workspace;
 
 }  // namespace det::api::v1
 

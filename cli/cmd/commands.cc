@@ -16,48 +16,85 @@ Command UnderExperiment(Command command, std::string verb, std::string alias) {
   return command;
 }
 
+// Who there is, and where things belong.
+std::vector<Command> CatalogCommands() {
+  return {WorkspaceListCommand(),    WorkspaceCreateCommand(),  WorkspaceDescribeCommand(),
+          WorkspaceRenameCommand(),  WorkspaceArchiveCommand(), WorkspaceUnarchiveCommand(),
+          WorkspaceDeleteCommand(),  WorkspaceRoleAddCommand(), WorkspaceRoleRemoveCommand(),
+          ProjectListCommand(),      ProjectCreateCommand(),    ProjectDescribeCommand(),
+          ProjectRenameCommand(),    ProjectMoveCommand(),      ProjectArchiveCommand(),
+          ProjectUnarchiveCommand(), ProjectDeleteCommand(),    TemplateListCommand(),
+          TemplateCreateCommand(),   TemplateSetCommand(),      TemplateDescribeCommand(),
+          TemplateRenameCommand(),   TemplateDeleteCommand(),   UserListCommand(),
+          UserCreateCommand(),       UserActivateCommand(),     UserDeactivateCommand(),
+          UserRenameCommand(),       TokenCreateCommand(),      TokenListCommand(),
+          TokenRevokeCommand()};
+}
+
+// All but those.
+std::vector<Command> WorkCommands() {
+  return {UpCommand(),
+          DownCommand(),
+          StatusCommand(),
+          WhyCommand(),
+          PreviewSearchCommand(),
+          VersionCommand(),
+          ExperimentCreateCommand(),
+          ExperimentListCommand(),
+          ExperimentDescribeCommand(),
+          ExperimentLogsCommand(),
+          ExperimentWatchCommand(),
+          ExperimentWaitCommand(),
+          ExperimentPauseCommand(),
+          ExperimentActivateCommand(),
+          ExperimentCancelCommand(),
+          ExperimentKillCommand(),
+          ExperimentArchiveCommand(),
+          ExperimentUnarchiveCommand(),
+          ExperimentLabelAddCommand(),
+          ExperimentLabelRemoveCommand(),
+          ExperimentLabelListCommand(),
+          ExperimentSetNameCommand(),
+          ExperimentSetDescriptionCommand(),
+          ExperimentSetNotesCommand(),
+          ExperimentMoveCommand(),
+          ExperimentDownloadCodeCommand(),
+          UnderExperiment(TrialListCommand(), "list-trials", "lt"),
+          UnderExperiment(CheckpointListCommand(), "list-checkpoints", "lc"),
+          TrialListCommand(),
+          TrialDescribeCommand(),
+          TrialLogsCommand(),
+          TrialMetricsCommand(),
+          CheckpointListCommand(),
+          CheckpointDownloadCommand(),
+          AgentListCommand(),
+          DisableCommand("agent"),
+          EnableCommand("agent"),
+          SlotListCommand(),
+          DisableCommand("slot"),
+          EnableCommand("slot"),
+          JobListCommand()};
+}
+
 }  // namespace
 
 // In the order in which the help shows them.
 CommandSet AllCommands() {
+  std::vector<Command> commands = WorkCommands();
+  for (Command& command : CatalogCommands()) commands.push_back(std::move(command));
   return {
       .nouns = {{"experiment", {"e"}, "Searches: create, watch and stop them."},
                 {"trial", {"t"}, "Single trainings of an experiment."},
                 {"checkpoint", {"c"}, "What trials have saved."},
                 {"agent", {"a"}, "The machines that trials run on."},
                 {"slot", {"s"}, "The GPUs and CPU shares of the agents."},
-                {"job", {"j"}, "The queue."}},
-      .commands = {UpCommand(),
-                   DownCommand(),
-                   StatusCommand(),
-                   WhyCommand(),
-                   PreviewSearchCommand(),
-                   VersionCommand(),
-                   ExperimentCreateCommand(),
-                   ExperimentListCommand(),
-                   ExperimentDescribeCommand(),
-                   ExperimentLogsCommand(),
-                   ExperimentWatchCommand(),
-                   ExperimentWaitCommand(),
-                   ExperimentPauseCommand(),
-                   ExperimentActivateCommand(),
-                   ExperimentCancelCommand(),
-                   ExperimentKillCommand(),
-                   UnderExperiment(TrialListCommand(), "list-trials", "lt"),
-                   UnderExperiment(CheckpointListCommand(), "list-checkpoints", "lc"),
-                   TrialListCommand(),
-                   TrialDescribeCommand(),
-                   TrialLogsCommand(),
-                   TrialMetricsCommand(),
-                   CheckpointListCommand(),
-                   CheckpointDownloadCommand(),
-                   AgentListCommand(),
-                   DisableCommand("agent"),
-                   EnableCommand("agent"),
-                   SlotListCommand(),
-                   DisableCommand("slot"),
-                   EnableCommand("slot"),
-                   JobListCommand()},
+                {"job", {"j"}, "The queue."},
+                {"workspace", {"w"}, "Where projects are, and who may what in them."},
+                {"project", {"p"}, "What experiments are sorted into."},
+                {"template", {"tpl"}, "Parts of configurations that many use."},
+                {"user", {"u"}, "Who there is."},
+                {"token", {}, "What people and programs log in with."}},
+      .commands = std::move(commands),
   };
 }
 

@@ -308,8 +308,8 @@ TEST_F(CatalogTest, ExperimentsAreEditedAndEachEditIsAudited) {
 
 TEST_F(CatalogTest, TemplatesAreSetRenamedAndTaken) {
   ASSERT_TRUE(catalog_.SetTemplate(As("ann"), {.name = "gpu", .config = "a: 1"}).ok());
-  EXPECT_EQ(Reason(catalog_.SetTemplate(
-                As("bob"), {.name = "GPU", .config = "a: 2", .must_be_new = true})),
+  EXPECT_EQ(Reason(catalog_.SetTemplate(As("bob"),
+                                        {.name = "GPU", .config = "a: 2", .must_be_new = true})),
             "NAME_TAKEN");
   ASSERT_TRUE(catalog_.SetTemplate(As("ann"), {.name = "gpu", .config = "a: 3"}).ok());
   EXPECT_EQ(catalog_.Template(As("bob"), "Gpu")->config, "a: 3");
@@ -337,9 +337,13 @@ TEST_F(CatalogTest, ManyWhoFightOverNamesLeaveOneOfEach) {
   std::atomic<int64_t> successes{0};
   std::atomic<int64_t> oddities{0};
   const int64_t before = database_.Count("SELECT count(*) FROM audit");
-  const std::set<std::string> expected = {
-      "NAME_TAKEN", "WORKSPACE_NOT_FOUND", "PROJECT_NOT_FOUND", "NOT_EMPTY", "ARCHIVED",
-      "PROJECT_BUSY", "USER_NOT_FOUND"};
+  const std::set<std::string> expected = {"NAME_TAKEN",
+                                          "WORKSPACE_NOT_FOUND",
+                                          "PROJECT_NOT_FOUND",
+                                          "NOT_EMPTY",
+                                          "ARCHIVED",
+                                          "PROJECT_BUSY",
+                                          "USER_NOT_FOUND"};
   const auto note = [&](const absl::Status& status) {
     if (status.ok()) {
       ++successes;
@@ -363,8 +367,7 @@ TEST_F(CatalogTest, ManyWhoFightOverNamesLeaveOneOfEach) {
         note(catalog_.DeleteProject(admin, {name, "p"}));
         note(catalog_.DeleteWorkspace(admin, other));
         note(catalog_.CreateUser(admin, {.name = StrCat(t % 2 == 0 ? "U" : "u", i % 4)}).status());
-        const absl::Status labelled =
-            Edit(admin, 1, ChangeLabels{{StrCat("t", t, "-", i)}, {}});
+        const absl::Status labelled = Edit(admin, 1, ChangeLabels{{StrCat("t", t, "-", i)}, {}});
         note(labelled);
       }
     });

@@ -76,7 +76,8 @@ std::string NearestOf(const pqxx::result& names, const std::string& word) {
 }
 
 std::string DidYouMean(const std::string& nearest, std::string_view otherwise) {
-  return nearest.empty() ? std::string(otherwise) : StrCat("did you mean ", QuoteJson(nearest), "?");
+  return nearest.empty() ? std::string(otherwise)
+                         : StrCat("did you mean ", QuoteJson(nearest), "?");
 }
 
 std::optional<std::string> ReadableParam(const core::Principal& by) {
@@ -105,10 +106,11 @@ absl::StatusOr<WorkspaceRef> FindWorkspace(Tx& tx, const std::string& name, Lock
 
 absl::Status CheckNotArchived(const WorkspaceRef& workspace) {
   if (!workspace.archived) return absl::OkStatus();
-  return Error(absl::StatusCode::kFailedPrecondition,
-               "ARCHIVED",
-               StrCat("workspace ", QuoteJson(workspace.name), " is archived: nothing new goes there"),
-               "det workspace unarchive takes it back");
+  return Error(
+      absl::StatusCode::kFailedPrecondition,
+      "ARCHIVED",
+      StrCat("workspace ", QuoteJson(workspace.name), " is archived: nothing new goes there"),
+      "det workspace unarchive takes it back");
 }
 
 absl::StatusOr<ProjectRef> FindProject(Tx& tx, const ProjectName& name, Lock lock) {
@@ -132,9 +134,9 @@ absl::StatusOr<ProjectRef> FindProject(Tx& tx, const ProjectName& name, Lock loc
       workspace.id.value(),
       folded);
   if (rows.empty()) {
-    const pqxx::result names = tx.exec_params(
-        "SELECT name FROM projects WHERE workspace_id = $1 ORDER BY id LIMIT 1000",
-        workspace.id.value());
+    const pqxx::result names =
+        tx.exec_params("SELECT name FROM projects WHERE workspace_id = $1 ORDER BY id LIMIT 1000",
+                       workspace.id.value());
     return Error(absl::StatusCode::kNotFound,
                  "PROJECT_NOT_FOUND",
                  StrCat("project ",
@@ -181,8 +183,7 @@ absl::Status Catalog::Write(bool people, const Changes& change) {
   }
   DET_RETURN_IF_ERROR(stored);
   // When this fails the next Refresh finds the new version.
-  if (people)
-    Read([this](internal::Tx& tx) { return Load(tx); }).IgnoreError();
+  if (people) Read([this](internal::Tx& tx) { return Load(tx); }).IgnoreError();
   return absl::OkStatus();
 }
 

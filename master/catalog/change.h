@@ -72,9 +72,7 @@ struct ProjectRef {
   }
 };
 // The same for a project. BOTH_OR_NEITHER for half a name. `exclusive`: for its end or its move.
-absl::StatusOr<ProjectRef> FindProject(Tx& tx,
-                                       const ProjectName& name,
-                                       Lock lock = Lock::kShared);
+absl::StatusOr<ProjectRef> FindProject(Tx& tx, const ProjectName& name, Lock lock = Lock::kShared);
 
 core::Access AccessNamed(const std::string& role);
 

@@ -38,8 +38,8 @@ struct People {
   std::map<int64_t, User> users;
   std::map<std::string, int64_t> by_name;  // folded: every name that a user has or had
   std::map<std::string, int64_t> by_handle;
-  std::map<std::string, Token> tokens;             // by the SHA-256 of those that were not revoked
-  std::map<WorkspaceId, std::string> workspaces;   // names
+  std::map<std::string, Token> tokens;            // by the SHA-256 of those that were not revoked
+  std::map<WorkspaceId, std::string> workspaces;  // names
 
   const User* FindByName(const std::string& folded) const;
   const User* FindByHandle(const std::string& handle) const;

@@ -97,8 +97,8 @@ class Editor {
     // Before the row itself is locked: see EditExperiment.
     DET_ASSIGN_OR_RETURN(const internal::ProjectRef to, internal::FindProject(tx_, edit.to));
     if (to.id == row_.project) return absl::OkStatus();
-    DET_RETURN_IF_ERROR(core::Authorize(
-        by_, Verb::kCreate, {.workspace = to.workspace.id, .what = "experiments"}));
+    DET_RETURN_IF_ERROR(
+        core::Authorize(by_, Verb::kCreate, {.workspace = to.workspace.id, .what = "experiments"}));
     DET_RETURN_IF_ERROR(internal::CheckNotArchived(to.workspace));
     if (to.archived) {
       return Error(absl::StatusCode::kFailedPrecondition,
@@ -127,16 +127,15 @@ class Editor {
   absl::Status Set(const std::string& column, const std::string& value) const {
     const pqxx::result was = tx_.exec_params(
         StrCat("SELECT ", column, "::text FROM experiments WHERE id = $1"), row_.id.value());
-    const pqxx::result now = tx_.exec_params(
-        StrCat("UPDATE experiments SET ",
-               column,
-               " = $2 WHERE id = $1 AND ",
-               column,
-               " IS DISTINCT FROM $2 RETURNING ",
-               column,
-               "::text"),
-        row_.id.value(),
-        value);
+    const pqxx::result now = tx_.exec_params(StrCat("UPDATE experiments SET ",
+                                                    column,
+                                                    " = $2 WHERE id = $1 AND ",
+                                                    column,
+                                                    " IS DISTINCT FROM $2 RETURNING ",
+                                                    column,
+                                                    "::text"),
+                                             row_.id.value(),
+                                             value);
     if (!now.empty()) Note(column, was[0][0].as<std::string>(), now[0][0].as<std::string>());
     return absl::OkStatus();
   }
@@ -163,8 +162,7 @@ absl::StatusOr<ExperimentEdit> Checked(const ExperimentEdit& edit) {
           [&](const SetName& e) -> Result {
             return text({"name", kExperimentNameBytesMax}, e.name, [](std::string name) -> Result {
               if (!name.empty()) return SetName{std::move(name)};
-              return Error(
-                  absl::StatusCode::kInvalidArgument, "INVALID_TEXT", "the name is empty");
+              return Error(absl::StatusCode::kInvalidArgument, "INVALID_TEXT", "the name is empty");
             });
           },
           [&](const SetDescription& e) -> Result {

@@ -10,17 +10,18 @@
 // What people may call things. Pure.
 namespace det::catalog {
 
-inline constexpr size_t kNameBytesMax = 128;         // of users, workspaces, projects, templates
+inline constexpr size_t kNameBytesMax = 128;  // of users, workspaces, projects, templates
 inline constexpr size_t kExperimentNameBytesMax = 256;
 inline constexpr size_t kDescriptionBytesMax = 4096;
 inline constexpr size_t kNotesBytesMax = 256 << 10;  // of one experiment
 inline constexpr size_t kLabelBytesMax = 256;
 inline constexpr size_t kLabelsMax = 100;  // of one experiment
 
-// The name of a workspace, project, template or token without the blanks around it. INVALID_ARGUMENT
-// (reason INVALID_NAME): empty, too long, not UTF-8, with a slash (which parts a workspace from a
-// project), or with what can't be seen: control characters, blanks other than U+0020, invisible
-// characters and those that turn the direction of writing. `what` is for the error: "workspace".
+// The name of a workspace, project, template or token without the blanks around it.
+// INVALID_ARGUMENT (reason INVALID_NAME): empty, too long, not UTF-8, with a slash (which parts a
+// workspace from a project), or with what can't be seen: control characters, blanks other than
+// U+0020, invisible characters and those that turn the direction of writing. `what` is for the
+// error: "workspace".
 absl::StatusOr<std::string> CheckName(std::string_view what, std::string_view name);
 
 // Of a user: ASCII letters, digits and ._@+- alone, so that it fits into headers, paths and

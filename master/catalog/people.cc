@@ -58,9 +58,7 @@ void LoadTokens(Tx& tx, People* people) {
     // A statement sees what was committed before it: a token may be younger than the users read.
     if (!people->users.contains(user)) continue;
     people->tokens[row[0].as<std::string>()] = {
-        row[1].as<int64_t>(),
-        user,
-        internal::ToMaybeTime(row[3]).value_or(absl::InfiniteFuture())};
+        row[1].as<int64_t>(), user, internal::ToMaybeTime(row[3]).value_or(absl::InfiniteFuture())};
   }
 }
 
@@ -244,14 +242,13 @@ absl::StatusOr<UserRow> Catalog::ChangeUser(const core::Principal& by,
   UserRow after;
   const absl::Status done = Write(true, [&](Tx& tx) -> absl::Status {
     DET_ASSIGN_OR_RETURN(const int64_t id, internal::FindUser(tx, name));
-    const UserRow before = ToUser(
-        tx.exec_params1(StrCat("SELECT ", UserColumns(), " FROM users WHERE id = $1"), id));
+    const UserRow before =
+        ToUser(tx.exec_params1(StrCat("SELECT ", UserColumns(), " FROM users WHERE id = $1"), id));
     const bool own = before.handle == by.name && !change.name.has_value() &&
                      !change.active.has_value() && !change.administrator.has_value();
-    DET_RETURN_IF_ERROR(
-        core::Authorize(by,
-                        own ? core::Verb::kRead : core::Verb::kAdminister,
-                        {.what = StrCat("user ", before.name)}));
+    DET_RETURN_IF_ERROR(core::Authorize(by,
+                                        own ? core::Verb::kRead : core::Verb::kAdminister,
+                                        {.what = StrCat("user ", before.name)}));
     DET_RETURN_IF_ERROR(CheckNotBuiltIn(before, checked));
     if (checked.name.has_value() && !TakeName(tx, id, *checked.name))
       return internal::NameTaken("user", *checked.name);

@@ -64,11 +64,10 @@ absl::Status BeingUsed(const ProjectRef& project) {
 // Experiments of the project with a further condition, for an error; "" is none.
 std::string SomeExperiments(Tx& tx, ProjectId id, const std::string& condition) {
   const std::string where = StrCat(" FROM experiments WHERE project_id = $1 ", condition);
-  const auto count =
-      tx.exec_params1(StrCat("SELECT count(*)", where), id.value())[0].as<int64_t>();
+  const auto count = tx.exec_params1(StrCat("SELECT count(*)", where), id.value())[0].as<int64_t>();
   if (count == 0) return "";
-  const pqxx::result some = tx.exec_params(
-      StrCat("SELECT id", where, " ORDER BY id LIMIT $2"), id.value(), kNamedMax);
+  const pqxx::result some =
+      tx.exec_params(StrCat("SELECT id", where, " ORDER BY id LIMIT $2"), id.value(), kNamedMax);
   std::string text =
       StrCat(count,
              count == 1 ? " experiment: " : " experiments: ",
@@ -139,8 +138,8 @@ absl::StatusOr<ProjectRow> Catalog::CreateProject(const core::Principal& by,
   ProjectRow made;
   const absl::Status done = Write(true, [&](Tx& tx) -> absl::Status {
     DET_ASSIGN_OR_RETURN(const WorkspaceRef ref, FindWorkspace(tx, name.workspace));
-    DET_RETURN_IF_ERROR(core::Authorize(
-        by, Verb::kCreate, {.workspace = ref.id, .what = StrCat("projects")}));
+    DET_RETURN_IF_ERROR(
+        core::Authorize(by, Verb::kCreate, {.workspace = ref.id, .what = StrCat("projects")}));
     DET_RETURN_IF_ERROR(internal::CheckNotArchived(ref));
     DET_RETURN_IF_ERROR(internal::CheckRoom(tx, "projects", kProjectsMax));
     const pqxx::result rows = tx.exec_params(
@@ -269,8 +268,8 @@ absl::StatusOr<Placement> Catalog::Place(const core::Principal& by, const Projec
   Placement placement;
   const absl::Status done = Read([&](Tx& tx) -> absl::Status {
     DET_ASSIGN_OR_RETURN(const ProjectRef ref, FindProject(tx, name, Lock::kNone));
-    DET_RETURN_IF_ERROR(core::Authorize(
-        by, Verb::kCreate, {.workspace = ref.workspace.id, .what = "experiments"}));
+    DET_RETURN_IF_ERROR(
+        core::Authorize(by, Verb::kCreate, {.workspace = ref.workspace.id, .what = "experiments"}));
     placement = {ref.workspace.id, ref.id, holds_->Hold(ref.id)};
     if (placement.hold == nullptr) return BeingUsed(ref);
     return absl::OkStatus();

@@ -46,11 +46,11 @@ absl::StatusOr<Found> FindTemplate(Tx& tx, const std::string& name) {
                                            pg::StorableText(Fold(name)));
   if (!rows.empty()) return ToTemplate(rows[0]);
   const pqxx::result names = tx.exec("SELECT name FROM templates ORDER BY id LIMIT 1000");
-  return Error(absl::StatusCode::kNotFound,
-               "TEMPLATE_NOT_FOUND",
-               StrCat("template ", QuoteJson(name), " does not exist"),
-               internal::DidYouMean(internal::NearestOf(names, name),
-                                    "det template list shows all"));
+  return Error(
+      absl::StatusCode::kNotFound,
+      "TEMPLATE_NOT_FOUND",
+      StrCat("template ", QuoteJson(name), " does not exist"),
+      internal::DidYouMean(internal::NearestOf(names, name), "det template list shows all"));
 }
 
 std::string ObjectName(int64_t id) {
@@ -66,13 +66,13 @@ absl::StatusOr<std::vector<TemplateRow>> Catalog::Templates(const core::Principa
   std::vector<TemplateRow> rows;
   const absl::Status done = Read([&](Tx& tx) {
     rows.clear();
-    for (const auto& row : tx.exec_params(
-             StrCat(TemplateSelect(false),
-                    "WHERE t.id > $1 AND ($2::bigint[] IS NULL OR t.workspace_id = ANY "
-                    "($2::bigint[])) ORDER BY t.id LIMIT $3"),
-             page.after,
-             seen.has_value() ? seen->c_str() : nullptr,
-             page.limit))
+    for (const auto& row :
+         tx.exec_params(StrCat(TemplateSelect(false),
+                               "WHERE t.id > $1 AND ($2::bigint[] IS NULL OR t.workspace_id = ANY "
+                               "($2::bigint[])) ORDER BY t.id LIMIT $3"),
+                        page.after,
+                        seen.has_value() ? seen->c_str() : nullptr,
+                        page.limit))
       rows.push_back(ToTemplate(row).row);
     return absl::OkStatus();
   });
@@ -142,9 +142,8 @@ absl::StatusOr<TemplateRow> Catalog::RenameTemplate(const core::Principal& by,
     DET_ASSIGN_OR_RETURN(const Found before, FindTemplate(tx, name));
     DET_RETURN_IF_ERROR(core::Authorize(by, Verb::kControl, before.object));
     // The lock of Write keeps other names from coming meanwhile.
-    if (!tx.exec_params("SELECT FROM templates WHERE folded = $1 AND id <> $2",
-                        Fold(checked),
-                        before.row.id)
+    if (!tx.exec_params(
+               "SELECT FROM templates WHERE folded = $1 AND id <> $2", Fold(checked), before.row.id)
              .empty())
       return internal::NameTaken("template", checked);
     tx.exec_params("UPDATE templates SET name = $2, folded = $3, changed_at = now() WHERE id = $1",

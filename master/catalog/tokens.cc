@@ -29,8 +29,7 @@ TokenRow ToToken(const pqxx::row& row) {
 // Their own everybody; those of others only administrators.
 absl::Status MayAct(const core::Principal& by, const std::string& handle) {
   if (handle == by.name) return core::Authorize(by, core::Verb::kRead, {.what = "tokens"});
-  return core::Authorize(
-      by, core::Verb::kAdminister, {.what = StrCat("the tokens of ", handle)});
+  return core::Authorize(by, core::Verb::kAdminister, {.what = StrCat("the tokens of ", handle)});
 }
 
 absl::Status CheckTokenRoom(Tx& tx, int64_t user) {

@@ -158,15 +158,15 @@ absl::StatusOr<WorkspaceRow> Catalog::ChangeWorkspace(const core::Principal& by,
   }
   WorkspaceRow after;
   const absl::Status done = Write(true, [&](Tx& tx) -> absl::Status {
-    DET_ASSIGN_OR_RETURN(const WorkspaceRef ref, FindWorkspace(tx, name, internal::Lock::kExclusive));
+    DET_ASSIGN_OR_RETURN(const WorkspaceRef ref,
+                         FindWorkspace(tx, name, internal::Lock::kExclusive));
     DET_RETURN_IF_ERROR(core::Authorize(by, Verb::kManage, ref.object()));
     DET_RETURN_IF_ERROR(CheckNotFirst(ref));
     const WorkspaceRow before = OneWorkspace(tx, ref.id);
     if (to.has_value()) {
       // The lock of Write keeps other names from coming meanwhile.
-      if (!tx.exec_params("SELECT FROM workspaces WHERE folded = $1 AND id <> $2",
-                          Fold(*to),
-                          ref.id.value())
+      if (!tx.exec_params(
+                 "SELECT FROM workspaces WHERE folded = $1 AND id <> $2", Fold(*to), ref.id.value())
                .empty())
         return internal::NameTaken("workspace", *to);
       tx.exec_params("UPDATE workspaces SET name = $2, folded = $3 WHERE id = $1",
@@ -188,7 +188,8 @@ absl::StatusOr<WorkspaceRow> Catalog::ChangeWorkspace(const core::Principal& by,
 
 absl::Status Catalog::DeleteWorkspace(const core::Principal& by, const std::string& name) {
   return Write(true, [&](Tx& tx) -> absl::Status {
-    DET_ASSIGN_OR_RETURN(const WorkspaceRef ref, FindWorkspace(tx, name, internal::Lock::kExclusive));
+    DET_ASSIGN_OR_RETURN(const WorkspaceRef ref,
+                         FindWorkspace(tx, name, internal::Lock::kExclusive));
     DET_RETURN_IF_ERROR(core::Authorize(by, Verb::kManage, ref.object()));
     DET_RETURN_IF_ERROR(CheckNotFirst(ref));
     DET_RETURN_IF_ERROR(CheckEmpty(tx, ref));

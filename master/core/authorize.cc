@@ -77,7 +77,8 @@ absl::Status Refused(const Principal& principal, Verb verb, const Object& object
                  "det user list shows who is one");
   }
   const bool somewhere = !object.workspace.valid();
-  StrAppend(text, somewhere ? "" : StrCat(" in workspace ", object.workspace.value()));
+  const bool named = somewhere || object.what.starts_with("workspace ");
+  StrAppend(text, named ? "" : StrCat(" in workspace ", object.workspace.value()));
   if (!object.owner.empty()) StrAppend(text, ", which is ", object.owner, "'s");
   StrAppend(text,
             ": that takes the role ",

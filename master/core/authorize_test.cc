@@ -13,9 +13,7 @@ constexpr WorkspaceId kHere{3};
 constexpr WorkspaceId kElsewhere{4};
 
 Principal With(Access access, WorkspaceId workspace = kHere) {
-  return {Role::kUser,
-          "ann",
-          std::make_shared<const Grants>(Grants{.in = {{workspace, access}}})};
+  return {Role::kUser, "ann", std::make_shared<const Grants>(Grants{.in = {{workspace, access}}})};
 }
 
 Principal Everywhere(Access access) {
@@ -112,9 +110,10 @@ TEST(Authorize, ARefusalSaysWhoWhatWhichAndWhatWouldDo) {
   EXPECT_EQ(FromAbsl(status.message()),
             "user:ann may not change experiment 7 in workspace 3, which is bob's: that takes the "
             "role editor there, and ann has viewer");
-  EXPECT_EQ(FromAbsl(Authorize(With(Access::kAdministrator), Verb::kAdminister, {.what = "users"})
-                         .message()),
-            "user:ann may not administer users: that takes an administrator of the cluster");
+  EXPECT_EQ(
+      FromAbsl(
+          Authorize(With(Access::kAdministrator), Verb::kAdminister, {.what = "users"}).message()),
+      "user:ann may not administer users: that takes an administrator of the cluster");
 }
 
 }  // namespace

@@ -8,9 +8,9 @@
 #include "det/api/v1/experiment.grpc.pb.h"
 #include "det/api/v1/log.grpc.pb.h"
 #include "det/api/v1/trial.grpc.pb.h"
+#include <gmock/gmock.h>
 #include <google/protobuf/dynamic_message.h>
 #include <grpcpp/generic/generic_stub.h>
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "common/base/status.h"
@@ -49,8 +49,8 @@ class CatalogApiTest : public testing::Test {
                       int64_t* id,
                       const std::string& token = test::kAnnToken) {
     CreateExperimentResponse response;
-    const absl::Status status = Call(
-        *experiments, &ExperimentService::Stub::CreateExperiment, request, &response, token);
+    const absl::Status status =
+        Call(*experiments, &ExperimentService::Stub::CreateExperiment, request, &response, token);
     if (id != nullptr) *id = response.experiment().id();
     return status;
   }
@@ -84,16 +84,16 @@ class CatalogApiTest : public testing::Test {
   EditExperimentsResponse Edit(const EditExperimentsRequest& request,
                                const std::string& token = test::kAnnToken) {
     EditExperimentsResponse response;
-    const absl::Status status = Call(
-        *experiments, &ExperimentService::Stub::EditExperiments, request, &response, token);
+    const absl::Status status =
+        Call(*experiments, &ExperimentService::Stub::EditExperiments, request, &response, token);
     EXPECT_TRUE(status.ok()) << status;
     return response;
   }
   std::vector<int64_t> List(const ListExperimentsRequest& request,
                             const std::string& token = test::kAnnToken) {
     ListExperimentsResponse response;
-    const absl::Status status = Call(
-        *experiments, &ExperimentService::Stub::ListExperiments, request, &response, token);
+    const absl::Status status =
+        Call(*experiments, &ExperimentService::Stub::ListExperiments, request, &response, token);
     EXPECT_TRUE(status.ok()) << status;
     std::vector<int64_t> ids;
     for (const Experiment& e : response.experiments()) ids.push_back(e.id());
@@ -126,7 +126,7 @@ class CatalogApiTest : public testing::Test {
     call->Finish(&status, nullptr);
     wait();
     return answered && status.error_code() == grpc::StatusCode::CANCELLED ? grpc::Status::OK
-                                                                           : status;
+                                                                          : status;
   }
 
   TestServer server;
@@ -160,7 +160,8 @@ TEST_F(CatalogApiTest, AnExperimentGoesWhereItIsPut) {
 }
 
 // Every method of the API whose request names an experiment, a trial or an allocation: who has no
-// role there is told nothing. Methods are found in the protos, so that a new one can't be forgotten.
+// role there is told nothing. Methods are found in the protos, so that a new one can't be
+// forgotten.
 TEST_F(CatalogApiTest, NoMethodTellsAStrangerAnything) {
   MakeVision();
   int64_t id = 0;
@@ -190,8 +191,7 @@ TEST_F(CatalogApiTest, NoMethodTellsAStrangerAnything) {
       if (const auto* kind = method->input_type()->FindFieldByName("kind"))
         request->GetReflection()->SetString(request.get(), kind, "experiment");
       ++checked;
-      const std::string path =
-          StrCat("/", proto->service(0)->full_name(), "/", method->name());
+      const std::string path = StrCat("/", proto->service(0)->full_name(), "/", method->name());
       EXPECT_EQ(Raw(path, *request, test::kBobToken).error_code(),
                 grpc::StatusCode::PERMISSION_DENIED)
           << path;
@@ -257,8 +257,7 @@ TEST_F(CatalogApiTest, EditsAnswerForEachExperiment) {
   ExperimentRequest kill;
   kill.set_id(second);
   ExperimentResponse killed;
-  ASSERT_TRUE(
-      Call(*experiments, &ExperimentService::Stub::KillExperiment, kill, &killed).ok());
+  ASSERT_TRUE(Call(*experiments, &ExperimentService::Stub::KillExperiment, kill, &killed).ok());
   EditExperimentsRequest request;
   request.add_ids(first);
   request.add_ids(second);
@@ -304,8 +303,7 @@ TEST_F(CatalogApiTest, WhatPeopleEditedStaysWhenTheExperimentGoesOn) {
   ExperimentRequest pause;
   pause.set_id(id);
   ExperimentResponse response;
-  ASSERT_TRUE(
-      Call(*experiments, &ExperimentService::Stub::PauseExperiment, pause, &response).ok());
+  ASSERT_TRUE(Call(*experiments, &ExperimentService::Stub::PauseExperiment, pause, &response).ok());
   EXPECT_EQ(response.experiment().state(), "PAUSED");
   EXPECT_EQ(response.experiment().name(), "renamed");
   EXPECT_EQ(response.experiment().description(), "described");
@@ -454,6 +452,22 @@ TEST_F(CatalogApiTest, OnlyBrokenUploadsAreRemoved) {
   ASSERT_TRUE(store.RemoveBrokenUploads().ok());
   EXPECT_EQ(server.database().Count("SELECT count(*) FROM context_chunks"), 2);
   EXPECT_TRUE(upload->Finish().ok());
+}
+
+TEST(UploadTest, OneThatStopsHalfwayIsEndedAndLeavesNothing) {
+  TestServer server(absl::Milliseconds(200));
+  const auto contexts = ContextService::NewStub(server.channel());
+  const auto context = TestServer::As(test::kAnnToken);
+  UploadContextResponse response;
+  const auto writer = contexts->UploadContext(context.get(), &response);
+  UploadContextRequest request;
+  request.set_sha256(std::string(64, 'a'));
+  request.set_data(std::string(1 << 20, 'x'));
+  ASSERT_TRUE(writer->Write(request));
+  // Nothing more comes.
+  EXPECT_EQ(writer->Finish().error_code(), grpc::StatusCode::CANCELLED);
+  EXPECT_TRUE(Eventually(
+      [&] { return server.database().Count("SELECT count(*) FROM context_chunks") == 0; }));
 }
 
 }  // namespace

@@ -68,9 +68,9 @@ absl::Status CheckTemplate(const pb::SetTemplateRequest& request) {
 }
 
 absl::Status ListUsers(const Deps& deps,
-                const core::Principal& by,
-                const pb::ListUsersRequest& request,
-                pb::ListUsersResponse* response) {
+                       const core::Principal& by,
+                       const pb::ListUsersRequest& request,
+                       pb::ListUsersResponse* response) {
   const catalog::Page page = PageOf(request);
   DET_ASSIGN_OR_RETURN(const auto rows, deps.catalog.Users(by, page));
   for (const auto& row : rows) *response->add_users() = ToProto(row);
@@ -79,9 +79,9 @@ absl::Status ListUsers(const Deps& deps,
 }
 
 absl::Status CreateUser(const Deps& deps,
-                const core::Principal& by,
-                const pb::CreateUserRequest& request,
-                pb::UserResponse* response) {
+                        const core::Principal& by,
+                        const pb::CreateUserRequest& request,
+                        pb::UserResponse* response) {
   DET_ASSIGN_OR_RETURN(const auto row,
                        deps.catalog.CreateUser(by,
                                                {.name = request.name(),
@@ -92,9 +92,9 @@ absl::Status CreateUser(const Deps& deps,
 }
 
 absl::Status ChangeUser(const Deps& deps,
-                const core::Principal& by,
-                const pb::ChangeUserRequest& request,
-                pb::UserResponse* response) {
+                        const core::Principal& by,
+                        const pb::ChangeUserRequest& request,
+                        pb::UserResponse* response) {
   catalog::UserChange change;
   if (request.has_new_name()) change.name = request.new_name();
   if (request.has_display_name()) change.display_name = request.display_name();
@@ -106,26 +106,25 @@ absl::Status ChangeUser(const Deps& deps,
 }
 
 absl::Status CreateToken(const Deps& deps,
-                const core::Principal& by,
-                const pb::CreateTokenRequest& request,
-                pb::CreateTokenResponse* response) {
+                         const core::Principal& by,
+                         const pb::CreateTokenRequest& request,
+                         pb::CreateTokenResponse* response) {
   const int64_t seconds = request.life_seconds();
   const absl::Duration life = seconds == 0    ? catalog::kTokenLife
                               : seconds == -1 ? absl::InfiniteDuration()
                                               : absl::Seconds(seconds);
   DET_ASSIGN_OR_RETURN(
       const auto made,
-      deps.catalog.CreateToken(
-          by, {.user = request.user(), .name = request.name(), .life = life}));
+      deps.catalog.CreateToken(by, {.user = request.user(), .name = request.name(), .life = life}));
   *response->mutable_token() = ToProto(made.row);
   response->set_secret(made.token.Reveal());
   return absl::OkStatus();
 }
 
 absl::Status ListTokens(const Deps& deps,
-                const core::Principal& by,
-                const pb::ListTokensRequest& request,
-                pb::ListTokensResponse* response) {
+                        const core::Principal& by,
+                        const pb::ListTokensRequest& request,
+                        pb::ListTokensResponse* response) {
   const catalog::Page page = PageOf(request);
   DET_ASSIGN_OR_RETURN(const auto rows, deps.catalog.Tokens(by, request.user(), page));
   for (const auto& row : rows) *response->add_tokens() = ToProto(row);
@@ -134,16 +133,16 @@ absl::Status ListTokens(const Deps& deps,
 }
 
 absl::Status RevokeToken(const Deps& deps,
-                const core::Principal& by,
-                const pb::RevokeTokenRequest& request,
-                pb::RevokeTokenResponse* /*response*/) {
+                         const core::Principal& by,
+                         const pb::RevokeTokenRequest& request,
+                         pb::RevokeTokenResponse* /*response*/) {
   return deps.catalog.RevokeToken(by, request.id());
 }
 
 absl::Status ListWorkspaces(const Deps& deps,
-                const core::Principal& by,
-                const pb::ListWorkspacesRequest& request,
-                pb::ListWorkspacesResponse* response) {
+                            const core::Principal& by,
+                            const pb::ListWorkspacesRequest& request,
+                            pb::ListWorkspacesResponse* response) {
   catalog::Page page = PageOf(request);
   page.archived = request.archived();
   DET_ASSIGN_OR_RETURN(const auto rows, deps.catalog.Workspaces(by, page));
@@ -153,9 +152,9 @@ absl::Status ListWorkspaces(const Deps& deps,
 }
 
 absl::Status GetWorkspace(const Deps& deps,
-                const core::Principal& by,
-                const pb::WorkspaceRequest& request,
-                pb::GetWorkspaceResponse* response) {
+                          const core::Principal& by,
+                          const pb::WorkspaceRequest& request,
+                          pb::GetWorkspaceResponse* response) {
   DET_ASSIGN_OR_RETURN(const auto row, deps.catalog.Workspace(by, request.name()));
   DET_ASSIGN_OR_RETURN(const auto roles, deps.catalog.Roles(by, row.name));
   *response->mutable_workspace() = ToProto(row);
@@ -164,18 +163,18 @@ absl::Status GetWorkspace(const Deps& deps,
 }
 
 absl::Status CreateWorkspace(const Deps& deps,
-                const core::Principal& by,
-                const pb::WorkspaceRequest& request,
-                pb::WorkspaceResponse* response) {
+                             const core::Principal& by,
+                             const pb::WorkspaceRequest& request,
+                             pb::WorkspaceResponse* response) {
   DET_ASSIGN_OR_RETURN(const auto row, deps.catalog.CreateWorkspace(by, request.name()));
   *response->mutable_workspace() = ToProto(row);
   return absl::OkStatus();
 }
 
 absl::Status ChangeWorkspace(const Deps& deps,
-                const core::Principal& by,
-                const pb::ChangeWorkspaceRequest& request,
-                pb::WorkspaceResponse* response) {
+                             const core::Principal& by,
+                             const pb::ChangeWorkspaceRequest& request,
+                             pb::WorkspaceResponse* response) {
   DET_RETURN_IF_ERROR(CheckNamed("workspace", request.name()));
   catalog::PlaceChange change;
   if (request.has_new_name()) change.name = request.new_name();
@@ -186,25 +185,25 @@ absl::Status ChangeWorkspace(const Deps& deps,
 }
 
 absl::Status DeleteWorkspace(const Deps& deps,
-                const core::Principal& by,
-                const pb::WorkspaceRequest& request,
-                pb::DeleteWorkspaceResponse* /*response*/) {
+                             const core::Principal& by,
+                             const pb::WorkspaceRequest& request,
+                             pb::DeleteWorkspaceResponse* /*response*/) {
   DET_RETURN_IF_ERROR(CheckNamed("workspace", request.name()));
   return deps.catalog.DeleteWorkspace(by, request.name());
 }
 
 absl::Status SetRole(const Deps& deps,
-                const core::Principal& by,
-                const pb::SetRoleRequest& request,
-                pb::SetRoleResponse* /*response*/) {
+                     const core::Principal& by,
+                     const pb::SetRoleRequest& request,
+                     pb::SetRoleResponse* /*response*/) {
   DET_ASSIGN_OR_RETURN(const core::Access role, RoleNamed(request.role()));
   return deps.catalog.SetRole(by, request.workspace(), request.user(), role);
 }
 
 absl::Status ListProjects(const Deps& deps,
-                const core::Principal& by,
-                const pb::ListProjectsRequest& request,
-                pb::ListProjectsResponse* response) {
+                          const core::Principal& by,
+                          const pb::ListProjectsRequest& request,
+                          pb::ListProjectsResponse* response) {
   catalog::Page page = PageOf(request);
   page.archived = request.archived();
   DET_ASSIGN_OR_RETURN(const auto rows, deps.catalog.Projects(by, request.workspace(), page));
@@ -214,28 +213,28 @@ absl::Status ListProjects(const Deps& deps,
 }
 
 absl::Status GetProject(const Deps& deps,
-                const core::Principal& by,
-                const pb::ProjectRequest& request,
-                pb::ProjectResponse* response) {
+                        const core::Principal& by,
+                        const pb::ProjectRequest& request,
+                        pb::ProjectResponse* response) {
   DET_ASSIGN_OR_RETURN(const auto row, deps.catalog.Project(by, NameOf(request)));
   *response->mutable_project() = ToProto(row);
   return absl::OkStatus();
 }
 
 absl::Status CreateProject(const Deps& deps,
-                const core::Principal& by,
-                const pb::CreateProjectRequest& request,
-                pb::ProjectResponse* response) {
-  DET_ASSIGN_OR_RETURN(
-      const auto row, deps.catalog.CreateProject(by, NameOf(request), request.description()));
+                           const core::Principal& by,
+                           const pb::CreateProjectRequest& request,
+                           pb::ProjectResponse* response) {
+  DET_ASSIGN_OR_RETURN(const auto row,
+                       deps.catalog.CreateProject(by, NameOf(request), request.description()));
   *response->mutable_project() = ToProto(row);
   return absl::OkStatus();
 }
 
 absl::Status ChangeProject(const Deps& deps,
-                const core::Principal& by,
-                const pb::ChangeProjectRequest& request,
-                pb::ProjectResponse* response) {
+                           const core::Principal& by,
+                           const pb::ChangeProjectRequest& request,
+                           pb::ProjectResponse* response) {
   DET_RETURN_IF_ERROR(CheckNamed("project", request.project()));
   catalog::PlaceChange change;
   if (request.has_new_name()) change.name = request.new_name();
@@ -247,29 +246,29 @@ absl::Status ChangeProject(const Deps& deps,
 }
 
 absl::Status MoveProject(const Deps& deps,
-                const core::Principal& by,
-                const pb::MoveProjectRequest& request,
-                pb::ProjectResponse* response) {
+                         const core::Principal& by,
+                         const pb::MoveProjectRequest& request,
+                         pb::ProjectResponse* response) {
   DET_RETURN_IF_ERROR(CheckNamed("project", request.project()));
   DET_RETURN_IF_ERROR(CheckNamed("workspace", request.to_workspace()));
-  DET_ASSIGN_OR_RETURN(
-      const auto row, deps.catalog.MoveProject(by, NameOf(request), request.to_workspace()));
+  DET_ASSIGN_OR_RETURN(const auto row,
+                       deps.catalog.MoveProject(by, NameOf(request), request.to_workspace()));
   *response->mutable_project() = ToProto(row);
   return absl::OkStatus();
 }
 
 absl::Status DeleteProject(const Deps& deps,
-                const core::Principal& by,
-                const pb::ProjectRequest& request,
-                pb::DeleteProjectResponse* /*response*/) {
+                           const core::Principal& by,
+                           const pb::ProjectRequest& request,
+                           pb::DeleteProjectResponse* /*response*/) {
   DET_RETURN_IF_ERROR(CheckNamed("project", request.project()));
   return deps.catalog.DeleteProject(by, NameOf(request));
 }
 
 absl::Status ListTemplates(const Deps& deps,
-                const core::Principal& by,
-                const pb::ListTemplatesRequest& request,
-                pb::ListTemplatesResponse* response) {
+                           const core::Principal& by,
+                           const pb::ListTemplatesRequest& request,
+                           pb::ListTemplatesResponse* response) {
   const catalog::Page page = PageOf(request);
   DET_ASSIGN_OR_RETURN(const auto rows, deps.catalog.Templates(by, page));
   for (const auto& row : rows) *response->add_templates() = ToProto(row);
@@ -278,18 +277,18 @@ absl::Status ListTemplates(const Deps& deps,
 }
 
 absl::Status GetTemplate(const Deps& deps,
-                const core::Principal& by,
-                const pb::TemplateRequest& request,
-                pb::TemplateResponse* response) {
+                         const core::Principal& by,
+                         const pb::TemplateRequest& request,
+                         pb::TemplateResponse* response) {
   DET_ASSIGN_OR_RETURN(const auto row, deps.catalog.Template(by, request.name()));
   *response->mutable_template_() = ToProto(row);
   return absl::OkStatus();
 }
 
 absl::Status SetTemplate(const Deps& deps,
-                const core::Principal& by,
-                const pb::SetTemplateRequest& request,
-                pb::TemplateResponse* response) {
+                         const core::Principal& by,
+                         const pb::SetTemplateRequest& request,
+                         pb::TemplateResponse* response) {
   DET_RETURN_IF_ERROR(CheckTemplate(request));
   DET_ASSIGN_OR_RETURN(const auto row,
                        deps.catalog.SetTemplate(by,
@@ -302,19 +301,19 @@ absl::Status SetTemplate(const Deps& deps,
 }
 
 absl::Status RenameTemplate(const Deps& deps,
-                const core::Principal& by,
-                const pb::RenameTemplateRequest& request,
-                pb::TemplateResponse* response) {
-  DET_ASSIGN_OR_RETURN(
-      const auto row, deps.catalog.RenameTemplate(by, request.name(), request.new_name()));
+                            const core::Principal& by,
+                            const pb::RenameTemplateRequest& request,
+                            pb::TemplateResponse* response) {
+  DET_ASSIGN_OR_RETURN(const auto row,
+                       deps.catalog.RenameTemplate(by, request.name(), request.new_name()));
   *response->mutable_template_() = ToProto(row);
   return absl::OkStatus();
 }
 
 absl::Status DeleteTemplate(const Deps& deps,
-                const core::Principal& by,
-                const pb::TemplateRequest& request,
-                pb::DeleteTemplateResponse* /*response*/) {
+                            const core::Principal& by,
+                            const pb::TemplateRequest& request,
+                            pb::DeleteTemplateResponse* /*response*/) {
   return deps.catalog.DeleteTemplate(by, request.name());
 }
 
@@ -324,83 +323,127 @@ class CatalogService final : public pb::CatalogService::CallbackService {
  public:
   explicit CatalogService(const Deps& deps) : deps_(deps) {}
 
-  grpc::ServerUnaryReactor* ListUsers(Context* context, const pb::ListUsersRequest* request, pb::ListUsersResponse* response) override {
+  grpc::ServerUnaryReactor* ListUsers(Context* context,
+                                      const pb::ListUsersRequest* request,
+                                      pb::ListUsersResponse* response) override {
     return Answer(Wire{context, request, response}, rpc::ListUsers);
   }
-  grpc::ServerUnaryReactor* CreateUser(Context* context, const pb::CreateUserRequest* request, pb::UserResponse* response) override {
+  grpc::ServerUnaryReactor* CreateUser(Context* context,
+                                       const pb::CreateUserRequest* request,
+                                       pb::UserResponse* response) override {
     return Answer(Wire{context, request, response}, rpc::CreateUser);
   }
-  grpc::ServerUnaryReactor* ChangeUser(Context* context, const pb::ChangeUserRequest* request, pb::UserResponse* response) override {
+  grpc::ServerUnaryReactor* ChangeUser(Context* context,
+                                       const pb::ChangeUserRequest* request,
+                                       pb::UserResponse* response) override {
     return Answer(Wire{context, request, response}, rpc::ChangeUser);
   }
-  grpc::ServerUnaryReactor* CreateToken(Context* context, const pb::CreateTokenRequest* request, pb::CreateTokenResponse* response) override {
+  grpc::ServerUnaryReactor* CreateToken(Context* context,
+                                        const pb::CreateTokenRequest* request,
+                                        pb::CreateTokenResponse* response) override {
     return Answer(Wire{context, request, response}, rpc::CreateToken);
   }
-  grpc::ServerUnaryReactor* ListTokens(Context* context, const pb::ListTokensRequest* request, pb::ListTokensResponse* response) override {
+  grpc::ServerUnaryReactor* ListTokens(Context* context,
+                                       const pb::ListTokensRequest* request,
+                                       pb::ListTokensResponse* response) override {
     return Answer(Wire{context, request, response}, rpc::ListTokens);
   }
-  grpc::ServerUnaryReactor* RevokeToken(Context* context, const pb::RevokeTokenRequest* request, pb::RevokeTokenResponse* response) override {
+  grpc::ServerUnaryReactor* RevokeToken(Context* context,
+                                        const pb::RevokeTokenRequest* request,
+                                        pb::RevokeTokenResponse* response) override {
     return Answer(Wire{context, request, response}, rpc::RevokeToken);
   }
-  grpc::ServerUnaryReactor* ListWorkspaces(Context* context, const pb::ListWorkspacesRequest* request, pb::ListWorkspacesResponse* response) override {
+  grpc::ServerUnaryReactor* ListWorkspaces(Context* context,
+                                           const pb::ListWorkspacesRequest* request,
+                                           pb::ListWorkspacesResponse* response) override {
     return Answer(Wire{context, request, response}, rpc::ListWorkspaces);
   }
-  grpc::ServerUnaryReactor* GetWorkspace(Context* context, const pb::WorkspaceRequest* request, pb::GetWorkspaceResponse* response) override {
+  grpc::ServerUnaryReactor* GetWorkspace(Context* context,
+                                         const pb::WorkspaceRequest* request,
+                                         pb::GetWorkspaceResponse* response) override {
     return Answer(Wire{context, request, response}, rpc::GetWorkspace);
   }
-  grpc::ServerUnaryReactor* CreateWorkspace(Context* context, const pb::WorkspaceRequest* request, pb::WorkspaceResponse* response) override {
+  grpc::ServerUnaryReactor* CreateWorkspace(Context* context,
+                                            const pb::WorkspaceRequest* request,
+                                            pb::WorkspaceResponse* response) override {
     return Answer(Wire{context, request, response}, rpc::CreateWorkspace);
   }
-  grpc::ServerUnaryReactor* ChangeWorkspace(Context* context, const pb::ChangeWorkspaceRequest* request, pb::WorkspaceResponse* response) override {
+  grpc::ServerUnaryReactor* ChangeWorkspace(Context* context,
+                                            const pb::ChangeWorkspaceRequest* request,
+                                            pb::WorkspaceResponse* response) override {
     return Answer(Wire{context, request, response}, rpc::ChangeWorkspace);
   }
-  grpc::ServerUnaryReactor* DeleteWorkspace(Context* context, const pb::WorkspaceRequest* request, pb::DeleteWorkspaceResponse* response) override {
+  grpc::ServerUnaryReactor* DeleteWorkspace(Context* context,
+                                            const pb::WorkspaceRequest* request,
+                                            pb::DeleteWorkspaceResponse* response) override {
     return Answer(Wire{context, request, response}, rpc::DeleteWorkspace);
   }
-  grpc::ServerUnaryReactor* SetRole(Context* context, const pb::SetRoleRequest* request, pb::SetRoleResponse* response) override {
+  grpc::ServerUnaryReactor* SetRole(Context* context,
+                                    const pb::SetRoleRequest* request,
+                                    pb::SetRoleResponse* response) override {
     return Answer(Wire{context, request, response}, rpc::SetRole);
   }
-  grpc::ServerUnaryReactor* ListProjects(Context* context, const pb::ListProjectsRequest* request, pb::ListProjectsResponse* response) override {
+  grpc::ServerUnaryReactor* ListProjects(Context* context,
+                                         const pb::ListProjectsRequest* request,
+                                         pb::ListProjectsResponse* response) override {
     return Answer(Wire{context, request, response}, rpc::ListProjects);
   }
-  grpc::ServerUnaryReactor* GetProject(Context* context, const pb::ProjectRequest* request, pb::ProjectResponse* response) override {
+  grpc::ServerUnaryReactor* GetProject(Context* context,
+                                       const pb::ProjectRequest* request,
+                                       pb::ProjectResponse* response) override {
     return Answer(Wire{context, request, response}, rpc::GetProject);
   }
-  grpc::ServerUnaryReactor* CreateProject(Context* context, const pb::CreateProjectRequest* request, pb::ProjectResponse* response) override {
+  grpc::ServerUnaryReactor* CreateProject(Context* context,
+                                          const pb::CreateProjectRequest* request,
+                                          pb::ProjectResponse* response) override {
     return Answer(Wire{context, request, response}, rpc::CreateProject);
   }
-  grpc::ServerUnaryReactor* ChangeProject(Context* context, const pb::ChangeProjectRequest* request, pb::ProjectResponse* response) override {
+  grpc::ServerUnaryReactor* ChangeProject(Context* context,
+                                          const pb::ChangeProjectRequest* request,
+                                          pb::ProjectResponse* response) override {
     return Answer(Wire{context, request, response}, rpc::ChangeProject);
   }
-  grpc::ServerUnaryReactor* MoveProject(Context* context, const pb::MoveProjectRequest* request, pb::ProjectResponse* response) override {
+  grpc::ServerUnaryReactor* MoveProject(Context* context,
+                                        const pb::MoveProjectRequest* request,
+                                        pb::ProjectResponse* response) override {
     return Answer(Wire{context, request, response}, rpc::MoveProject);
   }
-  grpc::ServerUnaryReactor* DeleteProject(Context* context, const pb::ProjectRequest* request, pb::DeleteProjectResponse* response) override {
+  grpc::ServerUnaryReactor* DeleteProject(Context* context,
+                                          const pb::ProjectRequest* request,
+                                          pb::DeleteProjectResponse* response) override {
     return Answer(Wire{context, request, response}, rpc::DeleteProject);
   }
-  grpc::ServerUnaryReactor* ListTemplates(Context* context, const pb::ListTemplatesRequest* request, pb::ListTemplatesResponse* response) override {
+  grpc::ServerUnaryReactor* ListTemplates(Context* context,
+                                          const pb::ListTemplatesRequest* request,
+                                          pb::ListTemplatesResponse* response) override {
     return Answer(Wire{context, request, response}, rpc::ListTemplates);
   }
-  grpc::ServerUnaryReactor* GetTemplate(Context* context, const pb::TemplateRequest* request, pb::TemplateResponse* response) override {
+  grpc::ServerUnaryReactor* GetTemplate(Context* context,
+                                        const pb::TemplateRequest* request,
+                                        pb::TemplateResponse* response) override {
     return Answer(Wire{context, request, response}, rpc::GetTemplate);
   }
-  grpc::ServerUnaryReactor* SetTemplate(Context* context, const pb::SetTemplateRequest* request, pb::TemplateResponse* response) override {
+  grpc::ServerUnaryReactor* SetTemplate(Context* context,
+                                        const pb::SetTemplateRequest* request,
+                                        pb::TemplateResponse* response) override {
     return Answer(Wire{context, request, response}, rpc::SetTemplate);
   }
-  grpc::ServerUnaryReactor* RenameTemplate(Context* context, const pb::RenameTemplateRequest* request, pb::TemplateResponse* response) override {
+  grpc::ServerUnaryReactor* RenameTemplate(Context* context,
+                                           const pb::RenameTemplateRequest* request,
+                                           pb::TemplateResponse* response) override {
     return Answer(Wire{context, request, response}, rpc::RenameTemplate);
   }
-  grpc::ServerUnaryReactor* DeleteTemplate(Context* context, const pb::TemplateRequest* request, pb::DeleteTemplateResponse* response) override {
+  grpc::ServerUnaryReactor* DeleteTemplate(Context* context,
+                                           const pb::TemplateRequest* request,
+                                           pb::DeleteTemplateResponse* response) override {
     return Answer(Wire{context, request, response}, rpc::DeleteTemplate);
   }
 
  private:
   template <class Request, class Response>
-  grpc::ServerUnaryReactor* Answer(Wire<Request, Response> call,
-                                   absl::Status (*answer)(const Deps&,
-                                                          const core::Principal&,
-                                                          const Request&,
-                                                          Response*)) {
+  grpc::ServerUnaryReactor* Answer(
+      Wire<Request, Response> call,
+      absl::Status (*answer)(const Deps&, const core::Principal&, const Request&, Response*)) {
     return Unary(deps_,
                  call.context,
                  call.request,

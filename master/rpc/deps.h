@@ -17,6 +17,9 @@
 
 namespace det::rpc {
 
+// An upload from which nothing came for so long is ended.
+inline constexpr absl::Duration kUploadIdle = absl::Minutes(5);
+
 // What the services work with; all of it outlives the server.
 struct Deps {
   engine::Engine& engine;
@@ -32,6 +35,7 @@ struct Deps {
   std::string cluster_id;
   std::string version;
   absl::Time started;
+  absl::Duration upload_idle = kUploadIdle;
 };
 
 }  // namespace det::rpc

@@ -24,9 +24,9 @@ absl::StatusOr<catalog::ExperimentEdit> EditOf(const pb::EditExperimentsRequest&
     case Edit::kNotes:
       return catalog::SetNotes{request.notes()};
     case Edit::kLabels:
-      return catalog::ChangeLabels{{request.labels().add().begin(), request.labels().add().end()},
-                                   {request.labels().remove().begin(),
-                                    request.labels().remove().end()}};
+      return catalog::ChangeLabels{
+          {request.labels().add().begin(), request.labels().add().end()},
+          {request.labels().remove().begin(), request.labels().remove().end()}};
     case Edit::kMoveTo:
       return catalog::MoveTo{{request.move_to().workspace(), request.move_to().project()}};
     default:
@@ -37,9 +37,8 @@ absl::StatusOr<catalog::ExperimentEdit> EditOf(const pb::EditExperimentsRequest&
 }  // namespace
 
 absl::Status CheckTexts(spec::ExperimentSpec* spec) {
-  DET_ASSIGN_OR_RETURN(
-      spec->name,
-      catalog::CheckText({"name", catalog::kExperimentNameBytesMax}, spec->name));
+  DET_ASSIGN_OR_RETURN(spec->name,
+                       catalog::CheckText({"name", catalog::kExperimentNameBytesMax}, spec->name));
   DET_ASSIGN_OR_RETURN(
       spec->description,
       catalog::CheckText({"description", catalog::kDescriptionBytesMax, true}, spec->description));

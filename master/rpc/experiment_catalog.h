@@ -26,9 +26,7 @@ absl::StatusOr<core::CodeVersion> CodeOf(const api::v1::CreateExperimentRequest&
 
 // Which experiments the caller asks for and sees.
 absl::StatusOr<store::ReadStore::ExperimentFilter> FilterOf(
-    const Deps& deps,
-    const core::Principal& by,
-    const api::v1::ListExperimentsRequest& request);
+    const Deps& deps, const core::Principal& by, const api::v1::ListExperimentsRequest& request);
 
 // Each by itself: a result an experiment.
 absl::Status EditEach(const Deps& deps,

@@ -49,11 +49,11 @@ absl::StatusOr<bool> ContextStore::Has(const std::string& sha256) {
   bool has = false;
   bool old = false;
   DET_RETURN_IF_ERROR(pool_->Read([&](pqxx::work& tx) {
-    const pqxx::result rows =
-        tx.exec_params("SELECT used_at < now() - $2 * interval '1 second' FROM contexts "
-                       "WHERE sha256 = $1",
-                       sha256,
-                       absl::ToInt64Seconds(kContextTouch));
+    const pqxx::result rows = tx.exec_params(
+        "SELECT used_at < now() - $2 * interval '1 second' FROM contexts "
+        "WHERE sha256 = $1",
+        sha256,
+        absl::ToInt64Seconds(kContextTouch));
     has = !rows.empty();
     old = has && rows[0][0].as<bool>();
   }));
@@ -61,9 +61,9 @@ absl::StatusOr<bool> ContextStore::Has(const std::string& sha256) {
   // Who asks is about to use it. It may go meanwhile: then it is not there.
   DET_RETURN_IF_ERROR(writers_->Write([&](pqxx::work& tx) {
     tx.exec_params("SELECT det_fence($1)", epoch_);
-    has = !tx.exec_params("UPDATE contexts SET used_at = now() WHERE sha256 = $1 RETURNING 1",
-                          sha256)
-               .empty();
+    has =
+        !tx.exec_params("UPDATE contexts SET used_at = now() WHERE sha256 = $1 RETURNING 1", sha256)
+             .empty();
   }));
   return has;
 }

@@ -349,20 +349,21 @@ absl::StatusOr<std::vector<ExperimentRow>> ReadStore::Experiments(const Experime
 absl::StatusOr<ExperimentDetails> ReadStore::Details(ExperimentId id) {
   Rows<ExperimentDetails> rows;
   DET_RETURN_IF_ERROR(pool_->Read([&](pqxx::work& tx) {
-    Collect(tx.exec_params("SELECT e.notes, s.git_commit, s.git_branch, s.git_dirty "
-                           "FROM experiments e LEFT JOIN submissions s ON s.experiment_id = e.id "
-                           "WHERE e.id = $1",
-                           id.value()),
-            [](const pqxx::row& row) {
-              Fields f(row);
-              ExperimentDetails details;
-              details.notes = f.Text();
-              details.git_commit = f.Text();
-              details.git_branch = f.Text();
-              details.git_dirty = f.Bool();
-              return details;
-            },
-            &rows);
+    Collect(
+        tx.exec_params("SELECT e.notes, s.git_commit, s.git_branch, s.git_dirty "
+                       "FROM experiments e LEFT JOIN submissions s ON s.experiment_id = e.id "
+                       "WHERE e.id = $1",
+                       id.value()),
+        [](const pqxx::row& row) {
+          Fields f(row);
+          ExperimentDetails details;
+          details.notes = f.Text();
+          details.git_commit = f.Text();
+          details.git_branch = f.Text();
+          details.git_dirty = f.Bool();
+          return details;
+        },
+        &rows);
   }));
   return Only<ExperimentDetails>(std::move(rows), "experiment", id.ToString());
 }

@@ -160,9 +160,9 @@ class ReadStore {
   absl::StatusOr<std::string> EffectiveConfig(ExperimentId id);  // JSON
   struct ExperimentFilter {
     int64_t limit = 100;
-    int64_t before_id = 0;  // 0: from the newest
-    std::string owner;      // a handle; "": anybody's
-    bool archived = false;  // these too
+    int64_t before_id = 0;                                    // 0: from the newest
+    std::string owner;                                        // a handle; "": anybody's
+    bool archived = false;                                    // these too
     std::optional<std::vector<WorkspaceId>> workspaces = {};  // nothing: all
     ProjectId project = {};                                   // 0: any
     std::vector<std::string> labels = {};                     // that all are there

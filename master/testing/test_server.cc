@@ -7,7 +7,7 @@
 
 namespace det::test {
 
-TestServer::TestServer()
+TestServer::TestServer(absl::Duration upload_idle)
     : journal_(database_.conninfo(), "a/1/1"),
       engine_(journal_),
       store_(database_.conninfo()),
@@ -36,7 +36,8 @@ TestServer::TestServer()
                                                 .defaults = {.checkpoint_host_path = "/c"},
                                                 .cluster_id = kClusterId,
                                                 .version = "1.2.3",
-                                                .started = engine_.clock().Now()});
+                                                .started = engine_.clock().Now(),
+                                                .upload_idle = upload_idle});
   auto server = rpc::Server::Start(*deps_, {});
   DET_CHECK(server.ok(), server.status().ToString());
   server_ = *std::move(server);

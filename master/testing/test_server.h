@@ -28,7 +28,7 @@ inline constexpr char kClusterId[] = "cluster-1";
 // A master's gRPC door, on a port of its own, over a database of its own.
 class TestServer {
  public:
-  TestServer();
+  explicit TestServer(absl::Duration upload_idle = rpc::kUploadIdle);
   ~TestServer();
 
   std::shared_ptr<grpc::Channel> channel() const { return channel_; }

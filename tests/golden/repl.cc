@@ -280,7 +280,8 @@ std::string Repl::Submit(std::string_view json) {
   for (const Problem& problem : problems)
     StrAppend(text, problem.path, ": ", problem.message, "\n");
   if (HasErrors(problems)) return text;
-  return text + Send({core::EditorOf(kFirstWorkspace, "ann"), core::CreateExperiment{.spec = spec}});
+  return text +
+         Send({core::EditorOf(kFirstWorkspace, "ann"), core::CreateExperiment{.spec = spec}});
 }
 
 std::string Repl::Report(core::CommandBody body, AllocationId id) {
