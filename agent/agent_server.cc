@@ -14,10 +14,13 @@
 #include "agent/prepare/run_files.h"
 #include "agent/relay/relay.h"
 #include "agent/runtime/process_runtime.h"
+#include "agent/sampling/reports.h"
+#include "agent/sampling/sampler.h"
 #include "agent/session/control_link.h"
 #include "agent/session/convert.h"
 #include "agent/session/shipper.h"
 #include "agent/state/state_db.h"
+#include "agent/task/task_files.h"
 #include "common/base/check.h"
 #include "common/base/overload.h"
 #include "common/base/status.h"
@@ -103,6 +106,7 @@ class AgentServer::Body {
   void PrepareRun(AllocationId id);
   void StartRun(AllocationId id);
   absl::Status StartRelay(const Held& held);
+  void SampleRun(AllocationId id);
   void WatchRun(AllocationId id);
   void Ended(AllocationId id, const Exit& exit);
   void ForgetRun(AllocationId id);
@@ -129,6 +133,7 @@ class AgentServer::Body {
   Timer timer_;
   std::unique_ptr<ProcessRuntime> runtime_;
   std::unique_ptr<Shipper> shipper_;
+  std::unique_ptr<Sampler> sampler_;
   std::unique_ptr<ControlLink> link_;
   ThreadPool loop_;
   ThreadPool workers_;
@@ -144,6 +149,7 @@ AgentServer::Body::~Body() {
   link_.reset();
   workers_.Stop();
   loop_.Stop();
+  sampler_.reset();
   shipper_.reset();
   runtime_.reset();
 }
@@ -160,6 +166,13 @@ absl::Status AgentServer::Body::Start() {
   shipper_ = std::make_unique<Shipper>(master_, [this](AllocationId id) {
     Post([this, id] { Do(core_->OnDrained(id, absl::Now())); });
   });
+  if (config_.sample) {
+    sampler_ = std::make_unique<Sampler>(
+        Sampler::Options{.every = config_.sample_every, .point_every = config_.sample_point_every},
+        [this](AllocationId id, const Sampler::Point& point) {
+          shipper_->AddSamples(id, ToReports(point));
+        });
+  }
   runtime_ = std::make_unique<ProcessRuntime>(ProcessRuntime::Options{.shim_path = ShimPath()});
   DET_RETURN_IF_ERROR(TakeUpOnLoop());
   Connect();
@@ -499,7 +512,15 @@ void AgentServer::Body::StartRun(AllocationId id) {
 }
 
 // Any thread.
+void AgentServer::Body::SampleRun(AllocationId id) {
+  if (sampler_ == nullptr) return;
+  const absl::StatusOr<ShimRecord> shim = TaskFiles(files_->Directory(id)).ReadShim();
+  if (shim.ok()) sampler_->Add(id, shim->shim.pid);
+}
+
+// Any thread.
 void AgentServer::Body::WatchRun(AllocationId id) {
+  SampleRun(id);
   const absl::Status status = runtime_->Watch(files_->Directory(id), [this, id](const Exit& exit) {
     Post([this, id, exit] { Ended(id, exit); });
   });
@@ -510,6 +531,7 @@ void AgentServer::Body::WatchRun(AllocationId id) {
 
 void AgentServer::Body::Ended(AllocationId id, const Exit& exit) {
   relays_.erase(id);
+  if (sampler_ != nullptr) sampler_->Remove(id);
   shipper_->MarkFinal(id);
   Do(core_->OnExited(id, exit, absl::Now()));
   shipper_->Wake();
@@ -518,6 +540,7 @@ void AgentServer::Body::Ended(AllocationId id, const Exit& exit) {
 // The record is gone; the files go when the master has what is in them.
 void AgentServer::Body::ForgetRun(AllocationId id) {
   relays_.erase(id);
+  if (sampler_ != nullptr) sampler_->Remove(id);
   shipper_->Remove(id, [this, id] {
     workers_.Post([this, id] {
       const absl::Status status = RemoveFiles(id);

@@ -53,7 +53,9 @@ class AgentServerTest : public ::testing::Test {
                                       master_.address().target,
                                       "\njoin_token_file: ",
                                       dir_ / "token",
-                                      "\nagent_id: agent\nartificial_slots: 4\nlog: {file: ",
+                                      "\nagent_id: agent\nartificial_slots: 4\n"
+                                      "sampling: {every_milliseconds: 50, "
+                                      "point_every_milliseconds: 200}\nlog: {file: ",
                                       dir_ / "log",
                                       "}\n");
     ASSERT_TRUE(AtomicWriteFile(dir_ / "agent.yaml", config, 0600).ok());
@@ -146,6 +148,25 @@ TEST_F(AgentServerTest, RunsATaskToItsEndAndForgetsIt) {
   Desire({});
   EXPECT_TRUE(Eventually([&] { return !fs::exists(Task(1)); }));
   EXPECT_TRUE(fs::is_empty(data_ + "/run"));
+}
+
+// With no code of its own for it.
+TEST_F(AgentServerTest, WhatATaskUsesIsTold) {
+  Start();
+  Desire({{1, "while :; do :; done"}});
+  ASSERT_TRUE(Reaches(1, kRunning));
+  const auto samples = [&] {
+    return master_.WithLedger(
+        [](const Ledger& ledger) { return ledger.Reports(1, kSampleStream); });
+  };
+  ASSERT_TRUE(Eventually([&] { return samples().size() >= 6; }));
+  std::map<std::string, std::string> last;
+  for (const v1::Report& report : samples())
+    last[report.metrics().group()] = report.metrics().metrics_json();
+  EXPECT_THAT(last["cpu"], HasSubstr("\"cpu_util_simple\":"));
+  EXPECT_THAT(last["cpu"], ::testing::Not(HasSubstr("\"task_cpu_percent\":0.0}")));
+  EXPECT_THAT(last["memory"], HasSubstr("\"task_memory_bytes\":"));
+  EXPECT_THAT(last["disk"], HasSubstr("\"disk_throughput_write\":"));
 }
 
 TEST_F(AgentServerTest, ATaskThatCantBeStartedEnds) {

@@ -9,6 +9,8 @@ set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 set(DET_SANITIZE "" CACHE STRING "Sanitizers to build with, as in -fsanitize=")
 option(DET_THREAD_SAFETY "Check lock annotations (clang only)" OFF)
 
+option(DET_FUZZ "Build the fuzzers (clang only)" OFF)
+
 # Light optimisation keeps simulation and tests fast; -g1 keeps line numbers at a third of the size.
 set(CMAKE_CXX_FLAGS_DEV "-O1 -g1")
 set(CMAKE_C_FLAGS_DEV "-O1 -g1")
@@ -38,6 +40,10 @@ if(DET_SANITIZE)
   if(DET_SANITIZE MATCHES "undefined")
     add_compile_options(-fno-sanitize-recover=undefined)
   endif()
+endif()
+
+if(DET_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 
 find_program(DET_CCACHE ccache)

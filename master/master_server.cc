@@ -18,6 +18,8 @@
 #include "common/pg/pg.h"
 #include "common/pg/private_server.h"
 #include "master/catalog/catalog.h"
+#include "master/deletion/deletions.h"
+#include "master/deletion/worker.h"
 #include "master/engine/engine.h"
 #include "master/engine/limits.h"
 #include "master/http/front.h"
@@ -41,6 +43,9 @@ constexpr absl::Duration kPeopleEvery = absl::Milliseconds(500);
 constexpr absl::Duration kContextsEvery = absl::Hours(1);
 constexpr absl::Duration kPartitionsEvery = absl::Hours(6);
 constexpr absl::Duration kPartitionsAgain = absl::Minutes(1);  // when no thread took it
+// Those who go through much wait for each other, and nobody else for them.
+constexpr int kSearchThreads = 2;
+constexpr size_t kSearchQueueMax = 256;
 
 // A data directory belongs to one master at a time, and to one layout of its files.
 absl::StatusOr<LockFile> OpenDataDirectory(const std::string& directory) {
@@ -99,17 +104,24 @@ struct MasterServer::Parts {
   std::unique_ptr<pg::PrivateServer> postgres;
   std::string conninfo;
   auth::TokenTable tokens;
+  std::optional<config::FolderSecretStore> secrets;
   auth::TokenTable scrapers;
   std::unique_ptr<catalog::Directory> people;
   std::unique_ptr<catalog::Catalog> catalog;
   std::unique_ptr<journal::PostgresJournal> journal;
   http::Metrics metrics;
   std::unique_ptr<store::ReadStore> store;
+  std::unique_ptr<store::LogStore> logs;
+  std::unique_ptr<store::MetricStore> metric_store;
   std::unique_ptr<store::ContextStore> contexts;
+  Topics log_news;
+  std::unique_ptr<deletion::Deletions> deletions;
+  std::unique_ptr<deletion::Worker> deleter;
   std::unique_ptr<engine::Engine> engine;
   std::unique_ptr<ingest::Ingestor> ingestor;
   std::unique_ptr<Timer> timer;
   std::unique_ptr<ThreadPool> pool;
+  std::unique_ptr<ThreadPool> searches;
   std::optional<rpc::Deps> rpc_deps;
   std::unique_ptr<rpc::Server> rpc;
   std::unique_ptr<http::Front> front;
@@ -123,6 +135,7 @@ struct MasterServer::Parts {
   void KeepPartitions(Timer& on, absl::Duration delay);
   void KeepPeople(Timer& on);
   void KeepContexts(Timer& on);
+  void DropExpired() const;
   std::string ReadyFile() const { return StrCat(config.data_dir, "/master.json"); }
 };
 
@@ -164,7 +177,7 @@ absl::Status MasterServer::Parts::StartEngine() {
   const absl::Time begun = clock.Now();
   DET_ASSIGN_OR_RETURN(engine::Recovered recovered,
                        engine::RecoverPatiently(*journal,
-                                                {.policy = config.policy,
+                                                {.rules = config.rules,
                                                  .snapshot_lag_events = engine::kSnapshotLagEvents},
                                                 hooks.stopped));
   LogInfo("recovered",
@@ -177,27 +190,38 @@ absl::Status MasterServer::Parts::StartEngine() {
       engine::Engine::Deps{*journal, clock, metrics, hooks.fatal}, epoch, std::move(recovered));
   store = std::make_unique<store::ReadStore>(conninfo);
   DET_RETURN_IF_ERROR(OpenCatalog(epoch));
+  logs = std::make_unique<store::LogStore>(conninfo);
+  metric_store = std::make_unique<store::MetricStore>(conninfo);
   contexts = std::make_unique<store::ContextStore>(conninfo, epoch);
   DET_RETURN_IF_ERROR(contexts->RemoveBrokenUploads());
-  ingestor =
-      std::make_unique<ingest::Ingestor>(ingest::Ingestor::Deps{conninfo, *engine, hooks.fatal});
+  deletions = std::make_unique<deletion::Deletions>(conninfo, epoch);
+  deleter = std::make_unique<deletion::Worker>(
+      *deletions, deletion::WorkerOptions{.storage = {.clock = &clock}});
+  ingestor = std::make_unique<ingest::Ingestor>(
+      ingest::Ingestor::Deps{.conninfo = conninfo,
+                             .engine = *engine,
+                             .on_fatal = hooks.fatal,
+                             .log_retention_days = config.log_retention_days,
+                             .log_news = &log_news});
   timer = std::make_unique<Timer>();
   pool = std::make_unique<ThreadPool>(kPoolThreads, kPoolQueueMax);
+  searches = std::make_unique<ThreadPool>(kSearchThreads, kSearchQueueMax);
   KeepPartitions(*timer, kPartitionsEvery);
   KeepPeople(*timer);
   KeepContexts(*timer);
   return absl::OkStatus();
 }
 
-// Metrics and logs go to weekly partitions, which must be there before their week.
-// The chain is the timer's own and goes on whatever becomes of one run; the timer may be about to
-// go, so it is not looked up again.
+// Metrics and logs go to partitions, which must be there before their week; logs that are past
+// their time go with theirs. The chain is the timer's own and goes on whatever becomes of one run;
+// the timer may be about to go, so it is not looked up again.
 void MasterServer::Parts::KeepPartitions(Timer& on, absl::Duration delay) {
   on.After(delay, [this, &on] {
     const bool queued = pool->Post([this] {
       const absl::Status status = store::EnsurePartitions(conninfo, engine->epoch());
       if (!status.ok())
         LogWarning("partitions can't be made", {{"cause", std::string(status.message())}});
+      DropExpired();
     });
     KeepPartitions(on, queued ? kPartitionsEvery : kPartitionsAgain);
   });
@@ -241,22 +265,44 @@ void MasterServer::Parts::KeepContexts(Timer& on) {
   });
 }
 
+void MasterServer::Parts::DropExpired() const {
+  const auto dropped = store::DropExpiredLogs(conninfo, engine->epoch(), clock.Now());
+  if (!dropped.ok()) {
+    LogWarning("logs that are past their time can't be dropped",
+               {{"cause", std::string(dropped.status().message())}});
+    return;
+  }
+  for (const std::string& name : *dropped)
+    LogInfo("logs past their time dropped", {{"table", name}});
+}
+
 absl::Status MasterServer::Parts::StartDoors() {
   DET_ASSIGN_OR_RETURN(const std::string cluster_id, store->ClusterId());
-  rpc_deps.emplace(rpc::Deps{
-      .engine = *engine,
-      .ingestor = *ingestor,
-      .store = *store,
-      .contexts = *contexts,
-      .catalog = *catalog,
-      .tokens = *people,
-      .pool = *pool,
-      .timer = *timer,
-      .clock = clock,
-      .defaults = {.resource_pool = "default", .checkpoint_host_path = config.checkpoint_path},
-      .cluster_id = cluster_id,
-      .version = std::string(kVersion),
-      .started = clock.Now()});
+  secrets.emplace(StrCat(config.data_dir, "/secrets"), config.secrets);
+  rpc_deps.emplace(
+      rpc::Deps{.engine = *engine,
+                .ingestor = *ingestor,
+                .store = *store,
+                .logs = *logs,
+                .metrics = *metric_store,
+                .contexts = *contexts,
+                .deletions = *deletions,
+                .catalog = *catalog,
+                .tokens = *people,
+                .pool = *pool,
+                .searches = *searches,
+                .log_news = log_news,
+                .timer = *timer,
+                .clock = clock,
+                .defaults = {.resource_pool = "default",
+                             .checkpoint_host_path = config.checkpoint_path,
+                             .priority = config.default_priority,
+                             .pool_priorities = config.pool_priorities},
+                .layers = {.defaults = config.experiment_defaults, .pools = config.pool_defaults},
+                .secrets = *secrets,
+                .cluster_id = cluster_id,
+                .version = std::string(kVersion),
+                .started = clock.Now()});
   DET_ASSIGN_OR_RETURN(front,
                        http::Front::Start({*engine, *ingestor, metrics, *people, scrapers},
                                           {config.host, static_cast<uint16_t>(config.http_port)}));
@@ -307,7 +353,10 @@ MasterServer::~MasterServer() {
   p.front.reset();
   p.rpc.reset();
   p.timer.reset();
+  p.searches.reset();
   p.pool.reset();
+  p.deleter.reset();
+  p.deletions.reset();
   p.ingestor.reset();
   p.engine.reset();
   if (p.journal != nullptr) p.journal->Release().IgnoreError();
@@ -315,6 +364,8 @@ MasterServer::~MasterServer() {
   p.contexts.reset();
   p.catalog.reset();
   p.people.reset();
+  p.metric_store.reset();
+  p.logs.reset();
   p.store.reset();
   p.postgres.reset();
 }

@@ -48,46 +48,29 @@ class CycleFinder {
   std::vector<std::string> way_;
 };
 
-}  // namespace
+std::vector<std::string_view> With(std::vector<std::string_view> a,
+                                   std::initializer_list<std::string_view> b) {
+  a.insert(a.end(), b);
+  return a;
+}
 
-const std::vector<Layer>& Layers() {
+std::vector<Layer> Joined(std::vector<Layer> a, std::vector<Layer> b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
+const std::vector<std::string_view>& Pure() {
   static const std::vector<std::string_view> pure = {"common/base", "common/rng", "common/math"};
-  static const auto with = [](std::vector<std::string_view> a,
-                              std::initializer_list<std::string_view> b) {
-    a.insert(a.end(), b);
-    return a;
-  };
-  static const std::vector<std::string_view> core =
-      with(pure, {"master/spec", "master/searcher", "master/scheduler", "master/core"});
-  static const std::vector<std::string_view> engine =
-      with(core, {"common/", "master/journal", "master/engine"});
-  static const std::vector<std::string_view> screen = {
-      "common/", "cli/base", "cli/client", "cli/format"};
-  static const std::vector<Layer> layers = {
-      {"common/base", {}},
-      {"common/rng", {"common/base"}},
-      {"common/math", {"common/base"}},
-      {"common/filter", {"common/base"}},
-      {"common", {"common/"}},
-      {"master/spec", pure},
-      {"master/searcher", with(pure, {"master/spec"})},
-      {"master/scheduler", with(pure, {"master/spec"})},
-      {"master/core", core},
-      {"master/config", with(core, {"common/"})},
-      {"master/journal", with(core, {"common/"})},
-      {"master/engine", engine},
-      {"master/store", with(engine, {})},
-      {"master/auth", with(core, {"common/"})},
-      {"master/catalog", with(core, {"common/", "master/auth"})},
-      {"master/ingest", with(engine, {})},
-      {"master/rpc",
-       with(engine,
-            {"master/catalog", "master/config", "master/store", "master/ingest", "master/auth"})},
-      {"master/http", with(engine, {"master/ingest", "master/auth"})},
-      {"agent/core", pure},
+  return pure;
+}
+
+std::vector<Layer> AgentLayers() {
+  return {
+      {"agent/core", Pure()},
       {"agent/spool", {"common/"}},
       {"agent/state", {"common/", "agent/core"}},
       {"agent/devices", {"common/"}},
+      {"agent/sampling", {"common/"}},
       {"agent/config", {"common/"}},
       {"agent/task", {"common/", "agent/core", "agent/spool"}},
       {"agent/shim", {"common/", "agent/core", "agent/spool", "agent/task"}},
@@ -95,29 +78,72 @@ const std::vector<Layer>& Layers() {
       {"agent/relay", {"common/", "agent/spool"}},
       {"agent/session", {"common/", "agent/core", "agent/spool", "agent/relay"}},
       {"agent/prepare", {"common/", "agent/core", "agent/devices", "agent/session"}},
-      {"cli/base", {"common/"}},
-      {"cli/format", {"common/"}},
-      {"cli/upload", {"common/", "cli/base"}},
-      {"cli/download", {"common/", "cli/base", "cli/upload"}},
-      {"cli/client", {"common/", "cli/base"}},
-      {"cli/app", screen},
-      {"cli/view", screen},
-      {"cli/logs", with(screen, {"cli/view"})},
-      {"cli/follow", with(screen, {"cli/app", "cli/view"})},
-      {"cli/cluster",
-       with(screen, {"agent/config", "agent/core", "agent/task", "agent/runtime", "cli/app"})},
-      {"cli/cmd",
-       with(screen,
-            {"cli/app",
-             "cli/cluster",
-             "cli/download",
-             "cli/follow",
-             "cli/logs",
-             "cli/upload",
-             "cli/view"})},
-      {"cli", {"common/", "cli/app", "cli/cmd"}},
-      {"harness/cpp", {}},
   };
+}
+
+}  // namespace
+
+const std::vector<Layer>& Layers() {
+  static const std::vector<std::string_view>& pure = Pure();
+  static const std::vector<std::string_view> core =
+      With(pure, {"master/spec", "master/searcher", "master/scheduler", "master/core"});
+  static const std::vector<std::string_view> engine =
+      With(core, {"common/", "master/storage", "master/journal", "master/engine"});
+  static const std::vector<std::string_view> stores =
+      With(engine, {"master/store", "master/gc", "master/deletion"});
+  static const std::vector<std::string_view> screen = {
+      "common/", "cli/base", "cli/client", "cli/format"};
+  static const std::vector<Layer> layers = Joined(
+      AgentLayers(),
+      {
+          {"common/base", {}},
+          {"common/rng", {"common/base"}},
+          {"common/math", {"common/base"}},
+          {"common/filter", {"common/base"}},
+          {"common", {"common/"}},
+          {"master/spec", pure},
+          {"master/searcher", With(pure, {"master/spec"})},
+          {"master/scheduler", With(pure, {"master/spec"})},
+          {"master/core", core},
+          {"master/gc", pure},
+          {"master/config", With(core, {"common/"})},
+          {"master/storage", {"common/", "master/spec"}},
+          {"master/journal", With(core, {"common/"})},
+          {"master/engine", engine},
+          {"master/store", With(engine, {})},
+          {"master/deletion",
+           {"common/", "master/spec", "master/gc", "master/storage", "master/store"}},
+          {"master/auth", With(core, {"common/"})},
+          {"master/catalog", With(core, {"common/", "master/auth"})},
+          {"master/ingest", With(engine, {})},
+          {"master/rpc",
+           With(stores, {"master/catalog", "master/config", "master/ingest", "master/auth"})},
+          {"master/http", With(engine, {"master/ingest", "master/auth"})},
+          {"cli/base", {"common/"}},
+          {"cli/format", {"common/"}},
+          {"cli/upload", {"common/", "cli/base"}},
+          {"cli/download", {"common/", "cli/base", "cli/upload"}},
+          {"cli/client", {"common/", "cli/base"}},
+          {"cli/app", screen},
+          {"cli/view", screen},
+          {"cli/logs", With(screen, {"cli/view"})},
+          {"cli/follow", With(screen, {"cli/app", "cli/view"})},
+          {"cli/top", With(screen, {"cli/app", "cli/view"})},
+          {"cli/cluster",
+           With(screen, {"agent/config", "agent/core", "agent/task", "agent/runtime", "cli/app"})},
+          {"cli/cmd",
+           With(screen,
+                {"cli/app",
+                 "cli/cluster",
+                 "cli/download",
+                 "cli/follow",
+                 "cli/logs",
+                 "cli/top",
+                 "cli/upload",
+                 "cli/view"})},
+          {"cli", {"common/", "cli/app", "cli/cmd"}},
+          {"harness/cpp", {}},
+      });
   return layers;
 }
 

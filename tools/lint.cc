@@ -33,6 +33,7 @@ bool IsPure(std::string_view folder) {
                                                   "common/math",
                                                   "master/spec",
                                                   "master/core",
+                                                  "master/gc",
                                                   "master/searcher",
                                                   "master/scheduler",
                                                   "agent/core"};

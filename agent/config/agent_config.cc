@@ -16,6 +16,8 @@ namespace {
 
 constexpr int64_t kPathBytesMax = 4096;
 constexpr int64_t kSlotsMax = 1024;
+constexpr int64_t kSampleMillisecondsMin = 50;
+constexpr int64_t kSampleMillisecondsMax = 3600 * 1000;
 constexpr int64_t kGraceSecondsMax = 24 * 3600;
 
 std::string HostName() {
@@ -26,6 +28,20 @@ std::string HostName() {
 // Each call carries it in a header, and with anything else there gRPC ends the process.
 bool FitsInHeader(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~'; });
+}
+
+void ReadSampling(MapReader& reader, Problems* problems, AgentConfig* config) {
+  const Value* sampling = reader.Take("sampling");
+  if (sampling == nullptr) return;
+  MapReader map(*sampling, "sampling", problems);
+  int64_t every = absl::ToInt64Milliseconds(config->sample_every);
+  int64_t point = absl::ToInt64Milliseconds(config->sample_point_every);
+  map.Bool("enabled", &config->sample);
+  map.Int("every_milliseconds", kSampleMillisecondsMin, kSampleMillisecondsMax, &every);
+  map.Int("point_every_milliseconds", kSampleMillisecondsMin, kSampleMillisecondsMax, &point);
+  map.Finish();
+  config->sample_every = absl::Milliseconds(every);
+  config->sample_point_every = absl::Milliseconds(std::max(every, point));
 }
 
 AgentConfig Read(const Value& value, Problems* problems) {
@@ -44,6 +60,7 @@ AgentConfig Read(const Value& value, Problems* problems) {
   reader.Int("slots", 0, kSlotsMax, &slots);
   reader.Int("artificial_slots", 0, kSlotsMax, &artificial);
   reader.Int("stop_grace_seconds", 0, kGraceSecondsMax, &grace);
+  ReadSampling(reader, problems, &config);
   if (const Value* log = reader.Take("log")) {
     MapReader map(*log, "log", problems);
     map.Enum("level", {"debug", "info", "warning", "error"}, &config.log_level);

@@ -19,6 +19,9 @@ struct AgentConfig {
   int slots = 0;             // CPU slots; 0: one a core
   int artificial_slots = 0;  // more than 0: these instead
   absl::Duration stop_grace = absl::Seconds(30);
+  bool sample = true;  // what tasks and the host use
+  absl::Duration sample_every = absl::Seconds(1);
+  absl::Duration sample_point_every = absl::Seconds(10);  // averages, told to the master
   LogLevel log_level = LogLevel::kInfo;
   std::string log_file;  // "": standard error
 };

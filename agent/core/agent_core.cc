@@ -177,8 +177,8 @@ Actions AgentCore::OnPrepared(AllocationId id, const std::optional<Exit>& failur
     held->drained = true;
     Finish(*held, *failure, now, &actions);
   } else {
+    // Not saved: a life after this one looks whether it was started, and prepares it anew if not.
     held->phase = Phase::kStarting;
-    actions.push_back(Save{*held});
     actions.push_back(Start{id});
     Report(*held, now, &actions);
   }

@@ -17,7 +17,7 @@ namespace det::agent {
 
 enum class StopLevel : uint8_t { kRun, kPreempt, kKill };
 
-// Only ever forward. Saved at each step, before the step's action.
+// Only ever forward. Saved at each step but kStarting, before the step's action.
 enum class Phase : uint8_t {
   kAccepted,   // saved, nothing done yet
   kPreparing,  // its directory is made and its context fetched

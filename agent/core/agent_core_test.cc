@@ -44,7 +44,7 @@ TEST(AgentCore, ARunFromOrderToEnd) {
   host.Desire({Want(kOne)}, 1);
   EXPECT_THAT(host.TakeLog(), ElementsAre("Save 1", "Prepare 1", "SendStatus 1"));
   host.Step();
-  EXPECT_THAT(host.TakeLog(), ElementsAre("Save 1", "Start 1", "SendStatus 1"));
+  EXPECT_THAT(host.TakeLog(), ElementsAre("Start 1", "SendStatus 1"));
   host.Step();
   EXPECT_THAT(host.TakeLog(), ElementsAre("Save 1", "SendStatus 1"));
   host.End(kOne, {.code = 3});
@@ -274,7 +274,7 @@ std::vector<Left> EveryLeft() {
         for (const bool dropped : {false, true})
           for (const auto state :
                {Found::State::kNothing, Found::State::kRunning, Found::State::kExited})
-            if (phase >= Phase::kStarting || state == Found::State::kNothing)
+            if (phase >= Phase::kPreparing || state == Found::State::kNothing)
               all.push_back({phase, level, terminated, dropped, state});
   return all;
 }

@@ -117,11 +117,13 @@ absl::Status RunFiles::Prepare(const Held& held, const std::string& cluster_id) 
   DET_RETURN_IF_ERROR(MakeDirs(WorkDirectory(held.id), 0700));
   DET_RETURN_IF_ERROR(
       AtomicWriteFile(StrCat(directory, "/trial"), std::to_string(order.trial()), 0600));
+  // After a power failure nothing runs that would read these: a run that was not started is
+  // prepared anew.
   DET_RETURN_IF_ERROR(
-      AtomicWriteFile(StrCat(directory, "/hparams.json"), order.hparams_json(), 0600));
+      AtomicWriteFileUnsynced(StrCat(directory, "/hparams.json"), order.hparams_json(), 0600));
   DET_RETURN_IF_ERROR(
-      AtomicWriteFile(StrCat(directory, "/config.json"), order.config_json(), 0600));
-  DET_RETURN_IF_ERROR(AtomicWriteFile(StrCat(directory, "/token"), RandomToken(), 0600));
+      AtomicWriteFileUnsynced(StrCat(directory, "/config.json"), order.config_json(), 0600));
+  DET_RETURN_IF_ERROR(AtomicWriteFileUnsynced(StrCat(directory, "/token"), RandomToken(), 0600));
   if (!order.context_sha256().empty()) {
     DET_RETURN_IF_ERROR(PlaceContext(order.context_sha256(), WorkDirectory(held.id)));
   }

@@ -54,5 +54,6 @@ class Relay {
 inline constexpr int kRelayStream = 0;
 inline constexpr int kLogStream = 1;
 inline constexpr int kLogReportStream = 2;
+inline constexpr int kSampleStream = 3;
 
 }  // namespace det::agent

@@ -20,6 +20,7 @@ absl::Status CheckGroup(std::string_view group) {
   if (group.empty() || group.size() > kNameBytesMax)
     return Bad("a group of metrics needs a name of 1 to 512 bytes");
   if (group.find('\0') != std::string_view::npos) return Bad("a group's name holds a NUL byte");
+  if (group.find('.') != std::string_view::npos) return Bad("a group's name holds a \".\"");
   return absl::OkStatus();
 }
 

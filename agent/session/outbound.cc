@@ -76,7 +76,30 @@ absl::StatusOr<std::optional<v1::ShipRequest>> Outbound::Next() {
   DET_ASSIGN_OR_RETURN(std::optional<v1::ShipRequest> reports, NextReports());
   if (reports.has_value()) return reports;
   if (derived_.has_value()) return std::exchange(derived_, std::nullopt);
+  if (std::optional<v1::ShipRequest> samples = NextSamples()) return samples;
   return NextLogs();
+}
+
+// Numbered by their time, so that the next life of the agent goes on behind this one.
+void Outbound::AddSamples(std::vector<v1::Report> samples) {
+  if (final_) return;
+  for (v1::Report& sample : samples) {
+    constexpr int64_t kNanosPerNumber = 100'000;
+    sample_seq_ = std::max(sample_seq_ + 1, sample.at_unix_nanos() / kNanosPerNumber);
+    sample.set_seq(sample_seq_);
+    samples_.push_back(std::move(sample));
+  }
+  while (samples_.size() > kSamplesMax) samples_.pop_front();
+}
+
+std::optional<v1::ShipRequest> Outbound::NextSamples() {
+  if (samples_.empty() || samples_.back().seq() <= samples_sent_) return std::nullopt;
+  v1::ShipRequest request = NewRequest(kSampleStream);
+  for (const v1::Report& sample : samples_) {
+    if (sample.seq() > samples_sent_) *request.add_reports() = sample;
+  }
+  samples_sent_ = samples_.back().seq();
+  return request;
 }
 
 absl::StatusOr<std::optional<v1::ShipRequest>> Outbound::NextReports() {
@@ -167,6 +190,8 @@ void Outbound::OnReply(const v1::ShipReply& reply) {
   } else if (reply.stream() == kLogStream) {
     log_.Acked(reply.seq());
     TrimLog();
+  } else if (reply.stream() == kSampleStream) {
+    while (!samples_.empty() && samples_.front().seq() <= reply.seq()) samples_.pop_front();
   } else if (reply.stream() == kLogReportStream) {
     pending_derived_.erase(pending_derived_.begin(), pending_derived_.upper_bound(reply.seq()));
     TrimLog();
@@ -191,6 +216,7 @@ void Outbound::TrimLog() {
 
 void Outbound::Rewind() {
   const int64_t first = FirstNeeded();
+  samples_sent_ = 0;
   relay_.Rewind();
   log_.Rewind();
   log_.next = first;

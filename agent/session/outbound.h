@@ -1,11 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "det/agent/v1/agent.pb.h"
@@ -34,11 +36,21 @@ class Outbound {
 
   void OnReply(const v1::ShipReply& reply);
 
+  // What was sampled of the run, to be sent beside its reports. It is kept in memory until it is
+  // acknowledged, the latest kSamplesMax, and nothing waits for it.
+  void AddSamples(std::vector<v1::Report> samples);
+  static constexpr size_t kSamplesMax = 1000;
+
+  const std::string& log_directory() const { return options_.log_directory; }
+
   // A new connection: what was not acknowledged is sent again.
   void Rewind();
 
   // The run has ended and its log is complete.
-  void MarkFinal() { final_ = true; }
+  void MarkFinal() {
+    final_ = true;
+    samples_.clear();
+  }
   // Everything that the run reported is with the master; its log lines need not be. Only after
   // MarkFinal, and once the whole log has been looked at for reports.
   bool Drained() const {
@@ -71,6 +83,7 @@ class Outbound {
 
   absl::StatusOr<std::optional<v1::ShipRequest>> NextReports();
   absl::StatusOr<std::optional<v1::ShipRequest>> NextLogs();
+  std::optional<v1::ShipRequest> NextSamples();
   void AddMissing(const spool::LogEntry& entry, v1::ShipRequest* request) const;
   void Derive(const v1::LogRecord& record);
   int64_t FirstNeeded() const;
@@ -86,6 +99,9 @@ class Outbound {
   std::optional<v1::ShipRequest> derived_;  // reports found in the log, not sent yet
   // Their numbers until they are acknowledged, and where in the log the line of each begins.
   std::map<int64_t, int64_t> pending_derived_;
+  std::deque<v1::Report> samples_;
+  int64_t samples_sent_ = 0;  // the last one that is on its way
+  int64_t sample_seq_ = 0;    // of the last one there was
   bool final_ = false;
   bool reports_read_ = false;  // to their end, since they are complete
   bool log_read_ = false;      // the same for the log

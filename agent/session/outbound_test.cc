@@ -111,6 +111,41 @@ TEST(Outbound, NothingIsNothing) {
   EXPECT_TRUE(line.outbound().Empty());
 }
 
+v1::Report Sample(int64_t at) {
+  v1::Report sample;
+  sample.set_at_unix_nanos(at);
+  sample.mutable_metrics()->set_group("cpu");
+  return sample;
+}
+
+TEST(Outbound, SamplesAreSentUntilTheyAreThereAndNothingWaitsForThem) {
+  RunSpool spool;
+  Outbound outbound(spool.options());
+  outbound.AddSamples({Sample(1'000'000'000), Sample(1'000'000'000), Sample(0)});
+  auto first = outbound.Next();
+  ASSERT_TRUE(first.ok() && first->has_value());
+  EXPECT_EQ((*first)->stream(), kSampleStream);
+  ASSERT_EQ((*first)->reports_size(), 3);
+  // Each number is above the one before it, whatever the clock does.
+  EXPECT_LT((*first)->reports(1).seq(), (*first)->reports(2).seq());
+  EXPECT_FALSE(outbound.Next()->has_value());
+  outbound.Rewind();
+  EXPECT_EQ((*outbound.Next())->reports_size(), 3);
+  v1::ShipReply reply;
+  reply.set_stream(kSampleStream);
+  reply.set_seq((*first)->reports(1).seq());
+  outbound.OnReply(reply);
+  outbound.Rewind();
+  EXPECT_EQ((*outbound.Next())->reports_size(), 1);
+  // The latest are kept while the master is away.
+  for (int i = 0; i < 2000; ++i) outbound.AddSamples({Sample(2'000'000'000)});
+  outbound.Rewind();
+  EXPECT_EQ((*outbound.Next())->reports_size(), static_cast<int>(Outbound::kSamplesMax));
+  outbound.MarkFinal();
+  while (outbound.Next()->has_value()) continue;
+  EXPECT_TRUE(outbound.Drained());
+}
+
 TEST(Outbound, ReportsGoBeforeLines) {
   Line line;
   line.spool().Print("hello");

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <atomic>
 #include <optional>
 
@@ -253,6 +254,23 @@ class ShipperTest : public LinkTest {
   std::atomic<int> drained_{0};
   std::unique_ptr<Shipper> shipper_;
 };
+
+// Looking once a second, as is done in case something went amiss, would take half of one a line.
+TEST_F(ShipperTest, IsWokenByWhatIsPrinted) {
+  FakeMaster master;
+  spool_.Print("the first");
+  Start(master.address());
+  ASSERT_TRUE(Eventually([&] { return Has(master, spool_); }));
+  std::vector<absl::Duration> delays;
+  for (int line = 0; line < 21; ++line) {
+    const absl::Duration printed = SteadyNow();
+    spool_.Print("another");
+    ASSERT_TRUE(Eventually([&] { return Has(master, spool_); }));
+    delays.push_back(SteadyNow() - printed);
+  }
+  std::sort(delays.begin(), delays.end());
+  EXPECT_LT(delays[10], absl::Milliseconds(250));
+}
 
 TEST_F(ShipperTest, CarriesEverythingAndSaysWhenItIsDone) {
   FakeMaster master;

@@ -11,8 +11,9 @@
 namespace det::agent {
 namespace {
 
-// Programs print without telling anybody: their logs are looked at this often.
+// A log that can't be watched is looked at this often; one that is, in case something went amiss.
 constexpr absl::Duration kLookEvery = absl::Milliseconds(50);
+constexpr absl::Duration kLookAnyway = absl::Seconds(1);
 // How long the log of a run that is over may still be on its way to a master that is away.
 constexpr absl::Duration kLinger = absl::Hours(24);
 
@@ -28,6 +29,7 @@ struct Shipper::Stream {
 Shipper::Shipper(MasterAddress address, OnDrained on_drained)
     : address_(std::move(address)),
       on_drained_(std::move(on_drained)),
+      watch_([this](AllocationId id) { OnLogChange(id); }),
       thread_([this] { Loop(); }) {}
 
 Shipper::~Shipper() {
@@ -43,6 +45,7 @@ Shipper::~Shipper() {
 void Shipper::Add(AllocationId id, Outbound::Options options) {
   MutexLock lock(mutex_);
   if (!runs_.contains(id)) runs_[id] = std::make_shared<Run>(std::move(options));
+  woken_ = true;
   wake_.NotifyAll();
 }
 
@@ -52,6 +55,8 @@ void Shipper::MarkFinal(AllocationId id) {
   if (it == runs_.end()) return;
   it->second->final = true;
   it->second->outbound.MarkFinal();
+  it->second->look = true;
+  woken_ = true;
   wake_.NotifyAll();
 }
 
@@ -61,6 +66,8 @@ void Shipper::Remove(AllocationId id, std::function<void()> gone) {
     const auto it = runs_.find(id);
     if (it != runs_.end()) {
       it->second->outbound.MarkFinal();
+      it->second->look = true;
+      woken_ = true;
       it->second->gone = std::move(gone);
       it->second->go_by = SteadyNow() + kLinger;
       wake_.NotifyAll();
@@ -72,7 +79,46 @@ void Shipper::Remove(AllocationId id, std::function<void()> gone) {
 
 void Shipper::Wake() {
   MutexLock lock(mutex_);
+  for (const auto& [id, run] : runs_) run->look = true;
+  woken_ = true;
   wake_.NotifyAll();
+}
+
+void Shipper::AddSamples(AllocationId id, std::vector<v1::Report> samples) {
+  MutexLock lock(mutex_);
+  const auto it = runs_.find(id);
+  if (it == runs_.end()) return;
+  it->second->outbound.AddSamples(std::move(samples));
+  it->second->look = true;
+  woken_ = true;
+  wake_.NotifyAll();
+}
+
+void Shipper::OnLogChange(AllocationId id) {
+  MutexLock lock(mutex_);
+  const auto it = runs_.find(id);
+  if (it == runs_.end()) return;
+  it->second->look = true;
+  woken_ = true;
+  wake_.NotifyAll();
+}
+
+// A log's directory is made when the task begins to print.
+void Shipper::TryToWatch() {
+  for (const auto& [id, run] : runs_) {
+    if (run->watched || run->final) continue;
+    run->watched = watch_.Watch(id, run->outbound.log_directory());
+    run->look = true;
+  }
+}
+
+// Until there is something to look at.
+void Shipper::Rest() {
+  bool all_watched = true;
+  for (const auto& [id, run] : runs_) all_watched = all_watched && (run->watched || run->final);
+  if (!woken_) wake_.WaitFor(mutex_, all_watched ? kLookAnyway : kLookEvery);
+  if (woken_ || stopping_) return;
+  for (const auto& [id, run] : runs_) run->look = true;
 }
 
 void Shipper::Loop() {
@@ -96,7 +142,7 @@ void Shipper::Loop() {
       backoff.Reset();
       refusal_.clear();
     }
-    if (ok && !sent) wake_.WaitFor(mutex_, kLookEvery);
+    if (ok && !sent) Rest();
   }
   if (stream != nullptr) Close(std::move(stream));
 }
@@ -123,7 +169,11 @@ bool Shipper::SendRound(Stream* stream, bool* sent) {
   {
     MutexLock lock(mutex_);
     if (stream_broken_) return false;
-    for (const auto& [id, run] : runs_) runs.push_back(run);
+    woken_ = false;
+    TryToWatch();
+    for (const auto& [id, run] : runs_) {
+      if (std::exchange(run->look, false)) runs.push_back(run);
+    }
   }
   for (const std::shared_ptr<Run>& run : runs) {
     std::optional<v1::ShipRequest> request;
@@ -132,6 +182,7 @@ bool Shipper::SendRound(Stream* stream, bool* sent) {
       request = NextOf(*run);
       // What was taken off the spool without a connection is read again with one.
       if (request.has_value() && stream == nullptr) run->outbound.Rewind();
+      run->look = run->look || request.has_value();
     }
     if (!request.has_value()) continue;
     if (stream == nullptr || !stream->call->Write(*request)) return false;
@@ -153,6 +204,7 @@ void Shipper::Settle() {
         drained.push_back(it->first);
       }
       if (run.gone && (run.outbound.Empty() || SteadyNow() > run.go_by)) {
+        watch_.Forget(it->first);
         gone.push_back(std::move(run.gone));
         it = runs_.erase(it);
       } else {
@@ -173,7 +225,10 @@ std::unique_ptr<Shipper::Stream> Shipper::Open() {
     stream_broken_ = false;
     stream_ = stream.get();
     if (stopping_) stream->context.TryCancel();
-    for (const auto& [id, run] : runs_) run->outbound.Rewind();
+    for (const auto& [id, run] : runs_) {
+      run->outbound.Rewind();
+      run->look = true;
+    }
   }
   // Waits for the connection.
   stream->call = stream->stub->Ship(&stream->context);
@@ -202,12 +257,17 @@ void Shipper::ReadReplies(Stream& stream) {
   while (stream.call->Read(&reply)) {
     MutexLock lock(mutex_);
     const auto it = runs_.find(AllocationId(reply.allocation()));
-    if (it != runs_.end()) it->second->outbound.OnReply(reply);
+    if (it != runs_.end()) {
+      it->second->outbound.OnReply(reply);
+      it->second->look = true;
+    }
     replied_ = true;
+    woken_ = true;
     wake_.NotifyAll();
   }
   MutexLock lock(mutex_);
   stream_broken_ = true;
+  woken_ = true;
   wake_.NotifyAll();
 }
 

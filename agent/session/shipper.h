@@ -5,9 +5,11 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "agent/session/channel.h"
 #include "agent/session/outbound.h"
+#include "agent/session/spool_watch.h"
 #include "common/base/ids.h"
 #include "common/base/mutex.h"
 
@@ -32,11 +34,15 @@ class Shipper {
   void Remove(AllocationId id, std::function<void()> gone);
   // There is something new to send.
   void Wake();
+  // What was sampled of the run; forgotten when there is no such run.
+  void AddSamples(AllocationId id, std::vector<v1::Report> samples);
 
  private:
   struct Run {
     explicit Run(Outbound::Options options) : outbound(std::move(options)) {}
     Outbound outbound;
+    bool watched = false;  // what is written to its log is told
+    bool look = true;      // there may be something to send
     bool final = false;
     bool told_drained = false;
     std::string error;           // of reading its spool, as it was logged
@@ -46,6 +52,9 @@ class Shipper {
   struct Stream;
 
   void Loop();
+  void Rest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void TryToWatch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void OnLogChange(AllocationId id);
   bool SendRound(Stream* stream, bool* sent);
   void Settle();
   std::unique_ptr<Stream> Open();
@@ -60,10 +69,12 @@ class Shipper {
   CondVar wake_;
   std::map<AllocationId, std::shared_ptr<Run>> runs_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  bool woken_ ABSL_GUARDED_BY(mutex_) = false;  // since the last round began
   bool stream_broken_ ABSL_GUARDED_BY(mutex_) = false;
   bool replied_ ABSL_GUARDED_BY(mutex_) = false;  // the master, since that was last asked
   std::string refusal_;                           // the last one that was logged
   Stream* stream_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  SpoolWatch watch_;
   std::thread thread_;
 };
 

@@ -67,7 +67,6 @@ bool TaskLog::Write(LogSource source, bool partial, std::string_view text) {
     retry_at_ = SteadyNow() + kFlushInterval;
     return false;
   }
-  if (!waits_) waits_since_ = SteadyNow();
   waits_ = true;
   return true;
 }
@@ -82,7 +81,7 @@ bool TaskLog::HasRoom(size_t bytes) {
 
 void TaskLog::FlushIfDue() {
   TellDropped();
-  if (waits_ && SteadyNow() - waits_since_ >= kFlushInterval) Flush();
+  if (waits_ && SteadyNow() - flushed_at_ >= kFlushInterval) Flush();
 }
 
 void TaskLog::Finish() {
@@ -94,12 +93,10 @@ void TaskLog::Finish() {
 
 void TaskLog::Flush() {
   if (!waits_) return;
-  if (writer_->Flush().ok()) {
-    flushed_through_ = writer_->next_seq() - 1;
-    waits_ = false;
-  } else {
-    waits_since_ = SteadyNow();
-  }
+  flushed_at_ = SteadyNow();
+  if (!writer_->Flush().ok()) return;
+  flushed_through_ = writer_->next_seq() - 1;
+  waits_ = false;
 }
 
 int64_t TaskLog::untold() const {

@@ -20,7 +20,8 @@ namespace det::agent {
 // there is room again. One thread.
 class TaskLog {
  public:
-  static constexpr absl::Duration kFlushInterval = absl::Milliseconds(50);
+  // Between two flushes. The first line after a quiet while is flushed at once.
+  static constexpr absl::Duration kFlushInterval = absl::Milliseconds(20);
 
   // `clock` outlives it.
   TaskLog(const std::string& directory, int64_t bytes_max, const Clock* clock);
@@ -32,7 +33,7 @@ class TaskLog {
   // A line of the agent's own.
   void Say(std::string_view text);
 
-  // Call it often: flushes when the oldest record that waits is kFlushInterval old.
+  // Call it often: flushes what waits when the last flush was kFlushInterval ago.
   void FlushIfDue();
   void Flush();
   // The last call: tells what is missing, if there is room by now, and flushes.
@@ -56,7 +57,7 @@ class TaskLog {
   std::array<LineSplitter, 2> splitters_;
   int64_t now_ns_ = 0;
   bool waits_ = false;
-  absl::Duration waits_since_;
+  absl::Duration flushed_at_ = -absl::InfiniteDuration();  // tried, at least
   int64_t dropped_ = 0;
   int64_t room_ = 0;  // bytes that may be written before the disk is asked again
   absl::Duration retry_at_;

@@ -32,6 +32,8 @@ struct Param {
   std::string help;
   std::vector<std::string> choices = {};  // the only values there are; empty: any
   bool required = false;                  // of arguments
+  std::string implied = {};  // of an option without its value: --watch; empty: it needs one
+  std::vector<std::string> suggestions = {};  // for completion, where any value may stand
 
   bool is_argument() const { return !names.starts_with('-'); }
   bool takes_value() const { return !std::holds_alternative<bool*>(target); }

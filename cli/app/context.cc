@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "cli/app/pager.h"
 #include "cli/base/cause.h"
 #include "cli/client/client.h"
 #include "cli/format/escape.h"
@@ -51,10 +52,13 @@ absl::StatusOr<Client*> Context::Connect() {
 
 absl::Status Context::Show(Report report) {
   const bool nothing = report.table.rows.empty() && report.sections.empty();
-  const ReportOptions options{options_.format, options_.table, OutTerminal(), Now()};
+  const Terminal terminal = OutTerminal();
+  const ReportOptions options{options_.format, options_.text, options_.table, terminal, Now()};
   DET_ASSIGN_OR_RETURN(const std::string text, Render(std::move(report), options));
-  out().Write(text);
-  if (nothing && options_.format == Format::kTable) Note("there are none");
+  const bool paged = terminal.redraw && !options_.no_pager && IsLong(text, terminal);
+  const std::string pager = paged ? PagerCommand(getenv()) : std::string();
+  if (pager.empty() || !out().Page(pager, text)) out().Write(text);
+  if (nothing && IsForPeople(options_.format)) Note("there are none");
   return absl::OkStatus();
 }
 
@@ -67,7 +71,15 @@ void Context::Note(std::string_view text) {
 }
 
 void Context::Warn(std::string_view text) {
-  if (!options_.quiet) PrintLabelled("warning", Style::kYellow, text);
+  if (options_.quiet) return;
+  // Once is enough; a view that is drawn anew shows it each time.
+  if (!options_.watch.has_value() && !warned_.insert(std::string(text)).second) return;
+  // What is said of a configuration says itself that it is a warning, at its place.
+  if (text.substr(0, text.find('\n')).find(": warning: ") != std::string_view::npos) {
+    PrintLine("", text);
+  } else {
+    PrintLabelled("warning", Style::kYellow, text);
+  }
 }
 
 void Context::PrintError(const absl::Status& status) {

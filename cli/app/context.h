@@ -1,6 +1,8 @@
 #pragma once
 
 #include <memory>
+#include <set>
+#include <string>
 #include <string_view>
 
 #include "absl/status/statusor.h"
@@ -47,6 +49,7 @@ class Context {
   const Environment environment_;
   const GlobalOptions options_;
   std::unique_ptr<Client> client_;
+  std::set<std::string> warned_;
 };
 
 }  // namespace det::cli

@@ -1,11 +1,14 @@
 #include "cli/app/exit_code.h"
 
 #include "cli/base/cause.h"
+#include "common/base/status.h"
 
 namespace det::cli {
 
 ExitCode CodeOf(const absl::Status& status) {
   if (IsUsageError(status)) return ExitCode::kUsage;
+  const std::string reason = ErrorReason(status);
+  if (reason == "BAD_FILTER" || reason == "BAD_SORT") return ExitCode::kUsage;
   switch (status.code()) {
     case absl::StatusCode::kOk:
       return ExitCode::kOk;

@@ -15,6 +15,7 @@ enum class ExitCode {
   kUnreachable = 6,
   kWatchedFailed = 7,
   kPartial = 8,
+  kNeverRuns = 10,  // what was planned could not run on the cluster as it is
   kInterrupted = 130,
   kBrokenPipe = 141,
 };

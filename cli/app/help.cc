@@ -57,7 +57,9 @@ std::string OptionLabel(const Param& param) {
   const std::vector<std::string> names = SplitNames(param.names);
   std::string label = names[0].starts_with("--") ? "    " : "";
   StrAppend(label, StrJoin(names, ", "));
-  if (!param.placeholder.empty()) StrAppend(label, " ", param.placeholder);
+  if (!param.placeholder.empty()) {
+    StrAppend(label, param.implied.empty() ? " " : "", param.placeholder);
+  }
   return label;
 }
 

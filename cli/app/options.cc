@@ -1,6 +1,9 @@
 #include "cli/app/options.h"
 
+#include <algorithm>
+
 #include "cli/base/cause.h"
+#include "common/base/nearest.h"
 #include "common/base/status.h"
 #include "common/base/strings.h"
 #include "common/base/value.h"
@@ -8,17 +11,30 @@
 namespace det::cli {
 namespace {
 
+constexpr char kFormats[] = "table, wide, json, jsonl, yaml, csv, tsv, name, template=TEXT";
+constexpr char kWatchDefault[] = "2s";
+
 const std::vector<std::string>& FormatNames() {
-  static const auto* const names =
-      new std::vector<std::string>{"table", "json", "yaml", "csv", "tsv", "name"};
+  static const auto* const names = new std::vector<std::string>{
+      "table", "wide", "json", "jsonl", "yaml", "csv", "tsv", "name", "template"};
   return *names;
 }
 
-Format ParseFormat(const std::string& text) {
-  for (size_t i = 0; i < FormatNames().size(); ++i) {
-    if (FormatNames()[i] == text) return static_cast<Format>(i);
+absl::Status ReadFormat(const std::string& word, GlobalOptions* options) {
+  const size_t equals = word.find('=');
+  const std::string name = word.substr(0, equals);
+  const auto at = std::find(FormatNames().begin(), FormatNames().end(), name);
+  const bool takes_text = name == "template";
+  if (at == FormatNames().end() || takes_text != (equals != std::string::npos)) {
+    const std::string nearest = Nearest(name, FormatNames());
+    return UsageError(StrCat("--output: ", QuoteJson(word), " is not one of ", kFormats),
+                      takes_text        ? "such as -o template='{id} {state}'"
+                      : nearest.empty() ? std::string()
+                                        : StrCat("did you mean ", nearest, "?"));
   }
-  return Format::kTable;
+  options->format = static_cast<Format>(at - FormatNames().begin());
+  if (takes_text) options->text = word.substr(equals + 1);
+  return absl::OkStatus();
 }
 
 std::vector<std::string> SplitCommas(std::string_view text) {
@@ -34,20 +50,30 @@ std::vector<std::string> SplitCommas(std::string_view text) {
 }  // namespace
 
 std::vector<Param> GlobalParams(GlobalWords* words) {
-  Param output = Option("-o,--output", "FORMAT", &words->output, "");
-  output.choices = FormatNames();
-  output.help = StrCat("how to print results: ", StrJoin(output.choices, ", "));
+  Param output =
+      Option("-o,--output", "FORMAT", &words->output, StrCat("how to print results: ", kFormats));
+  output.suggestions = {
+      "table", "wide", "json", "jsonl", "yaml", "csv", "tsv", "name", "template="};
+  Param watch = Option("-w,--watch",
+                       "[=TIME]",
+                       &words->watch,
+                       "print lists and descriptions anew every 2s, or so often");
+  watch.implied = kWatchDefault;
   Param color = Option("--color", "WHEN", &words->color, "auto, always or never");
   color.choices = {"auto", "always", "never"};
   return {
       std::move(output),
-      Option("--columns", "A,B", &words->columns, "print these columns of the table"),
+      Option("--columns", "A,B", &words->columns, "print these columns; paths too: hparams.lr"),
       Option("--sort", "COLUMN", &words->sort, "sort the table; -COLUMN or COLUMN:desc: downwards"),
       Flag("--no-headers", &words->no_headers, "print the table without its first line"),
+      std::move(watch),
       std::move(color),
       Flag("--no-progress", &words->no_progress, "no progress, no live view"),
+      Flag("--no-pager", &words->no_pager, "print long results without a pager"),
       Flag("-q,--quiet", &words->quiet, "print results and errors only"),
       Flag("-v,--verbose", &words->verbose, "print each call to the master"),
+      Option(
+          "--context", "NAME", &words->context, "the cluster of this context (env: DET_CONTEXT)"),
       Option("-m,--master", "ADDRESS", &words->master, "the master's HOST:PORT (env: DET_MASTER)"),
       Option("--token-file", "FILE", &words->token_file, "a file with the token (env: DET_TOKEN)"),
       Flag("--plaintext", &words->plaintext, "send the token unencrypted to another machine"),
@@ -72,17 +98,22 @@ absl::StatusOr<GlobalOptions> Understand(const GlobalWords& words) {
   options.quiet = words.quiet;
   options.verbose = words.verbose;
   options.no_progress = words.no_progress;
-  options.format = ParseFormat(words.output);
+  options.no_pager = words.no_pager;
+  DET_RETURN_IF_ERROR(ReadFormat(words.output, &options));
   options.color = words.color == "always"  ? ColorMode::kAlways
                   : words.color == "never" ? ColorMode::kNever
                                            : ColorMode::kAuto;
   if (!words.timeout.empty()) {
     DET_ASSIGN_OR_RETURN(options.timeout, ParseTime("--timeout", words.timeout));
   }
+  if (!words.watch.empty()) {
+    DET_ASSIGN_OR_RETURN(options.watch, ParseTime("--watch", words.watch));
+    options.watch = std::max(*options.watch, absl::Milliseconds(100));
+  }
   options.table.header = !words.no_headers;
   options.table.columns = SplitCommas(words.columns);
   options.table.sort = words.sort;
-  options.connection = {words.master, words.token_file, words.plaintext};
+  options.connection = {words.master, words.token_file, words.context, words.plaintext};
   return options;
 }
 

@@ -29,6 +29,9 @@ struct GlobalWords {
   std::string token_file;
   std::string columns;
   std::string sort;
+  std::string watch;
+  std::string context;
+  bool no_pager = false;
 };
 
 // The same, understood.
@@ -36,7 +39,10 @@ struct GlobalOptions {
   bool quiet = false;
   bool verbose = false;
   bool no_progress = false;
+  bool no_pager = false;
+  std::optional<absl::Duration> watch;  // print anew that often
   Format format = Format::kTable;
+  std::string text;  // of Format::kTemplate
   ColorMode color = ColorMode::kAuto;
   std::optional<absl::Duration> timeout;
   TableOptions table;
@@ -49,7 +55,6 @@ std::vector<Param> GlobalParams(GlobalWords* words);
 // Errors: INVALID_ARGUMENT (reason USAGE).
 absl::StatusOr<GlobalOptions> Understand(const GlobalWords& words);
 
-// "90", "90s", "2m": seconds when there is no unit.
 // "90" (seconds), "30s", "5m", "2h": a value of `option` above zero.
 absl::StatusOr<absl::Duration> ParseTime(std::string_view option, const std::string& text);
 

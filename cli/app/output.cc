@@ -5,6 +5,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "cli/app/pager.h"
+
 namespace det::cli {
 
 void FdOutput::Write(std::string_view bytes) {
@@ -29,6 +31,10 @@ Output::Size FdOutput::size() const {
   if (window.ws_col > 0) size.width = window.ws_col;
   if (window.ws_row > 0) size.height = window.ws_row;
   return size;
+}
+
+bool FdOutput::Page(const std::string& command, std::string_view text) {
+  return fd_ == STDOUT_FILENO && cli::Page(command, text);
 }
 
 }  // namespace det::cli

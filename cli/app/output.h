@@ -16,6 +16,8 @@ class Output {
   virtual void Write(std::string_view bytes) = 0;
   virtual bool IsTty() const { return false; }
   virtual Size size() const { return {}; }
+  // Shows long text through a pager. False: it was not shown.
+  virtual bool Page(const std::string& /*command*/, std::string_view /*text*/) { return false; }
   // What went wrong with a write: 0, or the first errno.
   virtual int error() const { return 0; }
 };
@@ -27,6 +29,7 @@ class FdOutput : public Output {
   void Write(std::string_view bytes) override;
   bool IsTty() const override;
   Size size() const override;
+  bool Page(const std::string& command, std::string_view text) override;
   int error() const override { return error_; }
 
  private:

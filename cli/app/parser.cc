@@ -151,6 +151,21 @@ absl::Status UnknownOption(const std::string& word, const std::vector<Param>& pa
   return UsageError(StrCat("there is no option ", name), DidYouMean(name, names));
 }
 
+// "--watch" as "--watch=2s", which is how it is told from an argument that follows.
+std::vector<std::string> WithImplied(std::vector<std::string> words,
+                                     const std::vector<Param>& params) {
+  for (std::string& word : words) {
+    for (const Param& param : params) {
+      if (param.implied.empty()) continue;
+      const std::vector<std::string> names = SplitNames(param.names);
+      if (std::find(names.begin(), names.end(), word) == names.end()) continue;
+      word = StrCat(names.back(), "=", param.implied);
+      break;
+    }
+  }
+  return words;
+}
+
 absl::Status StoreArguments(const std::vector<std::string>& words,
                             const std::vector<Param>& params) {
   size_t next = 0;
@@ -171,8 +186,9 @@ absl::Status StoreArguments(const std::vector<std::string>& words,
 absl::Status ParseWords(const std::vector<std::string>& words, const std::vector<Param>& params) {
   const auto dashes = std::find(words.begin(), words.end(), "--");
   OptionReader reader(params);
-  DET_ASSIGN_OR_RETURN(const std::vector<std::string> rest,
-                       reader.Read(std::vector<std::string>(words.begin(), dashes)));
+  DET_ASSIGN_OR_RETURN(
+      const std::vector<std::string> rest,
+      reader.Read(WithImplied(std::vector<std::string>(words.begin(), dashes), params)));
   std::vector<std::string> arguments;
   for (const std::string& word : rest) {
     if (word.starts_with('-') && word != "-") return UnknownOption(word, params);

@@ -80,7 +80,9 @@ absl::StatusOr<Candidate> Pick(const std::string& word,
     if (candidate.name == word) return candidate;
     const bool known = std::any_of(
         fits.begin(), fits.end(), [&](const Candidate& fit) { return fit.SameAs(candidate); });
-    if (candidate.name.starts_with(word) && !known) fits.push_back(candidate);
+    // One letter is how things are called: `det p list` is no slip for det preview-search.
+    const bool enough = word.size() > 1 || candidate.noun != nullptr;
+    if (candidate.name.starts_with(word) && enough && !known) fits.push_back(candidate);
   }
   if (fits.empty() || word.empty()) return Unknown(word, after, candidates);
   if (fits.size() == 1) return fits[0];
@@ -101,7 +103,8 @@ size_t WordsOfOption(const std::string& word, const std::vector<Param>& global) 
   const auto takes_value = [&](const std::string& name) {
     return std::any_of(global.begin(), global.end(), [&](const Param& param) {
       const std::vector<std::string> names = SplitNames(param.names);
-      return param.takes_value() && std::find(names.begin(), names.end(), name) != names.end();
+      return param.takes_value() && param.implied.empty() &&
+             std::find(names.begin(), names.end(), name) != names.end();
     });
   };
   if (word.starts_with("--")) return takes_value(word) ? 2 : 1;

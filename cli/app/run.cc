@@ -4,12 +4,15 @@
 #include <cerrno>
 #include <cstring>
 
+#include "cli/app/complete.h"
 #include "cli/app/context.h"
 #include "cli/app/help.h"
 #include "cli/app/options.h"
 #include "cli/app/parser.h"
 #include "cli/app/resolve.h"
+#include "cli/app/watch.h"
 #include "cli/base/cause.h"
+#include "cli/format/escape.h"
 #include "common/base/status.h"
 #include "common/base/strings.h"
 
@@ -29,6 +32,7 @@ class Runner {
       : set_(set), environment_(environment) {}
 
   absl::StatusOr<ExitCode> Run(std::vector<std::string> words) {
+    if (!words.empty() && words[0] == "__complete") return PrintCompletions(std::move(words));
     // `det help experiment list` is `det experiment list --help`.
     bool help = words.empty() || words[0] == "help";
     if (help && !words.empty()) words.erase(words.begin());
@@ -65,6 +69,22 @@ class Runner {
     return at == set_.commands.end() ? nullptr : &*at;
   }
 
+  // A line for each: the value, a tab, what it is.
+  ExitCode PrintCompletions(std::vector<std::string> words) {
+    const size_t skipped = words.size() > 1 && words[1] == "--" ? 2 : 1;
+    words.erase(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(skipped));
+    std::string text;
+    for (const Completion& completion : Complete(set_, words, environment_)) {
+      StrAppend(text,
+                EscapeControls(completion.value, Escape::kLine),
+                completion.description.empty() ? "" : "\t",
+                EscapeControls(completion.description, Escape::kLine),
+                "\n");
+    }
+    environment_.out->Write(text);
+    return ExitCode::kOk;
+  }
+
   absl::StatusOr<ExitCode> PrintHelp(const Resolved& resolved) {
     const std::vector<Param> global = GlobalParams(&words_);
     if (resolved.command != nullptr) {
@@ -86,6 +106,11 @@ class Runner {
 
   absl::StatusOr<ExitCode> RunCommand(const Command& command) {
     DET_ASSIGN_OR_RETURN(GlobalOptions options, Understand(words_));
+    if (options.watch.has_value()) {
+      if (IsWatchable(command)) return Watch(command, environment_, std::move(options));
+      return UsageError(StrCat("det ", command.FullName(), " can't be watched"),
+                        "--watch is for what lists and describes");
+    }
     Context context(environment_, std::move(options));
     return command.run(context);
   }

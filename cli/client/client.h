@@ -58,6 +58,8 @@ class Client {
   virtual absl::StatusOr<api::CreateExperimentResponse> CreateExperiment(
       const api::CreateExperimentRequest& request) = 0;
   virtual absl::StatusOr<api::GetExperimentResponse> GetExperiment(int64_t id) = 0;
+  virtual absl::StatusOr<api::GetExperimentResponse> GetExperimentConfig(
+      const api::GetExperimentRequest& request) = 0;
   virtual absl::StatusOr<api::ListExperimentsResponse> ListExperiments(
       const api::ListExperimentsRequest& request) = 0;
   virtual absl::StatusOr<api::ExperimentResponse> PauseExperiment(int64_t id) = 0;
@@ -71,16 +73,30 @@ class Client {
       const api::ListTrialsRequest& request) = 0;
   virtual absl::StatusOr<api::GetMetricsResponse> GetMetrics(
       const api::GetMetricsRequest& request) = 0;
+  virtual absl::StatusOr<api::GetMetricSummariesResponse> GetMetricSummaries(
+      const api::GetMetricSummariesRequest& request) = 0;
+  virtual absl::StatusOr<api::GetMetricSeriesResponse> GetMetricSeries(
+      const api::GetMetricSeriesRequest& request) = 0;
   virtual std::unique_ptr<Stream<api::LogBatch>> TailLogs(const api::TailLogsRequest& request) = 0;
+  virtual absl::StatusOr<api::SearchLogsResponse> SearchLogs(
+      const api::SearchLogsRequest& request) = 0;
 
   virtual absl::StatusOr<api::ListCheckpointsResponse> ListCheckpoints(
       const api::ListCheckpointsRequest& request) = 0;
   virtual absl::StatusOr<api::GetCheckpointResponse> GetCheckpoint(const std::string& uuid) = 0;
+  virtual absl::StatusOr<api::DeleteCheckpointsResponse> DeleteCheckpoints(
+      const api::DeleteCheckpointsRequest& request) = 0;
+  virtual absl::StatusOr<api::ListDeletionsResponse> ListDeletions(
+      const api::ListDeletionsRequest& request) = 0;
+  virtual absl::StatusOr<api::SetRetentionResponse> SetRetention(
+      const api::SetRetentionRequest& request) = 0;
 
   virtual absl::StatusOr<bool> HasContext(const std::string& sha256) = 0;
   virtual std::unique_ptr<Upload> UploadContext(const std::string& sha256) = 0;
 
   virtual absl::StatusOr<api::GetClusterResponse> GetCluster() = 0;
+  virtual absl::StatusOr<api::GetHealthResponse> GetHealth(
+      const api::GetHealthRequest& request) = 0;
   virtual absl::StatusOr<api::ListAgentsResponse> ListAgents(
       const api::ListAgentsRequest& request) = 0;
   virtual absl::StatusOr<api::DisableAgentResponse> DisableAgent(
@@ -89,8 +105,12 @@ class Client {
       const api::EnableAgentRequest& request) = 0;
   virtual absl::StatusOr<api::ListJobsResponse> ListJobs(const api::ListJobsRequest& request) = 0;
   virtual absl::StatusOr<api::ExplainResponse> Explain(const api::ExplainRequest& request) = 0;
+  virtual absl::StatusOr<api::PlanExperimentResponse> PlanExperiment(
+      const api::PlanExperimentRequest& request) = 0;
   virtual absl::StatusOr<api::PreviewSearchResponse> PreviewSearch(
       const api::PreviewSearchRequest& request) = 0;
+  virtual absl::StatusOr<api::ExplainConfigResponse> ExplainConfig(
+      const api::ExplainConfigRequest& request) = 0;
 
   // The archive of the experiment's model directory.
   virtual std::unique_ptr<Stream<api::DownloadContextResponse>> DownloadContext(

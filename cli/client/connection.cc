@@ -7,6 +7,7 @@
 
 #include "cli/base/cause.h"
 #include "cli/base/files.h"
+#include "cli/client/contexts.h"
 #include "common/base/status.h"
 #include "common/base/strings.h"
 #include "common/json/json.h"
@@ -47,48 +48,52 @@ std::string_view TrimBlank(std::string_view text) {
   return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
 }
 
-// What can't stand in a header would make gRPC give up; the token itself is never repeated.
-absl::StatusOr<Secret> ParseToken(std::string_view text, std::string_view source) {
-  const std::string_view token = TrimBlank(text);
-  const bool printable =
-      std::all_of(token.begin(), token.end(), [](char c) { return c > 0x20 && c < 0x7f; });
-  if (token.empty() || !printable) {
-    return Error(absl::StatusCode::kUnauthenticated,
-                 "TOKEN_UNREADABLE",
-                 StrCat(source, token.empty() ? " holds no token" : " holds no valid token"),
-                 "a token is one line of letters, digits and signs");
-  }
-  return Secret(std::string(token));
-}
-
 absl::StatusOr<Secret> ReadToken(const std::string& path) {
   DET_ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kSmallFileBytesMax));
   return ParseToken(text, path);
 }
 
+absl::Status UseContext(const Contexts& contexts, const std::string& name, Connection* connection) {
+  const ClusterContext* context = contexts.Find(name);
+  if (context == nullptr) return NoSuchContext(contexts, name);
+  connection->context = name;
+  connection->address_source = StrCat("the context ", name);
+  DET_ASSIGN_OR_RETURN(connection->address, ParseAddress(context->master));
+  return absl::OkStatus();
+}
+
 absl::Status ResolveAddress(const ConnectionFlags& flags,
                             const GetEnv& getenv,
-                            const Current& current,
+                            const Contexts& contexts,
                             Connection* connection) {
-  std::string text = kDefaultAddress;
-  connection->address_source = "the default";
-  if (const auto master = getenv("DET_MASTER"); !flags.master.empty()) {
-    text = flags.master;
-    connection->address_source = "--master";
-  } else if (master.has_value() && !master->empty()) {
-    text = *master;
-    connection->address_source = "DET_MASTER";
-  } else if (!current.master.empty()) {
-    text = current.master;
-    connection->address_source = current.path;
+  const auto named = [&](const std::string& text, const char* source) -> absl::Status {
+    connection->address_source = source;
+    DET_ASSIGN_OR_RETURN(connection->address, ParseAddress(text));
+    return absl::OkStatus();
+  };
+  const std::string master = getenv("DET_MASTER").value_or("");
+  const std::string context = getenv("DET_CONTEXT").value_or("");
+  if (!flags.master.empty()) return named(flags.master, "--master");
+  if (!flags.context.empty()) return UseContext(contexts, flags.context, connection);
+  if (!master.empty()) return named(master, "DET_MASTER");
+  if (!context.empty()) return UseContext(contexts, context, connection);
+  if (!contexts.current.empty()) return UseContext(contexts, contexts.current, connection);
+  return named(kDefaultAddress, "the default");
+}
+
+// The context that the connection is of: the one that was named, else one that has its address.
+const ClusterContext* OwnerOf(const Contexts& contexts, const Connection& connection) {
+  if (!connection.context.empty()) return contexts.Find(connection.context);
+  for (const ClusterContext& context : contexts.all) {
+    const absl::StatusOr<std::string> address = ParseAddress(context.master);
+    if (address.ok() && *address == connection.address) return &context;
   }
-  DET_ASSIGN_OR_RETURN(connection->address, ParseAddress(text));
-  return absl::OkStatus();
+  return nullptr;
 }
 
 absl::Status ResolveToken(const ConnectionFlags& flags,
                           const GetEnv& getenv,
-                          const Current& current,
+                          const ClusterContext* context,
                           Connection* connection) {
   if (!flags.token_file.empty()) {
     connection->token_source = "--token-file";
@@ -100,12 +105,10 @@ absl::Status ResolveToken(const ConnectionFlags& flags,
     DET_ASSIGN_OR_RETURN(connection->token, ParseToken(*token, "DET_TOKEN"));
     return absl::OkStatus();
   }
-  if (current.token_file.empty()) return absl::OkStatus();
   // One cluster's token is not for another's eyes.
-  const absl::StatusOr<std::string> owner = ParseAddress(current.master);
-  if (!owner.ok() || *owner != connection->address) return absl::OkStatus();
-  connection->token_source = current.token_file;
-  DET_ASSIGN_OR_RETURN(connection->token, ReadToken(current.token_file));
+  if (context == nullptr || context->token_file.empty()) return absl::OkStatus();
+  connection->token_source = context->token_file;
+  DET_ASSIGN_OR_RETURN(connection->token, ReadToken(context->token_file));
   return absl::OkStatus();
 }
 
@@ -123,14 +126,23 @@ bool IsPort(std::string_view text) {
 
 }  // namespace
 
+// What can't stand in a header would make gRPC give up.
+absl::StatusOr<Secret> ParseToken(std::string_view text, std::string_view source) {
+  const std::string_view token = TrimBlank(text);
+  const bool printable =
+      std::all_of(token.begin(), token.end(), [](char c) { return c > 0x20 && c < 0x7f; });
+  if (token.empty() || !printable) {
+    return Error(absl::StatusCode::kUnauthenticated,
+                 "TOKEN_UNREADABLE",
+                 StrCat(source, token.empty() ? " holds no token" : " holds no valid token"),
+                 "a token is one line of letters, digits and signs");
+  }
+  return Secret(std::string(token));
+}
+
 std::string CurrentFilePath(const GetEnv& getenv) {
-  if (const auto config = getenv("XDG_CONFIG_HOME"); config.has_value() && !config->empty()) {
-    return StrCat(*config, "/det/current.json");
-  }
-  if (const auto home = getenv("HOME"); home.has_value() && !home->empty()) {
-    return StrCat(*home, "/.config/det/current.json");
-  }
-  return {};
+  const std::string directory = ConfigDirectory(getenv);
+  return directory.empty() ? directory : StrCat(directory, "/current.json");
 }
 
 absl::StatusOr<Current> ReadCurrent(const GetEnv& getenv) {
@@ -185,16 +197,21 @@ bool IsLoopback(std::string_view address) {
 }
 
 absl::StatusOr<Connection> ResolveConnection(const ConnectionFlags& flags, const GetEnv& getenv) {
-  absl::StatusOr<Current> current = ReadCurrent(getenv);
-  if (!current.ok()) {
+  absl::StatusOr<Contexts> contexts = ReadContexts(getenv);
+  if (!contexts.ok()) {
     // A broken file does not matter to who has named the master.
-    if (flags.master.empty() && getenv("DET_MASTER").value_or("").empty()) return current.status();
-    current = Current();
+    const bool named = !flags.master.empty() ||
+                       (flags.context.empty() && !getenv("DET_MASTER").value_or("").empty());
+    if (!named) return contexts.status();
+    contexts = Contexts();
   }
   Connection connection;
-  DET_RETURN_IF_ERROR(ResolveAddress(flags, getenv, *current, &connection));
-  DET_RETURN_IF_ERROR(ResolveToken(flags, getenv, *current, &connection));
-  if (!connection.token.empty() && !flags.plaintext && !IsLoopback(connection.address)) {
+  DET_RETURN_IF_ERROR(ResolveAddress(flags, getenv, *contexts, &connection));
+  const ClusterContext* context = OwnerOf(*contexts, connection);
+  if (context != nullptr) connection.context = context->name;
+  DET_RETURN_IF_ERROR(ResolveToken(flags, getenv, context, &connection));
+  const bool plaintext = flags.plaintext || (context != nullptr && context->plaintext);
+  if (!connection.token.empty() && !plaintext && !IsLoopback(connection.address)) {
     return Error(absl::StatusCode::kPermissionDenied,
                  "NOT_ENCRYPTED",
                  StrCat("the connection to ",

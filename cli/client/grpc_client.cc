@@ -177,6 +177,10 @@ class GrpcClient : public Client {
       const api::CreateExperimentRequest& request) override {
     return Call("CreateExperiment", *experiments_, &Experiments::CreateExperiment, request);
   }
+  absl::StatusOr<api::GetExperimentResponse> GetExperimentConfig(
+      const api::GetExperimentRequest& request) override {
+    return Call("GetExperiment", *experiments_, &Experiments::GetExperiment, request);
+  }
   absl::StatusOr<api::GetExperimentResponse> GetExperiment(int64_t id) override {
     return Call("GetExperiment",
                 *experiments_,
@@ -218,6 +222,18 @@ class GrpcClient : public Client {
       const api::GetMetricsRequest& request) override {
     return Call("GetMetrics", *trials_, &Trials::GetMetrics, request);
   }
+  absl::StatusOr<api::GetMetricSummariesResponse> GetMetricSummaries(
+      const api::GetMetricSummariesRequest& request) override {
+    return Call("GetMetricSummaries", *trials_, &Trials::GetMetricSummaries, request);
+  }
+  absl::StatusOr<api::GetMetricSeriesResponse> GetMetricSeries(
+      const api::GetMetricSeriesRequest& request) override {
+    return Call("GetMetricSeries", *trials_, &Trials::GetMetricSeries, request);
+  }
+  absl::StatusOr<api::SearchLogsResponse> SearchLogs(
+      const api::SearchLogsRequest& request) override {
+    return Call("SearchLogs", *logs_, &Logs::SearchLogs, request);
+  }
   std::unique_ptr<Stream<api::LogBatch>> TailLogs(const api::TailLogsRequest& request) override {
     return std::make_unique<GrpcStream<api::LogBatch>>(
         shared_, [&](grpc::ClientContext* context) { return logs_->TailLogs(context, request); });
@@ -231,6 +247,18 @@ class GrpcClient : public Client {
     api::GetCheckpointRequest request;
     request.set_uuid(uuid);
     return Call("GetCheckpoint", *checkpoints_, &Checkpoints::GetCheckpoint, request);
+  }
+  absl::StatusOr<api::DeleteCheckpointsResponse> DeleteCheckpoints(
+      const api::DeleteCheckpointsRequest& request) override {
+    return Call("DeleteCheckpoints", *checkpoints_, &Checkpoints::DeleteCheckpoints, request);
+  }
+  absl::StatusOr<api::ListDeletionsResponse> ListDeletions(
+      const api::ListDeletionsRequest& request) override {
+    return Call("ListDeletions", *checkpoints_, &Checkpoints::ListDeletions, request);
+  }
+  absl::StatusOr<api::SetRetentionResponse> SetRetention(
+      const api::SetRetentionRequest& request) override {
+    return Call("SetRetention", *checkpoints_, &Checkpoints::SetRetention, request);
   }
 
   absl::StatusOr<bool> HasContext(const std::string& sha256) override {
@@ -246,6 +274,9 @@ class GrpcClient : public Client {
 
   absl::StatusOr<api::GetClusterResponse> GetCluster() override {
     return Call("GetCluster", *cluster_, &Cluster::GetCluster, api::GetClusterRequest());
+  }
+  absl::StatusOr<api::GetHealthResponse> GetHealth(const api::GetHealthRequest& request) override {
+    return Call("GetHealth", *cluster_, &Cluster::GetHealth, request);
   }
   absl::StatusOr<api::ListAgentsResponse> ListAgents(
       const api::ListAgentsRequest& request) override {
@@ -265,9 +296,17 @@ class GrpcClient : public Client {
   absl::StatusOr<api::ExplainResponse> Explain(const api::ExplainRequest& request) override {
     return Call("Explain", *cluster_, &Cluster::Explain, request);
   }
+  absl::StatusOr<api::PlanExperimentResponse> PlanExperiment(
+      const api::PlanExperimentRequest& request) override {
+    return Call("PlanExperiment", *cluster_, &Cluster::PlanExperiment, request);
+  }
   absl::StatusOr<api::PreviewSearchResponse> PreviewSearch(
       const api::PreviewSearchRequest& request) override {
     return Call("PreviewSearch", *cluster_, &Cluster::PreviewSearch, request);
+  }
+  absl::StatusOr<api::ExplainConfigResponse> ExplainConfig(
+      const api::ExplainConfigRequest& request) override {
+    return Call("ExplainConfig", *cluster_, &Cluster::ExplainConfig, request);
   }
 
   std::unique_ptr<Stream<api::DownloadContextResponse>> DownloadContext(
@@ -304,6 +343,7 @@ class GrpcClient : public Client {
  private:
   using Experiments = api::ExperimentService::Stub;
   using Trials = api::TrialService::Stub;
+  using Logs = api::LogService::Stub;
   using Checkpoints = api::CheckpointService::Stub;
   using Contexts = api::ContextService::Stub;
   using Cluster = api::ClusterService::Stub;

@@ -8,8 +8,9 @@
 #include "agent/config/agent_config.h"
 #include "cli/app/context.h"
 #include "cli/base/cause.h"
-#include "cli/client/agent_pages.h"
 #include "cli/client/client.h"
+#include "cli/client/contexts.h"
+#include "cli/client/live_pages.h"
 #include "cli/cluster/daemon.h"
 #include "cli/cluster/ports.h"
 #include "cli/cluster/settings.h"
@@ -326,6 +327,24 @@ class Starter {
     return false;
   }
 
+  // The context of this machine's cluster, which commands now go to.
+  absl::Status NameContext() {
+    absl::StatusOr<Contexts> contexts = ReadContexts(context_.getenv());
+    // A file that nobody can read names no cluster that this would take away.
+    if (!contexts.ok()) contexts = Contexts();
+    if (!contexts->current.empty() && contexts->current != kLocalContext) {
+      context_.Note(StrCat("the context is now ",
+                           kLocalContext,
+                           "; det context use ",
+                           contexts->current,
+                           " goes back"));
+    }
+    contexts->current = kLocalContext;
+    contexts->Put(
+        {.name = kLocalContext, .master = result_.master, .token_file = layout_.token("admin")});
+    return WriteContexts(context_.getenv(), *contexts);
+  }
+
   // So that every command finds the cluster.
   absl::Status Remember() {
     const Current now{.path = CurrentFilePath(context_.getenv()),
@@ -347,6 +366,7 @@ class Starter {
     const bool same = before.ok() && before->master == now.master &&
                       before->token_file == now.token_file && before->data_dir == now.data_dir;
     if (!same) DET_RETURN_IF_ERROR(WriteCurrent(now));
+    DET_RETURN_IF_ERROR(NameContext());
     const std::string named = context_.getenv()("DET_MASTER").value_or("");
     if (!named.empty() && named != now.master) {
       context_.Warn(

@@ -1,45 +1,45 @@
 #include <memory>
 
 #include "cli/app/context.h"
-#include "cli/client/agent_pages.h"
+#include "cli/app/list_options.h"
+#include "cli/client/live_pages.h"
 #include "cli/cmd/commands.h"
-#include "cli/cmd/ids.h"
 #include "cli/view/cluster_view.h"
 #include "cli/view/proto_document.h"
 #include "common/base/status.h"
-#include "common/base/strings.h"
 
 namespace det::cli {
 namespace {
 
-constexpr int64_t kLimitDefault = 100;
+const ListKind& Kind() {
+  static const auto* const kind =
+      new ListKind{.since = "since", .example = "'state != CONNECTED or slots_free > 2'"};
+  return *kind;
+}
 
-struct Options {
-  std::optional<int64_t> limit;
-};
-
-absl::StatusOr<ExitCode> Run(Context& context, const Options& options) {
-  const int64_t limit = options.limit.value_or(kLimitDefault);
-  DET_RETURN_IF_ERROR(CheckPositive("--limit", limit));
+absl::StatusOr<ExitCode> Run(Context& context, const ListWords& words) {
+  DET_ASSIGN_OR_RETURN(const ListAsk ask, Understand(words, Kind()));
+  api::ListAgentsRequest request;
+  ask.Fill(&request);
   DET_ASSIGN_OR_RETURN(Client * client, context.Connect());
-  DET_ASSIGN_OR_RETURN(const AgentPages pages, ListAgents(client, limit));
+  DET_ASSIGN_OR_RETURN(const AgentPages pages, ListAgents(client, std::move(request), ask.limit));
   DET_RETURN_IF_ERROR(context.Show({ToDocumentList(pages.items), AgentTable(pages.items), {}}));
-  if (pages.more)
-    context.Note(StrCat("these are the first ", pages.items.size(), "; --limit N shows more"));
+  NoteMore(context, pages.items.size(), pages.more);
   return ExitCode::kOk;
 }
 
 }  // namespace
 
 Command AgentListCommand() {
-  auto options = std::make_shared<Options>();
+  auto words = std::make_shared<ListWords>();
   return {.noun = "agent",
           .verb = "list",
           .aliases = {"ls"},
           .summary = "List the agents with their slots.",
-          .params = {Option("--limit", "N", &options->limit, "at most so many (100)")},
-          .examples = {{"det a list", "which machines are there?"}},
-          .run = [options](Context& context) { return Run(context, *options); }};
+          .params = ListParams(words.get(), Kind()),
+          .examples = {{"det a list", "which machines are there?"},
+                       {"det a list --filter 'slots_free > 0'", "where is room?"}},
+          .run = [words](Context& context) { return Run(context, *words); }};
 }
 
 }  // namespace det::cli

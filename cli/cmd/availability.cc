@@ -9,7 +9,7 @@
 #include "cli/app/context.h"
 #include "cli/app/options.h"
 #include "cli/base/cause.h"
-#include "cli/client/agent_pages.h"
+#include "cli/client/live_pages.h"
 #include "cli/view/cluster_view.h"
 #include "cli/view/proto_document.h"
 #include "common/base/status.h"

@@ -1,3 +1,4 @@
+#include <atomic>
 #include <filesystem>
 #include <memory>
 
@@ -14,7 +15,9 @@
 #include "common/base/status.h"
 #include "common/base/strings.h"
 #include "common/base/value.h"
+#include "common/clock/clock.h"
 #include "common/json/json.h"
+#include "common/storage/store.h"
 
 namespace det::cli {
 namespace {
@@ -51,14 +54,6 @@ std::map<std::string, int64_t> ReportedFiles(const api::Checkpoint& checkpoint) 
   return files;
 }
 
-// What the master is asked for: UUID, or TRIAL/UUID with the trial as people write it.
-absl::StatusOr<std::string> NameOf(const Options& options) {
-  const size_t slash = options.uuid.find('/');
-  if (slash == std::string::npos) return options.uuid;
-  DET_ASSIGN_OR_RETURN(const int64_t trial, ParseId(options.uuid.substr(0, slash), 't', "trial"));
-  return StrCat(trial, options.uuid.substr(slash));
-}
-
 // A name from outside must not lead anywhere else.
 absl::StatusOr<std::string> Destination(const Options& options, const std::string& name) {
   if (!options.directory.empty()) return options.directory;
@@ -84,12 +79,49 @@ Report DownloadReport(const api::Checkpoint& checkpoint,
   return report;
 }
 
+absl::Status CheckFree(const std::string& destination) {
+  std::error_code error;
+  if (!std::filesystem::exists(std::filesystem::symlink_status(destination, error))) {
+    return absl::OkStatus();
+  }
+  return Error(absl::StatusCode::kAlreadyExists,
+               "DESTINATION_EXISTS",
+               StrCat(destination, " exists already"),
+               "name another place with -o DIR");
+}
+
+// From a bucket, with the credentials of this machine (docs/storage.md).
+absl::StatusOr<ExitCode> Fetch(Context& context,
+                               const api::Checkpoint& checkpoint,
+                               const std::string& destination) {
+  DET_RETURN_IF_ERROR(CheckFree(destination));
+  DET_ASSIGN_OR_RETURN(const storage::Place place, storage::ParseUrl(checkpoint.storage()));
+  std::atomic<bool> cancel = false;
+  const SystemClock clock;
+  storage::StoreOptions options{.clock = &clock, .cancel = &cancel, .patience = absl::Seconds(20)};
+  options.environment = [&](const char* name) { return context.getenv()(name); };
+  DET_ASSIGN_OR_RETURN(const auto store, storage::OpenStore(place, options));
+  std::atomic<int64_t> bytes = 0;
+  const InterruptGuard guard([&] { cancel = true; });
+  const std::map<std::string, int64_t> files = ReportedFiles(checkpoint);
+  const absl::Status status =
+      store->Fetch(checkpoint.uuid(), files, destination, [&](int64_t more) { bytes += more; });
+  if (guard.interrupted()) return ExitCode::kInterrupted;
+  DET_RETURN_IF_ERROR(status);
+  const CopiedTree copied{.files = static_cast<int64_t>(files.size()), .bytes = bytes.load()};
+  DET_RETURN_IF_ERROR(context.Show(DownloadReport(checkpoint, destination, copied)));
+  return ExitCode::kOk;
+}
+
 absl::StatusOr<ExitCode> Run(Context& context, const Options& options) {
   DET_ASSIGN_OR_RETURN(const std::string name, NameOf(options));
-  DET_ASSIGN_OR_RETURN(const std::string destination, Destination(options, name));
+  DET_RETURN_IF_ERROR(Destination(options, name).status());
   DET_ASSIGN_OR_RETURN(Client * client, context.Connect());
   DET_ASSIGN_OR_RETURN(const api::GetCheckpointResponse response, client->GetCheckpoint(name));
   const api::Checkpoint& checkpoint = response.checkpoint();
+  // The whole uuid, where only its beginning was given.
+  DET_ASSIGN_OR_RETURN(const std::string destination, Destination(options, checkpoint.uuid()));
+  if (checkpoint.storage().starts_with("s3://")) return Fetch(context, checkpoint, destination);
   std::error_code error;
   if (checkpoint.directory().empty() ||
       !std::filesystem::is_directory(checkpoint.directory(), error)) {
@@ -119,11 +151,12 @@ Command CheckpointDownloadCommand() {
           .details =
               "The copy appears under its name when it is complete. The checkpoint's "
               "directory must be visible from this machine: on a shared file system, or on "
-              "the machine of the cluster itself.",
+              "the machine of the cluster itself. From a bucket it is fetched with the S3 "
+              "credentials of this machine.",
           .params = {Required("UUID",
                               &options->uuid,
-                              "the checkpoint: see det c list; TRIAL/UUID where several trials "
-                              "have one of that name"),
+                              "the checkpoint, or the beginning of its uuid: see det c list; "
+                              "TRIAL/UUID where several trials have one of that name"),
                      Option("-o,--output-dir",
                             "DIR",
                             &options->directory,

@@ -12,12 +12,26 @@ Command UpCommand();
 Command DownCommand();
 Command StatusCommand();
 Command VersionCommand();
+Command CompletionCommand();
+Command DoctorCommand();
+Command TopCommand();
+Command DiffCommand();
+Command LoginCommand();
+Command LogoutCommand();
+Command WhoAmICommand();
+Command ContextListCommand();
+Command ContextShowCommand();
+Command ContextUseCommand();
+Command ContextAddCommand();
+Command ContextRemoveCommand();
 Command WhyCommand();
+Command PlanCommand();
 Command PreviewSearchCommand();
 
 Command ExperimentCreateCommand();
 Command ExperimentListCommand();
 Command ExperimentDescribeCommand();
+Command ExperimentConfigCommand();
 Command ExperimentLogsCommand();
 Command ExperimentWatchCommand();
 Command ExperimentWaitCommand();
@@ -25,6 +39,7 @@ Command ExperimentPauseCommand();
 Command ExperimentActivateCommand();
 Command ExperimentCancelCommand();
 Command ExperimentKillCommand();
+Command ExperimentGcPolicyCommand();
 
 Command ExperimentArchiveCommand();
 Command ExperimentUnarchiveCommand();
@@ -77,12 +92,17 @@ Command TrialListCommand();
 Command TrialDescribeCommand();
 Command TrialLogsCommand();
 Command TrialMetricsCommand();
+Command MetricsCommand();
 
 Command CheckpointListCommand();
+Command CheckpointDescribeCommand();
 Command CheckpointDownloadCommand();
+Command CheckpointRmCommand();
 
 Command AgentListCommand();
 Command SlotListCommand();
 Command JobListCommand();
+
+Command ConfigExplainCommand();
 
 }  // namespace det::cli

@@ -31,8 +31,8 @@ bool HasEndedTrial(const api::Trial& trial) {
 // Follows all trials of an experiment: those that run, and those that will.
 class ExperimentLog {
  public:
-  ExperimentLog(Client* client, int64_t experiment, const LogOptions& options)
-      : client_(client), experiment_(experiment), options_(options), pool_(client) {}
+  ExperimentLog(Client* client, int64_t experiment, api::TailLogsRequest request)
+      : client_(client), experiment_(experiment), request_(std::move(request)), pool_(client) {}
 
   absl::Status Follow(LogPrinter* printer) {
     DET_ASSIGN_OR_RETURN(const TrialPages pages, ListTrials(client_, {experiment_}));
@@ -89,16 +89,13 @@ class ExperimentLog {
 
   void Start(int64_t trial) {
     if (!known_.insert(trial).second) return;
-    api::TailLogsRequest request;
-    request.set_trial(trial);
-    request.set_tail(static_cast<int32_t>(options_.tail.value_or(0)));
-    request.set_follow(true);
-    pool_.Start(request);
+    request_.set_trial(trial);
+    pool_.Start(request_);
   }
 
   Client* const client_;
   const int64_t experiment_;
-  const LogOptions& options_;
+  api::TailLogsRequest request_;  // of each trial
   TailPool pool_;
   std::set<int64_t> known_;
   std::optional<follow::Snapshot> newest_;
@@ -107,6 +104,8 @@ class ExperimentLog {
 
 absl::StatusOr<ExitCode> RunTrial(Context& context, int64_t experiment, const Options& options) {
   DET_ASSIGN_OR_RETURN(const int64_t trial, ParseId(options.trial, 't', "trial"));
+  DET_ASSIGN_OR_RETURN(api::TailLogsRequest request, LogRequest(options.log, absl::Now()));
+  request.set_trial(trial);
   DET_ASSIGN_OR_RETURN(LogPrinter printer, LogPrinter::Create(context, options.log, false));
   DET_ASSIGN_OR_RETURN(Client * client, context.Connect());
   DET_ASSIGN_OR_RETURN(const api::GetTrialResponse response, client->GetTrial(trial));
@@ -120,24 +119,26 @@ absl::StatusOr<ExitCode> RunTrial(Context& context, int64_t experiment, const Op
                         ", not of experiment ",
                         experiment));
   }
-  DET_RETURN_IF_ERROR(PrintTrialLog(client, trial, options.log, &printer));
+  DET_RETURN_IF_ERROR(PrintTrialLog(client, request, &printer));
   return ExitCode::kOk;
 }
 
 absl::StatusOr<ExitCode> Run(Context& context, const Options& options) {
   DET_ASSIGN_OR_RETURN(const int64_t id, ParseId(options.id, 'e', "experiment"));
   if (!options.trial.empty()) return RunTrial(context, id, options);
+  DET_ASSIGN_OR_RETURN(api::TailLogsRequest request, LogRequest(options.log, absl::Now()));
   DET_ASSIGN_OR_RETURN(Client * client, context.Connect());
   if (options.log.follow) {
     DET_ASSIGN_OR_RETURN(LogPrinter printer, LogPrinter::Create(context, options.log, true));
-    DET_RETURN_IF_ERROR(ExperimentLog(client, id, options.log).Follow(&printer));
+    DET_RETURN_IF_ERROR(ExperimentLog(client, id, request).Follow(&printer));
     return ExitCode::kOk;
   }
   DET_ASSIGN_OR_RETURN(const TrialPages pages, ListTrials(client, {id}));
   DET_ASSIGN_OR_RETURN(LogPrinter printer,
                        LogPrinter::Create(context, options.log, pages.trials.size() > 1));
   for (const api::Trial& trial : pages.trials) {
-    DET_RETURN_IF_ERROR(PrintTrialLog(client, trial.id(), options.log, &printer));
+    request.set_trial(trial.id());
+    DET_RETURN_IF_ERROR(PrintTrialLog(client, request, &printer));
   }
   return ExitCode::kOk;
 }
@@ -146,18 +147,18 @@ absl::StatusOr<ExitCode> Run(Context& context, const Options& options) {
 
 Command ExperimentLogsCommand() {
   auto options = std::make_shared<Options>();
-  Command command{
-      .noun = "experiment",
-      .verb = "logs",
-      .summary = "Print what the trials of an experiment printed.",
-      .details =
-          "Where there are several, each line begins with its trial: t17 | ...\n"
-          "With -f: those that run, and those that will; trials that have ended are left out.",
-      .params = LogParams(&options->log),
-      .examples = {{"det e logs 7", "trial after trial"},
-                   {"det e logs -f 7", "all that run, as it comes"},
-                   {"det e logs 7 --trial 17 --tail 50", "the end of one"}},
-      .run = [options](Context& context) { return Run(context, *options); }};
+  Command command{.noun = "experiment",
+                  .verb = "logs",
+                  .summary = "Print what the trials of an experiment printed.",
+                  .details =
+                      "Where there are several, each line begins with its trial: t17 | ...\n"
+                      "Filters and numbers of lines hold for each trial. With -f: those that run, "
+                      "and those that will; trials that have ended are left out.",
+                  .params = LogParams(&options->log),
+                  .examples = {{"det e logs 7", "trial after trial"},
+                               {"det e logs -f 7", "all that run, as it comes"},
+                               {"det e logs 7 --trial 17 --tail 50", "the end of one"}},
+                  .run = [options](Context& context) { return Run(context, *options); }};
   command.params.insert(command.params.begin(),
                         Required("ID", &options->id, "the experiment: 7 or e7"));
   command.params.push_back(Option("--trial", "ID", &options->trial, "only this trial: 17 or t17"));

@@ -34,6 +34,13 @@ absl::StatusOr<std::vector<int64_t>> ParseIds(const std::vector<std::string>& te
   return ids;
 }
 
+absl::StatusOr<std::string> ParseCheckpoint(const std::string& text) {
+  const size_t slash = text.find('/');
+  if (slash == std::string::npos) return text;
+  DET_ASSIGN_OR_RETURN(const int64_t trial, ParseId(text.substr(0, slash), 't', "trial"));
+  return StrCat(trial, text.substr(slash));
+}
+
 absl::Status CheckPositive(const std::string& option, int64_t value) {
   if (value >= 1) return absl::OkStatus();
   return UsageError(StrCat(option, ": ", value, " is less than 1"));

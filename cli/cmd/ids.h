@@ -17,6 +17,9 @@ absl::StatusOr<std::vector<int64_t>> ParseIds(const std::vector<std::string>& te
                                               char letter,
                                               const std::string& what);
 
+// What the master calls a checkpoint: UUID, or TRIAL/UUID with the trial as people write it.
+absl::StatusOr<std::string> ParseCheckpoint(const std::string& text);
+
 // A --limit or --tail: at least 1.
 absl::Status CheckPositive(const std::string& option, int64_t value);
 

@@ -2,9 +2,11 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 
 #include "cli/app/command.h"
 #include "cli/client/api_fwd.h"
@@ -19,9 +21,21 @@ struct LogOptions {
   bool follow = false;
   bool timestamps = false;
   std::optional<int64_t> tail;
+  std::optional<int64_t> head;
+  std::string since;
+  std::string until;
+  std::string pattern;
+  bool ignore_case = false;
+  std::string level;
+  std::vector<std::string> sources;
+  std::vector<std::string> ranks;
+  std::vector<std::string> runs;
 };
 
 std::vector<Param> LogParams(LogOptions* options);
+
+// What the options ask the master for. Errors: INVALID_ARGUMENT (reason USAGE).
+absl::StatusOr<api::TailLogsRequest> LogRequest(const LogOptions& options, absl::Time now);
 
 // Prints lines as they come.
 class LogPrinter {
@@ -40,10 +54,9 @@ class LogPrinter {
   LogWriter writer_;
 };
 
-// Prints the log of one trial to its end.
+// Prints the log of the request's trial to its end.
 absl::Status PrintTrialLog(Client* client,
-                           int64_t trial,
-                           const LogOptions& options,
+                           const api::TailLogsRequest& request,
                            LogPrinter* printer);
 
 }  // namespace det::cli

@@ -1,5 +1,5 @@
 #include "cli/app/context.h"
-#include "cli/client/agent_pages.h"
+#include "cli/client/live_pages.h"
 #include "cli/cmd/commands.h"
 #include "cli/view/cluster_view.h"
 #include "common/base/status.h"

@@ -12,16 +12,19 @@ absl::StatusOr<TrialPages> ListTrials(Client* client, const TrialQuery& query) {
   request.set_experiment(query.experiment);
   request.set_order(query.best_first ? api::ListTrialsRequest::ORDER_BY_BEST
                                      : api::ListTrialsRequest::ORDER_BY_ID);
+  request.set_only_live(query.only_live);
+  query.ask.Fill(&request);
   TrialPages result;
   const auto next = [&](int32_t most, std::vector<api::Trial>* trials) -> absl::StatusOr<bool> {
-    request.set_offset(static_cast<int32_t>(trials->size()));
     request.set_limit(most);
     DET_ASSIGN_OR_RETURN(const api::ListTrialsResponse page, client->ListTrials(request));
     Append(page.trials(), trials);
     result.total = page.total();
-    return page.trials_size() > 0 && static_cast<int64_t>(trials->size()) < page.total();
+    request.set_page(page.next_page());
+    return !page.next_page().empty();
   };
-  DET_ASSIGN_OR_RETURN(auto pages, FetchPages<api::Trial>(query.limit, next));
+  DET_ASSIGN_OR_RETURN(auto pages, FetchPages<api::Trial>(query.ask.limit, next));
+  result.more = pages.more;
   result.trials = std::move(pages.items);
   return result;
 }

@@ -7,6 +7,7 @@
 #include "cli/testing/golden.h"
 #include "cli/testing/run_cli.h"
 #include "cli/testing/sample_model.h"
+#include "cli/testing/temp_dir.h"
 #include "common/base/strings.h"
 
 namespace det::cli {
@@ -41,11 +42,45 @@ TEST_F(VerbsTest, Version) {
 TEST_F(VerbsTest, Why) {
   ExpectAllFormats("why", "why t19");
 }
+TEST_F(VerbsTest, APlanThatCouldNeverRunHasACodeOfItsOwn) {
+  const TempDir dir;
+  const std::string line = StrCat("plan ", dir.Write("cfg.yaml", "name: x\n"));
+  master_.Edit([](Model& model) {
+    model.plan.set_pool("default");
+    model.plan.set_trials(4);
+    api::PlannedStart* start = model.plan.add_starts();
+    start->set_agent("gpu-1");
+    start->set_trials(2);
+    model.plan.set_waits("needs 4 slots on one agent, largest free 2");
+  });
+  const CliResult later = runner_.Run(line);
+  EXPECT_EQ(later.code, ExitCode::kOk) << later.err;
+  EXPECT_THAT(later.out, HasSubstr("gpu-1"));
+  EXPECT_THAT(later.out, HasSubstr("largest free 2"));
+  master_.Edit([](Model& model) { model.plan.set_impossible(true); });
+  EXPECT_EQ(runner_.Run(line).code, ExitCode::kNeverRuns);
+  EXPECT_EQ(runner_.Run(line + " --speed 0").code, ExitCode::kUsage);
+}
+
 TEST_F(VerbsTest, ExperimentList) {
   ExpectAllFormats("experiment_list", "experiment list");
 }
 TEST_F(VerbsTest, ExperimentDescribe) {
   ExpectAllFormats("experiment_describe", "experiment describe 7");
+}
+TEST_F(VerbsTest, ExperimentConfig) {
+  ExpectGolden("experiment_config",
+               Transcript(runner_,
+                          {"experiment config 7",
+                           "experiment config 7 -o json",
+                           "experiment config 7 --submitted",
+                           "experiment config 99"}));
+}
+TEST_F(VerbsTest, ConfigExplain) {
+  ExpectAllFormats("config_explain", "config explain");
+  ExpectGolden(
+      "config_explain_key",
+      Transcript(runner_, {"config explain searcher", "config explain searcher.max_trials"}));
 }
 TEST_F(VerbsTest, TrialList) {
   ExpectAllFormats("trial_list", "trial list 7 --best");
@@ -74,6 +109,76 @@ TEST_F(VerbsTest, TrialLogs) {
 }
 TEST_F(VerbsTest, ExperimentLogs) {
   ExpectAllFormats("experiment_logs", "experiment logs 7 --timestamps");
+}
+TEST_F(VerbsTest, EachFilterOfLogsIsAskedFor) {
+  const auto asked = [&](const std::string& flags) {
+    const CliResult result = runner_.Run(StrCat("trial logs 17 ", flags));
+    EXPECT_EQ(result.code, ExitCode::kOk) << flags << ": " << result.err;
+    api::TailLogsRequest request;
+    master_.Edit([&](Model& model) { request = model.tailed.back(); });
+    return request;
+  };
+  EXPECT_EQ(asked("--tail 3").tail(), 3);
+  EXPECT_EQ(asked("--head 3").head(), 3);
+  EXPECT_TRUE(asked("-f").follow());
+  EXPECT_EQ(asked("--since @100").filter().since_unix_nanos(), 100'000'000'000);
+  EXPECT_EQ(
+      asked("--until 2026-11-21T10:00:00Z").filter().until_unix_nanos(),
+      absl::ToUnixNanos(absl::FromCivil(absl::CivilHour(2026, 11, 21, 10), absl::UTCTimeZone())));
+  const int64_t hour = asked("--since 1h").filter().since_unix_nanos();
+  EXPECT_LT(absl::AbsDuration(absl::Now() - absl::Hours(1) - absl::FromUnixNanos(hour)),
+            absl::Minutes(1));
+  EXPECT_EQ(asked("--grep loss=.*").filter().pattern(), "loss=.*");
+  EXPECT_TRUE(asked("--grep x -i").filter().ignore_case());
+  EXPECT_EQ(asked("--level WARNING").filter().min_level(), "WARNING");
+  EXPECT_EQ(asked("--source stderr --source agent").filter().sources_size(), 2);
+  EXPECT_EQ(asked("--rank 0 --rank 3").filter().ranks(1), 3);
+  EXPECT_EQ(asked("--run 2").filter().runs(0), 2);
+  const CliResult all = runner_.Run("experiment logs 7 --level ERROR --run 1");
+  EXPECT_EQ(all.code, ExitCode::kOk) << all.err;
+  master_.Edit([&](Model& model) {
+    EXPECT_EQ(model.tailed.back().filter().min_level(), "ERROR");
+    EXPECT_EQ(model.tailed.back().filter().runs(0), 1);
+  });
+  for (const char* wrong : {"--since soon",
+                            "--since -5m",
+                            "--until 2026-13-01",
+                            "--rank x",
+                            "--rank -1",
+                            "--run 0",
+                            "--head 0",
+                            "--level LOUD",
+                            "--source stdin",
+                            "--head 1 --tail 1"}) {
+    EXPECT_EQ(runner_.Run(StrCat("trial logs 17 ", wrong)).code, ExitCode::kUsage) << wrong;
+  }
+}
+TEST_F(VerbsTest, Metrics) {
+  master_.Edit([](Model& model) {
+    for (const char* name : {"accuracy", "loss"}) {
+      api::MetricSummary& summary = model.summaries[17].emplace_back();
+      summary.set_trial(17);
+      summary.set_group("validation");
+      summary.set_name(name);
+      summary.set_count(3);
+      summary.set_min(0.25);
+      summary.set_max(1);
+      summary.set_mean(0.5);
+      summary.set_last(0.75);
+      summary.set_last_steps(300);
+    }
+    model.summaries[17].back().set_nans(1);
+  });
+  ExpectAllFormats("metrics_summary", "metrics 17 --summary");
+  ExpectAllFormats("metrics", "metrics t17 --group validation");
+  const CliResult one = runner_.Run("metrics e7 --summary --name loss -o csv --no-headers");
+  EXPECT_EQ(std::count(one.out.begin(), one.out.end(), '\n'), 1) << one.out << one.err;
+  EXPECT_EQ(runner_.Run("metrics 99").code, ExitCode::kNotFound);
+  EXPECT_EQ(runner_.Run("metrics 17 --summary --limit 3").code, ExitCode::kUsage);
+}
+TEST_F(VerbsTest, CheckpointDescribe) {
+  const std::string uuid = master_.Look().checkpoints[0].uuid();
+  ExpectAllFormats("checkpoint_describe", "checkpoint describe " + uuid);
 }
 TEST_F(VerbsTest, CheckpointList) {
   ExpectAllFormats("checkpoint_list", "checkpoint list 7");

@@ -12,7 +12,12 @@
 
 namespace det::cli {
 
-enum class Format { kTable, kJson, kYaml, kCsv, kTsv, kName };
+enum class Format { kTable, kWide, kJson, kJsonl, kYaml, kCsv, kTsv, kName, kTemplate };
+
+// Tables; the other formats are for programs.
+constexpr bool IsForPeople(Format format) {
+  return format == Format::kTable || format == Format::kWide;
+}
 
 // "state   ACTIVE" and so on, the labels aligned.
 using Fields = std::vector<std::pair<std::string, Cell>>;
@@ -23,15 +28,17 @@ struct Section {
   std::variant<Fields, Table, std::string> content;
 };
 
-// What a verb has found out, in the three shapes in which it may be asked for.
+// What a verb has found out, in the three shapes in which it may be asked for. With --columns every
+// format shows the table's columns, and those that are paths into the items of the document.
 struct Report {
-  Document document;              // json, yaml
+  Document document;              // json, jsonl, yaml, template
   Table table;                    // csv, tsv, name; table where there are no sections
-  std::vector<Section> sections;  // table
+  std::vector<Section> sections;  // table, wide
 };
 
 struct ReportOptions {
   Format format = Format::kTable;
+  std::string text;  // of kTemplate
   TableOptions table;
   Terminal terminal;  // of the standard output
   absl::Time now;

@@ -4,6 +4,7 @@
 #include <cctype>
 
 #include "cli/format/width.h"
+#include "cli/format/wrap.h"
 #include "common/base/check.h"
 #include "common/base/nearest.h"
 #include "common/base/status.h"
@@ -155,7 +156,24 @@ class GridPrinter {
     return Line(grid_.header, [](size_t) { return Style::kBold; });
   }
   std::string Row(size_t row) {
-    return Line(grid_.rows[row], [&](size_t i) { return CellStyle(table_.rows[row][i]); });
+    const auto style = [&](size_t i) { return CellStyle(table_.rows[row][i]); };
+    std::vector<std::string> cells = grid_.rows[row];
+    std::vector<std::vector<std::string>> rest(cells.size());
+    size_t lines = 1;
+    for (size_t i = 0; i < cells.size() && terminal_.tty; ++i) {
+      if (!table_.columns[i].wraps || DisplayWidth(cells[i]) <= grid_.widths[i]) continue;
+      rest[i] = WrapLines(cells[i], grid_.widths[i]);
+      cells[i] = rest[i][0];
+      lines = std::max(lines, rest[i].size());
+    }
+    std::string out = Line(cells, style);
+    for (size_t line = 1; line < lines; ++line) {
+      for (size_t i = 0; i < cells.size(); ++i) {
+        cells[i] = line < rest[i].size() ? rest[i][line] : std::string();
+      }
+      out.append(Line(cells, style));
+    }
+    return out;
   }
 
  private:

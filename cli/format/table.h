@@ -25,6 +25,7 @@ struct Column {
   Align align = Align::kLeft;
   Visible visible = Visible::kAlways;
   bool shrinks = false;  // gives way first where the terminal is too narrow
+  bool wraps = false;    // over lines of its own, rather than being cut off
   int rank = 0;          // then those with the highest rank are left out; 0 stays
 };
 

@@ -3,6 +3,7 @@
 #include "cli/client/client.h"
 #include "cli/format/escape.h"
 #include "cli/format/quantity.h"
+#include "cli/format/template.h"
 #include "cli/view/columns.h"
 #include "cli/view/proto_document.h"
 #include "common/base/strings.h"
@@ -18,11 +19,21 @@ Table LogTable(const std::vector<api::LogLine>& lines) {
       {{"rank"}, [](const L& l) -> Cell { return int64_t{l.rank()}; }},
       {{"at"}, [](const L& l) { return TimeCell(l.at_unix_nanos()); }},
       {{"source"}, [](const L& l) -> Cell { return l.source(); }},
+      {{"level"}, [](const L& l) -> Cell { return l.level(); }},
+      {{"line"}, [](const L& l) -> Cell { return int64_t{l.line()}; }},
       {{"text"}, [](const L& l) -> Cell { return l.text(); }},
       {{"partial"}, [](const L& l) -> Cell { return std::string(l.partial() ? "true" : "false"); }},
       {{"dropped"}, [](const L& l) -> Cell { return int64_t{l.dropped()}; }},
   };
   return MakeTable("trial", *columns, lines);
+}
+
+Style StyleOf(const api::LogLine& line) {
+  const std::string& level = line.level();
+  if (level == "ERROR" || level == "CRITICAL") return Style::kRed;
+  if (level == "WARNING") return Style::kYellow;
+  const bool quiet = level == "DEBUG" || level == "TRACE" || line.source() == "agent";
+  return quiet ? Style::kDim : Style::kPlain;
 }
 
 }  // namespace
@@ -37,6 +48,7 @@ std::string LogWriter::Header() const {
 std::string LogWriter::Write(const api::LogLine& line) {
   switch (format_.format) {
     case Format::kJson:
+    case Format::kJsonl:
       return ForTerminal(ToCompactJson(ToDocument(line)) + "\n");
     case Format::kYaml:
       return ForTerminal(ToYaml(Document::List{ToDocument(line)}));
@@ -44,7 +56,10 @@ std::string LogWriter::Write(const api::LogLine& line) {
       return ForTerminal(CsvText(LogTable({line}), false));
     case Format::kTsv:
       return ForTerminal(TsvText(LogTable({line}), false));
+    case Format::kTemplate:
+      return ForTerminal(FillTemplate(format_.text, ToDocument(line)).value_or(""));
     case Format::kTable:
+    case Format::kWide:
     case Format::kName:
       break;
   }
@@ -60,8 +75,7 @@ std::string LogWriter::WriteText(const api::LogLine& line) {
   if (!goes_on) out.append(Prefix(line));
   if (format_.terminal.tty) {
     const std::string safe = EscapeControls(line.text(), Escape::kLog, format_.terminal.utf8);
-    const Style style = line.source() == "agent" ? Style::kDim : Style::kPlain;
-    out.append(Paint(safe, style, format_.terminal.color));
+    out.append(Paint(safe, StyleOf(line), format_.terminal.color));
   } else {
     out.append(line.text());
   }

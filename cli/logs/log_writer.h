@@ -11,6 +11,7 @@ namespace det::cli {
 
 struct LogFormat {
   Format format = Format::kTable;  // any but kName; kTable: the lines as the program printed them
+  std::string text = {};           // of kTemplate, which is known to be well formed
   bool header = true;              // of CSV and TSV
   bool name_trials = false;        // "t17 | " before each line
   bool timestamps = false;

@@ -25,12 +25,14 @@ struct Model {
   std::map<int64_t, api::Trial> trials;
   std::map<int64_t, std::vector<api::Transition>> trial_histories;
   std::map<int64_t, std::vector<api::MetricPoint>> metrics;
+  std::map<int64_t, std::vector<api::MetricSummary>> summaries;
   std::map<int64_t, std::vector<api::LogLine>> logs;
   std::vector<api::Checkpoint> checkpoints;
   std::vector<api::Agent> agents;
   std::vector<api::Job> jobs;
   std::map<std::string, api::ExplainResponse> explanations;  // "trial 17"
   api::PreviewSearchResponse preview;
+  api::PlanExperimentResponse plan;
   std::map<std::string, std::string> contexts;  // archives by their SHA-256
   std::vector<std::string> warnings;            // of any configuration
 
@@ -39,8 +41,12 @@ struct Model {
   std::set<std::string> hanging;                 // calls that are never answered
   int64_t streams_cut = 0;                       // a higher number breaks all streams there are
 
+  std::string list_asked;  // filter and sort of the last list: "state = ACTIVE|-id,name"
+  api::GetHealthResponse health;
+
   std::vector<std::string> calls;  // that came, in their order
   std::vector<api::CreateExperimentRequest> created;
+  std::vector<api::TailLogsRequest> tailed;
 };
 
 // The public API in this process, on a port of this machine, as far as the command line needs it:

@@ -1,6 +1,7 @@
 #include "cli/testing/fake_services.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "cli/view/experiment_view.h"
 #include "common/base/status.h"
@@ -83,21 +84,30 @@ grpc::Status FakeExperiments::GetExperiment(ServerContext* context,
     if (at == model.experiments.end()) return NotFound("experiment", request->id());
     *response->mutable_experiment() = at->second;
     response->set_effective_config(model.configs[request->id()]);
+    if (request->with_submitted()) response->set_submitted_config("name: as given  # so\n");
     AppendHistory(model.experiment_histories, request->id(), response->mutable_history());
     return grpc::Status::OK;
   });
+}
+
+// What a list was asked for, for tests to look at.
+template <class Request>
+void NoteList(const Request& request, Model* model) {
+  model->list_asked = StrCat(request.filter(), "|", StrJoin(request.sort(), ","));
 }
 
 grpc::Status FakeExperiments::ListExperiments(ServerContext* context,
                                               const api::ListExperimentsRequest* request,
                                               api::ListExperimentsResponse* response) {
   return state_->Serve(context, "ListExperiments", [&](Model& model) {
+    NoteList(*request, &model);
     const int limit = request->limit() == 0 ? 100 : std::min(request->limit(), 1000);
+    const int64_t before = request->page().empty() ? 0 : std::stoll(request->page());
     for (auto at = model.experiments.rbegin(); at != model.experiments.rend(); ++at) {
-      if (request->before_id() != 0 && at->first >= request->before_id()) continue;
+      if (before != 0 && at->first >= before) continue;
       if (request->only_mine() && at->second.owner() != model.cluster.user()) continue;
       if (response->experiments_size() == limit) {
-        response->set_next_before_id(response->experiments(limit - 1).id());
+        response->set_next_page(StrCat(response->experiments(limit - 1).id()));
         break;
       }
       *response->add_experiments() = at->second;
@@ -183,13 +193,18 @@ grpc::Status FakeTrials::ListTrials(ServerContext* context,
                                     const api::ListTrialsRequest* request,
                                     api::ListTrialsResponse* response) {
   return state_->Serve(context, "ListTrials", [&](Model& model) {
+    NoteList(*request, &model);
     const auto owner = model.experiments.find(request->experiment());
-    if (owner == model.experiments.end()) return NotFound("experiment", request->experiment());
+    const bool all = request->experiment() == 0;
+    if (owner == model.experiments.end() && !all) {
+      return NotFound("experiment", request->experiment());
+    }
     std::vector<api::Trial> trials;
     for (const auto& [id, trial] : model.trials) {
-      if (trial.experiment() == request->experiment()) trials.push_back(trial);
+      const bool live = !trial.agent().empty() || !request->only_live();
+      if (live && (all || trial.experiment() == request->experiment())) trials.push_back(trial);
     }
-    if (request->order() == api::ListTrialsRequest::ORDER_BY_BEST) {
+    if (!all && request->order() == api::ListTrialsRequest::ORDER_BY_BEST) {
       const double sign = owner->second.smaller_is_better() ? 1 : -1;
       std::stable_sort(trials.begin(), trials.end(), [&](const auto& a, const auto& b) {
         if (!a.has_best_metric() || !b.has_best_metric()) return a.has_best_metric();
@@ -198,8 +213,12 @@ grpc::Status FakeTrials::ListTrials(ServerContext* context,
     }
     response->set_total(static_cast<int64_t>(trials.size()));
     const int limit = request->limit() == 0 ? 100 : std::min(request->limit(), 1000);
-    for (size_t i = static_cast<size_t>(request->offset()); i < trials.size(); ++i) {
-      if (response->trials_size() == limit) break;
+    for (size_t i = request->page().empty() ? 0 : std::stoul(request->page()); i < trials.size();
+         ++i) {
+      if (response->trials_size() == limit) {
+        response->set_next_page(StrCat(i));
+        break;
+      }
       *response->add_trials() = trials[i];
     }
     return grpc::Status::OK;
@@ -228,11 +247,35 @@ grpc::Status FakeTrials::GetMetrics(ServerContext* context,
   });
 }
 
+// A summary a page.
+grpc::Status FakeTrials::GetMetricSummaries(ServerContext* context,
+                                            const api::GetMetricSummariesRequest* request,
+                                            api::GetMetricSummariesResponse* response) {
+  return state_->Serve(context, "GetMetricSummaries", [&](Model& model) {
+    const auto place = [](const api::MetricSummary& s) {
+      return std::tuple(s.trial(), s.group(), s.name());
+    };
+    for (const int64_t trial : request->trials()) {
+      for (const api::MetricSummary& summary : model.summaries[trial]) {
+        if (!request->group().empty() && summary.group() != request->group()) continue;
+        if (place(summary) <= place(request->after())) continue;
+        if (response->summaries_size() == 1) {
+          response->set_more(true);
+          return grpc::Status::OK;
+        }
+        *response->add_summaries() = summary;
+      }
+    }
+    return grpc::Status::OK;
+  });
+}
+
 grpc::Status FakeLogs::TailLogs(ServerContext* context,
                                 const api::TailLogsRequest* request,
                                 grpc::ServerWriter<api::LogBatch>* writer) {
   const int64_t id = request->trial();
   const grpc::Status admitted = state_->Serve(context, "TailLogs", [&](Model& model) {
+    model.tailed.push_back(*request);
     return model.trials.contains(id) ? grpc::Status::OK : NotFound("trial", id);
   });
   if (!admitted.ok()) return admitted;
@@ -254,13 +297,15 @@ grpc::Status FakeCheckpoints::ListCheckpoints(ServerContext* context,
                                               const api::ListCheckpointsRequest* request,
                                               api::ListCheckpointsResponse* response) {
   return state_->Serve(context, "ListCheckpoints", [&](Model& model) {
+    NoteList(*request, &model);
     const int64_t experiment = request->experiment();
     if (experiment != 0 && !model.experiments.contains(experiment)) {
       return NotFound("experiment", experiment);
     }
     for (const api::Checkpoint& checkpoint : model.checkpoints) {
-      const bool fits = experiment != 0 ? checkpoint.experiment() == experiment
-                                        : checkpoint.trial() == request->trial();
+      const bool fits = experiment != 0
+                            ? checkpoint.experiment() == experiment
+                            : request->trial() == 0 || checkpoint.trial() == request->trial();
       if (fits && response->checkpoints_size() < request->limit()) {
         *response->add_checkpoints() = checkpoint;
       }
@@ -328,6 +373,15 @@ grpc::Status FakeCluster::GetCluster(ServerContext* context,
                                      api::GetClusterResponse* response) {
   return state_->Serve(context, "GetCluster", [&](Model& model) {
     *response = model.cluster;
+    return grpc::Status::OK;
+  });
+}
+
+grpc::Status FakeCluster::GetHealth(ServerContext* context,
+                                    const api::GetHealthRequest* /*request*/,
+                                    api::GetHealthResponse* response) {
+  return state_->Serve(context, "GetHealth", [&](Model& model) {
+    *response = model.health;
     return grpc::Status::OK;
   });
 }
@@ -418,6 +472,15 @@ grpc::Status FakeCluster::Explain(ServerContext* context,
   });
 }
 
+grpc::Status FakeCluster::PlanExperiment(ServerContext* context,
+                                         const api::PlanExperimentRequest* /*request*/,
+                                         api::PlanExperimentResponse* response) {
+  return state_->Serve(context, "PlanExperiment", [&](Model& model) {
+    *response = model.plan;
+    return grpc::Status::OK;
+  });
+}
+
 grpc::Status FakeCluster::PreviewSearch(ServerContext* context,
                                         const api::PreviewSearchRequest* request,
                                         api::PreviewSearchResponse* response) {
@@ -428,6 +491,23 @@ grpc::Status FakeCluster::PreviewSearch(ServerContext* context,
                           StrCat(request->config_name(), ":1:1: the configuration is empty")));
     }
     *response = model.preview;
+    return grpc::Status::OK;
+  });
+}
+
+grpc::Status FakeCluster::ExplainConfig(ServerContext* context,
+                                        const api::ExplainConfigRequest* request,
+                                        api::ExplainConfigResponse* response) {
+  return state_->Serve(context, "ExplainConfig", [&](Model&) {
+    for (const char* path : {"searcher", "searcher.max_trials"}) {
+      api::ConfigKey* key = response->add_keys();
+      key->set_path(path);
+      key->set_type("whole number, 1 or more");
+      key->set_default_value("16");
+      key->set_meaning("Trials in all");
+      key->set_effect("yes");
+    }
+    if (request->key() == "searcher.max_trials") response->mutable_keys()->DeleteSubrange(0, 1);
     return grpc::Status::OK;
   });
 }

@@ -103,6 +103,9 @@ class FakeTrials final : public api::TrialService::Service {
   grpc::Status GetMetrics(ServerContext* context,
                           const api::GetMetricsRequest* request,
                           api::GetMetricsResponse* response) override;
+  grpc::Status GetMetricSummaries(ServerContext* context,
+                                  const api::GetMetricSummariesRequest* request,
+                                  api::GetMetricSummariesResponse* response) override;
 
  private:
   FakeState* const state_;
@@ -150,6 +153,9 @@ class FakeContexts final : public api::ContextService::Service {
 class FakeCluster final : public api::ClusterService::Service {
  public:
   explicit FakeCluster(FakeState* state) : state_(state) {}
+  grpc::Status GetHealth(ServerContext* context,
+                         const api::GetHealthRequest* request,
+                         api::GetHealthResponse* response) override;
   grpc::Status GetCluster(ServerContext* context,
                           const api::GetClusterRequest* request,
                           api::GetClusterResponse* response) override;
@@ -168,6 +174,12 @@ class FakeCluster final : public api::ClusterService::Service {
   grpc::Status Explain(ServerContext* context,
                        const api::ExplainRequest* request,
                        api::ExplainResponse* response) override;
+  grpc::Status PlanExperiment(ServerContext* context,
+                              const api::PlanExperimentRequest* request,
+                              api::PlanExperimentResponse* response) override;
+  grpc::Status ExplainConfig(ServerContext* context,
+                             const api::ExplainConfigRequest* request,
+                             api::ExplainConfigResponse* response) override;
   grpc::Status PreviewSearch(ServerContext* context,
                              const api::PreviewSearchRequest* request,
                              api::PreviewSearchResponse* response) override;

@@ -5,6 +5,15 @@
 namespace det::cli {
 namespace {
 
+api::HealthCheck Check(const char* name, const char* level, const char* text, const char* hint) {
+  api::HealthCheck check;
+  check.set_name(name);
+  check.set_level(level);
+  check.set_text(text);
+  check.set_hint(hint);
+  return check;
+}
+
 int64_t Ago(absl::Duration age) {
   return absl::ToUnixNanos(SampleNow() - age);
 }
@@ -141,6 +150,7 @@ void AddReports(Model* model) {
     point.set_steps_completed(steps);
     point.set_value(value);
     point.set_at_unix_nanos(Ago(absl::Minutes(10)) + steps * 1'000'000);
+    point.set_trial(17);
     model->metrics[17].push_back(point);
   };
   add("training", "loss", 100, 0.5);
@@ -250,6 +260,10 @@ absl::Time SampleNow() {
 
 Model SampleModel() {
   Model model;
+  model.health.set_now_unix_nanos(absl::ToUnixNanos(SampleNow()));
+  *model.health.add_checks() = Check("database", "ok", "answers in 1ms, holds 12 MiB", "");
+  *model.health.add_checks() =
+      Check("disk", "warn", "900 MiB (4%) free for the database", "make room on the disk of /data");
   AddCluster(&model);
   AddExperiments(&model);
   AddTrials(&model);

@@ -182,6 +182,41 @@ Report ExplainReport(const api::ExplainResponse& explained) {
   return report;
 }
 
+Report PlanReport(const api::PlanExperimentResponse& plan) {
+  using S = api::PlannedStart;
+  static const auto* const columns = new std::vector<ColumnOf<S>>{
+      {{"agent"}, [](const S& s) { return TextCell(s.agent()); }},
+      {{"trials", Align::kRight}, [](const S& s) -> Cell { return int64_t{s.trials()}; }},
+      {{"slots", Align::kRight}, [](const S& s) -> Cell { return int64_t{s.slots()}; }},
+  };
+  Report report;
+  report.document = ToDocument(plan);
+  report.table = MakeTable("agent", *columns, plan.starts());
+  Fields fields{{"searcher", TextCell(plan.searcher())},
+                {"trials", int64_t{plan.trials()}},
+                {"at_once", int64_t{plan.trials_at_once()}},
+                {"slots_per_trial", int64_t{plan.slots_per_trial()}},
+                {"pool", TextCell(plan.pool())}};
+  if (plan.units() > 0) {
+    fields.emplace_back("length",
+                        TextCell(StrCat(plan.units(), " ", plan.time_metric(), " of all trials")));
+  }
+  if (plan.has_slot_hours()) {
+    fields.emplace_back("slot_hours", TextCell(FormatDouble(plan.slot_hours())));
+  }
+  if (plan.preempts() > 0) fields.emplace_back("preempts", int64_t{plan.preempts()});
+  if (plan.impossible()) fields.emplace_back("never", TextCell(plan.waits()));
+  if (!plan.impossible() && !plan.waits().empty()) {
+    fields.emplace_back("waits", TextCell(plan.waits()));
+  }
+  if (plan.has_starts_in_seconds()) {
+    fields.emplace_back("starts_in", TextCell(StrCat("about ", plan.starts_in_seconds(), " s")));
+  }
+  report.sections.push_back({"", std::move(fields)});
+  if (plan.starts_size() > 0) report.sections.push_back({"Starts now", report.table});
+  return report;
+}
+
 Report PreviewReport(const api::PreviewSearchResponse& preview) {
   int64_t trials = 0;
   for (const api::PlannedTrials& planned : preview.planned()) trials += planned.trials();

@@ -18,5 +18,6 @@ Table JobTable(const std::vector<api::Job>& jobs);
 
 Report ExplainReport(const api::ExplainResponse& explained);
 Report PreviewReport(const api::PreviewSearchResponse& preview);
+Report PlanReport(const api::PlanExperimentResponse& plan);
 
 }  // namespace det::cli

@@ -20,7 +20,7 @@ Table HistoryTable(const std::vector<api::Transition>& history) {
       {{.name = "at"}, [](const T& t) { return TimeCell(t.at_unix_nanos()); }},
       {{.name = "what"}, [](const T& t) -> Cell { return StrCat(t.kind(), " ", t.subject()); }},
       {{.name = "state"}, [](const T& t) -> Cell { return StateName{t.to_state()}; }},
-      {{.name = "why", .shrinks = true},
+      {{.name = "why", .shrinks = true, .wraps = true},
        [](const T& t) { return TextCell(WhyText(t.text(), t.code(), t.actor())); }},
   };
   return MakeTable("at", *columns, history);

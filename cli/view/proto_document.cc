@@ -18,6 +18,7 @@ using google::protobuf::Reflection;
 constexpr std::string_view kTimeSuffix = "_unix_nanos";
 constexpr std::string_view kJsonSuffix = "_json";
 constexpr std::string_view kJsonField = "effective_config";
+constexpr std::string_view kFieldOnRequest = "submitted_config";
 
 bool IsTime(const FieldDescriptor& field) {
   return std::string_view(field.name()).ends_with(kTimeSuffix);
@@ -112,7 +113,9 @@ Document ToDocument(const Message& message) {
   Document::Map map;
   for (int i = 0; i < type.field_count(); ++i) {
     const FieldDescriptor& field = *type.field(i);
-    map.emplace_back(NameOf(field), FieldDocument(message, field));
+    Document value = FieldDocument(message, field);
+    const bool unasked = field.name() == kFieldOnRequest && value.text()->empty();
+    if (!unasked) map.emplace_back(NameOf(field), std::move(value));
   }
   return map;
 }

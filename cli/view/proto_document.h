@@ -12,7 +12,7 @@ namespace det::cli {
 // proto, under its name, with these exceptions. A time loses the suffix _unix_nanos and becomes RFC
 // 3339, or null for "not yet". A text that is JSON loses the suffix _json and becomes what it says.
 // An optional that is absent is null. Bytes are text, with U+FFFD for what is no UTF-8. Enums are
-// their names.
+// their names. A text that comes only where it is asked for is left out elsewhere.
 Document ToDocument(const google::protobuf::Message& message);
 
 // A list of messages.

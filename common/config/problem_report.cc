@@ -1,6 +1,8 @@
 #include "common/config/problem_report.h"
 
 #include <algorithm>
+#include <set>
+#include <tuple>
 
 #include "common/base/status.h"
 #include "common/base/strings.h"
@@ -13,20 +15,35 @@ constexpr int kLevelsMax = 32;           // looked at for the place of a problem
 constexpr size_t kErrorBytesMax = 6000;  // what gRPC takes in a status is little
 
 // A message about a key names it already, and one about the whole needs no name.
-std::string MessageOf(const Problem& problem) {
-  if (problem.at_key || problem.path.empty()) return problem.message;
-  return StrCat(Printable(problem.path, 120), ": ", problem.message);
+std::string MessageOf(const Problem& problem, const std::string& path) {
+  if (problem.at_key || path.empty()) return problem.message;
+  return StrCat(Printable(path, 120), ": ", problem.message);
+}
+
+// A list or map that begins on a later line than its key is shown at the key. What is not there
+// is shown where it is missing. The whole has no place: its first line says nothing.
+TextMark MarkOf(const YamlDocument& document, std::string_view path, bool at_key) {
+  for (int i = 0; i < kLevelsMax && !path.empty(); ++i) {
+    const auto key = document.KeyMark(path);
+    const auto value = document.ValueMark(path);
+    if (key.has_value() && (at_key || value->line != key->line)) return *key;
+    if (value.has_value()) return *value;
+    path = path.substr(0, std::min(path.size(), path.find_last_of(".[") + 1));
+    if (!path.empty()) path.remove_suffix(1);
+  }
+  const bool whole = document.value().is_object() || document.value().is_null();
+  return whole ? TextMark() : document.ValueMark("").value_or(TextMark());
 }
 
 }  // namespace
 
 void ProblemReport::Add(const Problem& problem) {
-  Item item{.problem = {.warning = problem.severity == Problem::Severity::kWarning,
-                        .message = MessageOf(problem),
-                        .hint = problem.hint}};
-  if (source_of_) item.source = source_of_(problem.path);
-  if (item.source.empty()) item.problem.mark = Mark(problem);
-  items_.push_back(std::move(item));
+  const Place place = locate_ ? locate_(problem.path) : Place{name_, &document_, problem.path};
+  TextProblem text{.warning = problem.severity == Problem::Severity::kWarning,
+                   .message = MessageOf(problem, place.path),
+                   .hint = problem.hint};
+  if (place.document != nullptr) text.mark = MarkOf(*place.document, place.path, problem.at_key);
+  Add(place.name, place.document, std::move(text));
 }
 
 absl::Status ProblemReport::Errors() const {
@@ -43,37 +60,26 @@ absl::Status ProblemReport::Errors() const {
   return Error(absl::StatusCode::kInvalidArgument, "INVALID_CONFIG", text);
 }
 
-// A list or map that begins on a later line than its key is shown at the key. What is not there
-// is shown where it is missing. The whole has no place: its first line says nothing.
-TextMark ProblemReport::Mark(const Problem& problem) const {
-  std::string_view path = problem.path;
-  for (int i = 0; i < kLevelsMax && !path.empty(); ++i) {
-    const auto key = document_.KeyMark(path);
-    const auto value = document_.ValueMark(path);
-    if (key.has_value() && (problem.at_key || value->line != key->line)) return *key;
-    if (value.has_value()) return *value;
-    path = path.substr(0, std::min(path.size(), path.find_last_of(".[") + 1));
-    if (!path.empty()) path.remove_suffix(1);
-  }
-  const bool whole = document_.value().is_object() || document_.value().is_null();
-  return whole ? TextMark() : document_.ValueMark("").value_or(TextMark());
-}
-
 std::vector<std::string> ProblemReport::Render(bool warnings) const {
   std::vector<const Item*> chosen;
   for (const Item& item : items_) {
     if (item.problem.warning == warnings) chosen.push_back(&item);
   }
-  std::stable_sort(chosen.begin(), chosen.end(), [](const Item* a, const Item* b) {
-    if (a->source.empty() != b->source.empty()) return a->source.empty();
-    const TextMark& x = a->problem.mark;
-    const TextMark& y = b->problem.mark;
-    return x.line != y.line ? x.line < y.line : x.column < y.column;
+  const auto order = [&](const Item& item) {
+    const int rank = item.document == &document_ ? 0 : item.document != nullptr ? 1 : 2;
+    const TextMark mark = item.document == nullptr ? TextMark() : item.problem.mark;
+    return std::make_tuple(rank, rank == 1 ? item.name : "", mark.line, mark.column);
+  };
+  std::stable_sort(chosen.begin(), chosen.end(), [&](const Item* a, const Item* b) {
+    return order(*a) < order(*b);
   });
   std::vector<std::string> out;
+  std::set<std::string> told;
   for (const Item* item : chosen) {
-    out.push_back(item->source.empty() ? RenderProblem(name_, document_.text(), item->problem)
-                                       : RenderProblem(item->source, "", item->problem));
+    std::string_view text;
+    if (item->document != nullptr) text = item->document->text();
+    std::string rendered = RenderProblem(item->name, text, item->problem);
+    if (told.insert(rendered).second) out.push_back(std::move(rendered));
   }
   return out;
 }

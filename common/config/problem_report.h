@@ -16,37 +16,42 @@ namespace det {
 // What is wrong with a configuration, and how to say where. Refers to what it is given.
 class ProblemReport {
  public:
-  // Names where the value at a path comes from when that is not the file: an override. ""
-  // otherwise.
-  using SourceOf = std::function<std::string(std::string_view path)>;
+  // Where the value at a path was written.
+  struct Place {
+    std::string name;                        // of the document, or what is said instead of a place
+    const YamlDocument* document = nullptr;  // nullptr: something without lines
+    std::string path;                        // within the document, and as messages name it
+  };
+  using Locate = std::function<Place(std::string_view path)>;
 
-  ProblemReport(std::string_view name, const YamlDocument& document, SourceOf source_of = nullptr)
-      : name_(name), document_(document), source_of_(std::move(source_of)) {}
+  // Without `locate` all is in the one document.
+  ProblemReport(std::string_view name, const YamlDocument& document, Locate locate = nullptr)
+      : name_(name), document_(document), locate_(std::move(locate)) {}
 
-  void Add(TextProblem problem) { items_.push_back({.problem = std::move(problem)}); }
-  void Add(std::string source, TextProblem problem) {
-    items_.push_back({.source = std::move(source), .problem = std::move(problem)});
+  void Add(TextProblem problem) { Add(name_, &document_, std::move(problem)); }
+  void Add(std::string_view name, const YamlDocument* document, TextProblem problem) {
+    items_.push_back({std::string(name), document, std::move(problem)});
   }
   void Add(const Problem& problem);
 
   // OK when there are no errors; else INVALID_ARGUMENT (INVALID_CONFIG) whose message is the
-  // rendered problems, those of the file first and in its order, at most 20 and about 6 KB, then
-  // how many there are besides.
+  // rendered problems, those of the first document first and in its order, each once, at most 20
+  // and about 6 KB, then how many there are besides.
   absl::Status Errors() const;
   std::vector<std::string> Warnings() const { return Render(true); }
 
  private:
   struct Item {
-    std::string source;  // "": the file
+    std::string name;
+    const YamlDocument* document;
     TextProblem problem;
   };
 
-  TextMark Mark(const Problem& problem) const;
   std::vector<std::string> Render(bool warnings) const;
 
-  const std::string_view name_;
+  const std::string name_;
   const YamlDocument& document_;
-  const SourceOf source_of_;
+  const Locate locate_;
   std::vector<Item> items_;
 };
 

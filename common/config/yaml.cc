@@ -151,6 +151,37 @@ std::optional<TextMark> YamlDocument::ValueMark(std::string_view path) const {
   return MarkAt(tree_[found->node].at);
 }
 
+std::optional<size_t> YamlDocument::Offset(std::string_view path) const {
+  if (tree_.empty()) return std::nullopt;
+  const std::optional<Found> found = PathFinder(tree_).Find({}, path);
+  if (!found.has_value()) return std::nullopt;
+  return static_cast<size_t>(tree_[found->node].at);
+}
+
+void YamlDocument::Hide(std::string_view path) {
+  const std::optional<Found> found =
+      tree_.empty() ? std::nullopt : PathFinder(tree_).Find({}, path);
+  if (!found.has_value()) return;
+  std::vector<size_t> hidden = {found->node};
+  for (size_t i = 0; i < hidden.size(); ++i) {
+    for (const YamlNode::Child& child : tree_[hidden[i]].children) hidden.push_back(child.node);
+  }
+  std::vector<int32_t> begins;
+  for (const YamlNode& node : tree_) {
+    begins.push_back(node.at);
+    for (const YamlNode::Child& child : node.children) begins.push_back(child.key_at);
+  }
+  std::sort(begins.begin(), begins.end());
+  for (const size_t node : hidden) {
+    const int32_t at = tree_[node].at;
+    const auto next = std::upper_bound(begins.begin(), begins.end(), at);
+    const size_t end = next == begins.end() ? text_.size() : static_cast<size_t>(*next);
+    for (size_t i = static_cast<size_t>(at); i < end; ++i) {
+      if (text_[i] != '\n') text_[i] = '*';
+    }
+  }
+}
+
 std::optional<TextMark> YamlDocument::KeyMark(std::string_view path) const {
   if (tree_.empty()) return std::nullopt;
   const std::optional<Found> found = PathFinder(tree_).Find({}, path);

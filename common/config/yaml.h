@@ -29,6 +29,14 @@ class YamlDocument {
   // when there is no such path; the whole and items of lists have no key.
   std::optional<TextMark> ValueMark(std::string_view path) const;
   std::optional<TextMark> KeyMark(std::string_view path) const;
+  // Where in text() the value at a path begins, in bytes.
+  std::optional<size_t> Offset(std::string_view path) const;
+
+  // Writes asterisks over the value at a path, in text() alone: for a secret that an excerpt must
+  // not show. All from its beginning to the next key or value goes, but line ends.
+  void Hide(std::string_view path);
+  // Has excerpts made from another text, of as many bytes.
+  void ShowAs(std::string text) { text_ = std::move(text); }
 
  private:
   friend std::vector<TextProblem> ReadYaml(std::string_view text,

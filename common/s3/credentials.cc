@@ -6,6 +6,7 @@
 
 #include "common/base/status.h"
 #include "common/base/strings.h"
+#include "common/base/value.h"
 #include "common/os/fs.h"
 
 namespace det::s3 {
@@ -50,6 +51,33 @@ std::optional<Credentials> FromEnvironment(const Environment& environment) {
       *access, Secret(*secret), Secret(environment("AWS_SESSION_TOKEN").value_or(""))};
 }
 
+// "env:NAME" of whoever uses it. Other references are names of the cluster's secrets, which are not
+// there yet.
+absl::StatusOr<std::string> Named(const std::string& ref, const Environment& environment) {
+  constexpr std::string_view kVariable = "env:";
+  if (!ref.starts_with(kVariable)) {
+    return Error(absl::StatusCode::kUnimplemented,
+                 "S3_NO_CREDENTIALS",
+                 StrCat("no S3 credentials: the secret ",
+                        QuoteJson(ref),
+                        " can't be looked up: secrets of the cluster are not supported yet"),
+                 "name environment variables of the agents and the master: {environment: NAME}");
+  }
+  const std::string name = ref.substr(kVariable.size());
+  if (const auto value = environment(name.c_str()); value.has_value()) return *value;
+  return Error(absl::StatusCode::kUnauthenticated,
+               "S3_NO_CREDENTIALS",
+               StrCat("no S3 credentials: the environment variable ", name, " is not set"),
+               "set it where this program is started");
+}
+
+absl::StatusOr<Credentials> FromNamed(const CredentialsSource& source,
+                                      const Environment& environment) {
+  DET_ASSIGN_OR_RETURN(std::string access, Named(source.access_key_ref, environment));
+  DET_ASSIGN_OR_RETURN(std::string secret, Named(source.secret_key_ref, environment));
+  return Credentials{std::move(access), Secret(std::move(secret)), Secret()};
+}
+
 std::string FileOf(const CredentialsSource& source, const Environment& environment) {
   if (!source.file.empty()) return source.file;
   if (const auto file = environment("AWS_SHARED_CREDENTIALS_FILE"); file.has_value()) return *file;
@@ -68,6 +96,9 @@ Environment ProcessEnvironment() {
 
 absl::StatusOr<Credentials> FindCredentials(const CredentialsSource& source,
                                             const Environment& environment) {
+  if (!source.access_key_ref.empty() || !source.secret_key_ref.empty()) {
+    return FromNamed(source, environment);
+  }
   if (source.profile.empty()) {
     if (auto found = FromEnvironment(environment); found.has_value()) return *std::move(found);
   }

@@ -18,6 +18,10 @@ struct Credentials {
 
 // What a configuration may say of credentials: where they are, never what they are.
 struct CredentialsSource {
+  // "env:NAME" is an environment variable that holds the key. When they are named, nothing else is
+  // looked at.
+  std::string access_key_ref;
+  std::string secret_key_ref;
   // A section of the credentials file. "": the environment's AWS_ACCESS_KEY_ID and
   // AWS_SECRET_ACCESS_KEY, else the section AWS_PROFILE names, else "default".
   std::string profile;

@@ -170,8 +170,12 @@ class Applier {
   void operator()(const AllocationPlaced& e) {
     Task& task = Move(e.task, TaskState::kQueued, TaskState::kAllocated);
     task.runs = e.run;
-    task.allocation =
-        Allocation{.id = e.id, .agent = e.agent, .slots = e.slots, .run = e.run, .placed_at = at_};
+    task.allocation = Allocation{.id = e.id,
+                                 .agent = e.agent,
+                                 .slots = e.slots,
+                                 .run = e.run,
+                                 .priority = e.priority,
+                                 .placed_at = at_};
     state_.next.allocation = std::max(state_.next.allocation, e.id.value() + 1);
   }
   void operator()(const AllocationMoved& e) {
@@ -298,6 +302,7 @@ void Depart(State& state, const Event& event, const std::vector<TrialId>& closed
   const auto experiment = state.experiments.find(moved->id);
   DET_CHECK(experiment->second.open_trials.empty(), "an experiment ended before its trials");
   RemoveFromIndexes(experiment->second, state.indexes);
+  state.indexes.view.RemoveJob(moved->id);
   state.departed.experiments.push_back(std::move(experiment->second));
   state.experiments.erase(experiment);
 }
@@ -328,6 +333,7 @@ void Apply(State& state, const Event& event) {
   const auto closed = Closed(state, event);
   ForIndexes(state, owner, [](const auto& x, Indexes& indexes) { RemoveFromIndexes(x, indexes); });
   ApplyToAggregate(state, event);
+  state.indexes.view.SetNow(state.now);
   ForIndexes(state, owner, [](const auto& x, Indexes& indexes) { AddToIndexes(x, indexes); });
   state.changed.insert(owner);
   MarkDirty(state, event, owner);

@@ -9,6 +9,7 @@
 #include "master/core/decide.h"
 #include "master/core/invariants.h"
 #include "master/core/limits.h"
+#include "master/core/plan.h"
 #include "master/spec/limits.h"
 #include "master/spec/parse.h"
 
@@ -99,7 +100,7 @@ TEST(Core, AgentsThatSayNonsenseAreRefused) {
       {"name": "single", "metric": "loss"}})")
                   .ok());
   bool more = false;
-  core.Take(*SchedulePool(core.state, "default", &more));
+  core.Take(*SchedulePool(core.state, "default", kNow, &more));
   core.state.dirty.clear();
   const std::string endless(static_cast<size_t>(kAgentTextBytesMax) + 1, 'x');
   const std::function<void(ConnectAgent&)> faults[] = {
@@ -127,6 +128,34 @@ TEST(Core, AgentsThatSayNonsenseAreRefused) {
   EXPECT_TRUE(Connect(core, agent).ok());
   EXPECT_EQ(core.state.FindByAllocation(AllocationId(1))->allocation->state,
             AllocationState::kRunning);
+}
+
+TEST(Core, APlanSaysWhatWouldStartAndWhyTheRestWaits) {
+  Core core;
+  ASSERT_TRUE(Connect(core, Agent()).ok());
+  const auto plan = [&](std::string_view slots, std::string_view pool) {
+    return PlanExperiment(core.state,
+                          *Spec(StrCat(R"({"entrypoint": "x", "hyperparameters": {}, "searcher":
+      {"name": "random", "metric": "loss", "max_trials": 3}, "resources": {"slots_per_trial": )",
+                                       slots,
+                                       R"(, "resource_pool": ")",
+                                       pool,
+                                       "\"}}")),
+                          "ann",
+                          kNow);
+  };
+  const auto fits = plan("1", "default");
+  ASSERT_TRUE(fits.ok());
+  EXPECT_EQ(fits->at_once, 3);
+  EXPECT_EQ(fits->starts, (std::map<AgentId, int64_t>{{AgentId("a"), 1}}));
+  EXPECT_NE(fits->waits.find("needs 1 slot"), std::string::npos);
+  EXPECT_FALSE(fits->impossible);
+  const auto large = plan("2", "default");
+  ASSERT_TRUE(large.ok());
+  EXPECT_TRUE(large->impossible);
+  EXPECT_NE(large->waits.find("its largest agent has 1"), std::string::npos);
+  EXPECT_EQ(plan("1", "nowhere").status().code(), absl::StatusCode::kNotFound);
+  EXPECT_TRUE(core.state.experiments.empty());
 }
 
 // Also what has not come to an end: saved forms keep the infinities.

@@ -95,7 +95,41 @@ Events Advance(const State& state, const Key& key, absl::Time now) {
   return {};
 }
 
-absl::StatusOr<Events> SchedulePool(const State& state, const std::string& pool, bool* more) {
+namespace {
+
+// Of the run that leaves for another: whom it makes room for, and by what right.
+Reason WhyPreempted(const State& state, const scheduler::Preemption& preemption, absl::Time now) {
+  const scheduler::View& view = state.indexes.view;
+  const scheduler::Waiting& waiting = *view.FindWaiting(preemption.waiter);
+  const scheduler::Running& victim = view.FindRunning(preemption.task)->running;
+  const scheduler::Job& job = waiting.job->job;
+  std::string text = StrCat("makes room for experiment ", job.id.value());
+  if (view.rules().ForPool(victim.pool).policy == scheduler::Policy::kFairShare) {
+    StrAppend(text, ", which holds less than its share");
+    return internal::MakeReason("PREEMPTED_BY_FAIR_SHARE", std::move(text), "scheduler", now);
+  }
+  StrAppend(text, " of priority ", job.priority, "; its own is ", victim.priority);
+  return internal::MakeReason("PREEMPTED_BY_PRIORITY", std::move(text), "scheduler", now);
+}
+
+AllocationSignaled Preempted(const State& state,
+                             const scheduler::Preemption& preemption,
+                             absl::Time now) {
+  const Task& task = *state.Find(preemption.task);
+  const Experiment& experiment = *state.Find(state.Find(task.trial)->experiment);
+  return {.task = task.id,
+          .id = task.allocation->id,
+          .level = StopLevel::kPreempt,
+          .kill_at = now + absl::Seconds(experiment.spec->preemption_timeout_seconds),
+          .reason = WhyPreempted(state, preemption, now)};
+}
+
+}  // namespace
+
+absl::StatusOr<Events> SchedulePool(const State& state,
+                                    const std::string& pool,
+                                    absl::Time now,
+                                    bool* more) {
   const scheduler::View& view = state.indexes.view;
   scheduler::Plan plan = scheduler::Schedule(view, pool);
   DET_RETURN_IF_ERROR(scheduler::CheckPlan(view, pool, plan));
@@ -103,11 +137,17 @@ absl::StatusOr<Events> SchedulePool(const State& state, const std::string& pool,
   Events events;
   int64_t next = state.next.allocation;
   for (scheduler::Placement& placement : plan.placements) {
+    // Requests of the core never span agents.
+    scheduler::Piece& piece = placement.pieces.front();
     events.push_back(AllocationPlaced{.task = placement.task,
                                       .id = AllocationId(next++),
-                                      .agent = placement.agent,
-                                      .slots = std::move(placement.slots),
-                                      .run = state.Find(placement.task)->runs + 1});
+                                      .agent = piece.agent,
+                                      .slots = std::move(piece.slots),
+                                      .run = state.Find(placement.task)->runs + 1,
+                                      .priority = placement.priority});
+  }
+  for (const scheduler::Preemption& preemption : plan.preemptions) {
+    events.push_back(Preempted(state, preemption, now));
   }
   return events;
 }

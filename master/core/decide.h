@@ -19,9 +19,13 @@ absl::StatusOr<Events> Decide(const State& state, const Command& command, absl::
 // a new trial, a trial to a request for slots. Empty when nothing follows.
 Events Advance(const State& state, const Key& key, absl::Time now);
 
-// Placements of one pool as events, judged by CheckPlan first: an error is a fault in the
-// scheduler, and nothing is placed. `more` is set when the pass was cut at its limit.
-absl::StatusOr<Events> SchedulePool(const State& state, const std::string& pool, bool* more);
+// Placements of one pool, and what leaves to make room, as events, judged by CheckPlan first: an
+// error is a fault in the scheduler, and nothing is placed. `more` is set when the pass was cut at
+// its limit.
+absl::StatusOr<Events> SchedulePool(const State& state,
+                                    const std::string& pool,
+                                    absl::Time now,
+                                    bool* more);
 
 // Changes the state. Total: an event that Decide, Advance or SchedulePool made, or that the journal
 // holds, always applies; anything else is a programmer's error and stops the process.

@@ -135,6 +135,7 @@ struct AllocationPlaced {
   AgentId agent;
   std::vector<int> slots;
   int64_t run = 1;
+  int64_t priority = 0;  // of its job then, with its age
 };
 struct AllocationMoved {
   TaskId task;

@@ -16,22 +16,6 @@ namespace {
 
 using enum ExperimentState;
 
-// A misspelt pool would wait for ever. Pools are those that agents named, and "default".
-absl::Status CheckPool(const State& state, const std::string& pool) {
-  std::set<std::string> pools = {"default"};
-  for (const auto& [id, agent] : state.agents) pools.insert(agent.pool);
-  if (pools.contains(pool)) return absl::OkStatus();
-  const std::string nearest = Nearest(pool, {pools.begin(), pools.end()});
-  return Error(
-      absl::StatusCode::kNotFound,
-      "POOL_NOT_FOUND",
-      StrCat("resource pool ",
-             QuoteJson(pool),
-             " does not exist; there is ",
-             StrJoin(pools, ", ", [](const std::string& name) { return QuoteJson(name); })),
-      nearest.empty() ? "" : StrCat("did you mean ", QuoteJson(nearest), "?"));
-}
-
 // All trials that are open at a time are in one step at the worst.
 absl::Status CheckPoint(const spec::ExperimentSpec& spec) {
   const int64_t bytes = searcher::PointBytes(spec.hparams);
@@ -118,6 +102,24 @@ ExperimentState Ended(ExperimentState stopping) {
 }
 
 }  // namespace
+
+// A misspelt pool would wait for ever. Pools are those that agents or the configuration named, and
+// "default".
+absl::Status CheckPool(const State& state, const std::string& pool) {
+  std::set<std::string> pools = {"default"};
+  for (const auto& [id, agent] : state.agents) pools.insert(agent.pool);
+  for (const auto& [name, rules] : state.indexes.view.rules().pools) pools.insert(name);
+  if (pools.contains(pool)) return absl::OkStatus();
+  const std::string nearest = Nearest(pool, {pools.begin(), pools.end()});
+  return Error(
+      absl::StatusCode::kNotFound,
+      "POOL_NOT_FOUND",
+      StrCat("resource pool ",
+             QuoteJson(pool),
+             " does not exist; there is ",
+             StrJoin(pools, ", ", [](const std::string& name) { return QuoteJson(name); })),
+      nearest.empty() ? "" : StrCat("did you mean ", QuoteJson(nearest), "?"));
+}
 
 Reason MakeReason(std::string_view code, std::string text, std::string actor, absl::Time now) {
   text.resize(CutUtf8(text, static_cast<size_t>(kReasonBytesMax)).size());

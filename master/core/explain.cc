@@ -4,6 +4,7 @@
 
 #include "common/base/status.h"
 #include "common/base/strings.h"
+#include "master/core/internal.h"
 #include "master/scheduler/scheduler.h"
 
 namespace det::core {
@@ -14,6 +15,13 @@ constexpr size_t kTrialsNamedMax = 5;
 std::string Ago(absl::Time then, absl::Time now) {
   return absl::FormatDuration(
       std::max(absl::Trunc(now - then, absl::Seconds(1)), absl::ZeroDuration()));
+}
+
+// "40 s", "12 min", "3 h": no more exact than an estimate is.
+std::string About(absl::Duration time) {
+  if (time < absl::Seconds(90)) return StrCat(absl::ToInt64Seconds(time), " s");
+  if (time < absl::Minutes(90)) return StrCat(absl::ToInt64Minutes(time), " min");
+  return StrCat(absl::ToInt64Hours(time), " h");
 }
 
 absl::Status NotLive(std::string_view kind, int64_t id) {
@@ -56,7 +64,13 @@ std::string AllocationDetail(const State& state, const Allocation& allocation, a
 std::string TrialDetail(const State& state, const Trial& trial, absl::Time now) {
   const Task& task = *state.Find(trial.task);
   if (task.allocation.has_value()) return AllocationDetail(state, *task.allocation, now);
-  if (task.state == TaskState::kQueued) return scheduler::Explain(state.indexes.view, task.id).text;
+  if (task.state == TaskState::kQueued) {
+    std::string text = scheduler::Explain(state.indexes.view, task.id).text;
+    if (const auto wait = internal::EstimateWait(state, state.indexes.view, task.id, now)) {
+      StrAppend(text, "; about ", About(*wait), " from the progress of what runs");
+    }
+    return text;
+  }
   if (task.Waits()) {
     return StrCat("it waits ",
                   Ago(task.delay->reason.since, task.delay->until),

@@ -35,19 +35,39 @@ JobPlace PlaceOf(const Experiment& experiment) {
           .position = experiment.queue_position};
 }
 
-// `sign` is 1 as the task comes and -1 as it goes.
-void CountSlots(const Task& task, int64_t sign, Indexes& indexes) {
-  const bool held = task.state == TaskState::kAllocated;
-  if (task.request.slots == 0 || (!held && task.state != TaskState::kQueued)) return;
-  const auto job = indexes.job_slots.try_emplace(task.request.position).first;
-  (held ? job->second.held : job->second.waiting) += sign * task.request.slots;
-  if (job->second == JobSlots()) indexes.job_slots.erase(job);
+scheduler::Job JobOf(const Experiment& experiment) {
+  const spec::ResourcesSpec& resources = experiment.spec->resources;
+  return {.id = experiment.id,
+          .owner = experiment.owner,
+          .workspace = experiment.spec->workspace,
+          .priority = resources.priority,
+          .position = experiment.queue_position,
+          .weight = resources.weight,
+          .max_slots = resources.max_slots};
+}
+
+scheduler::Request RequestOf(const Task& task) {
+  scheduler::Request request = task.request;
+  request.since = task.since;
+  return request;
+}
+
+scheduler::Running RunningOf(const Task& task) {
+  const Allocation& allocation = *task.allocation;
+  return {.task = task.id,
+          .job = task.request.job,
+          .pool = task.request.pool,
+          .pieces = {{.agent = allocation.agent, .slots = allocation.slots}},
+          .priority = allocation.priority,
+          .leaving = allocation.level != StopLevel::kRun,
+          .placed_at = allocation.placed_at};
 }
 
 }  // namespace
 
 void AddToIndexes(const Experiment& experiment, Indexes& indexes) {
   indexes.jobs.emplace(PlaceOf(experiment), experiment.id);
+  indexes.view.SetJob(JobOf(experiment));
 }
 
 void RemoveFromIndexes(const Experiment& experiment, Indexes& indexes) {
@@ -55,11 +75,10 @@ void RemoveFromIndexes(const Experiment& experiment, Indexes& indexes) {
 }
 
 void AddToIndexes(const Task& task, Indexes& indexes) {
-  CountSlots(task, 1, indexes);
-  if (task.state == TaskState::kQueued) indexes.view.AddRequest(task.request);
+  if (task.state == TaskState::kQueued) indexes.view.AddRequest(RequestOf(task));
   if (task.allocation.has_value()) {
     const Allocation& allocation = *task.allocation;
-    indexes.view.Take(allocation.agent, allocation.slots);
+    indexes.view.Start(RunningOf(task));
     indexes.on_agent[allocation.agent][allocation.id] = task.id;
     indexes.allocations[allocation.id] = task.id;
   }
@@ -67,11 +86,10 @@ void AddToIndexes(const Task& task, Indexes& indexes) {
 }
 
 void RemoveFromIndexes(const Task& task, Indexes& indexes) {
-  CountSlots(task, -1, indexes);
   if (task.state == TaskState::kQueued) indexes.view.RemoveRequest(task.id);
   if (task.allocation.has_value()) {
     const Allocation& allocation = *task.allocation;
-    indexes.view.Release(allocation.agent, allocation.slots);
+    indexes.view.Stop(task.id);
     auto& on_agent = indexes.on_agent[allocation.agent];
     on_agent.erase(allocation.id);
     if (on_agent.empty()) indexes.on_agent.erase(allocation.agent);
@@ -87,16 +105,19 @@ void AddToIndexes(const Agent& agent, Indexes& indexes) {
   }
   const bool schedulable = agent.connected && !agent.disabled.has_value();
   indexes.view.SetAgent(agent.id, agent.pool, slots, schedulable);
+  indexes.agents_connected += agent.connected ? 1 : 0;
   AddDeadline(agent, indexes);
 }
 
 void RemoveFromIndexes(const Agent& agent, Indexes& indexes) {
   indexes.view.RemoveAgent(agent.id);
+  indexes.agents_connected -= agent.connected ? 1 : 0;
   RemoveDeadline(agent, indexes);
 }
 
-Indexes BuildIndexes(const State& state, scheduler::Policy policy) {
-  Indexes indexes{.view = scheduler::View(policy)};
+Indexes BuildIndexes(const State& state, const scheduler::Rules& rules) {
+  Indexes indexes{.view = scheduler::View(rules)};
+  indexes.view.SetNow(state.now);
   for (const auto& [id, experiment] : state.experiments) AddToIndexes(experiment, indexes);
   for (const auto& [id, agent] : state.agents) AddToIndexes(agent, indexes);
   for (const auto& [id, task] : state.tasks) AddToIndexes(task, indexes);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cmath>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -32,6 +33,7 @@ class IdSource {
 };
 
 // experiment.cc
+absl::Status CheckPool(const State& state, const std::string& pool);
 absl::StatusOr<Events> DecideCreate(const State& state,
                                     const Principal& principal,
                                     const CreateExperiment& command,
@@ -69,6 +71,13 @@ absl::StatusOr<Events> DecideCheckpoint(const State& state,
 absl::StatusOr<Events> DecideInvalidHparams(const State& state,
                                             const ReportInvalidHparams& command,
                                             absl::Time now);
+
+// estimate.cc: how long a waiting task still waits, by the progress of what runs in its pool;
+// nothing where that is not known. O(what runs in the pool).
+std::optional<absl::Duration> EstimateWait(const State& state,
+                                           const scheduler::View& view,
+                                           TaskId task,
+                                           absl::Time now);
 
 // agent.cc
 absl::StatusOr<Events> DecideConnect(const State& state,

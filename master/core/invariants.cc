@@ -97,13 +97,15 @@ class Checker {
   }
 
   void CheckIndexes() {
-    const Indexes fresh = BuildIndexes(state_, state_.indexes.view.policy());
-    Expect(fresh.view == state_.indexes.view, "the scheduler's view differs from one built afresh");
+    const Indexes fresh = BuildIndexes(state_, state_.indexes.view.rules());
+    Expect(fresh.view.Dump() == state_.indexes.view.Dump(),
+           "the scheduler's view differs from one built afresh");
     Expect(fresh.on_agent == state_.indexes.on_agent, "the index by agent differs");
     Expect(fresh.allocations == state_.indexes.allocations, "the index of allocations differs");
     Expect(fresh.jobs == state_.indexes.jobs, "the index of jobs differs");
-    Expect(fresh.job_slots == state_.indexes.job_slots, "the index of the jobs' slots differs");
     Expect(fresh.deadlines == state_.indexes.deadlines, "the index of deadlines differs");
+    Expect(fresh.agents_connected == state_.indexes.agents_connected,
+           "the count of connected agents differs");
   }
 
   const State& state_;

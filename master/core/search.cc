@@ -44,10 +44,9 @@ class Expander {
     events_->push_back(TaskCreated{.id = task,
                                    .trial = trial,
                                    .request = {.task = task,
+                                               .job = experiment_.id,
                                                .pool = resources.resource_pool,
-                                               .slots = resources.slots_per_trial,
-                                               .priority = resources.priority,
-                                               .position = experiment_.queue_position}});
+                                               .slots = resources.slots_per_trial}});
   }
 
   void operator()(const searcher::Stop& stop) {

@@ -102,6 +102,7 @@ struct Allocation {
   std::vector<int> slots;
   int64_t run = 1;  // the task's run-th allocation
   AllocationState state = AllocationState::kAssigned;
+  int64_t priority = 0;  // of its job then, with its age: it is protected by it
   StopLevel level = StopLevel::kRun;
   Reason level_reason;
   absl::Time kill_at = absl::InfiniteFuture();  // when kPreempt turns into kKill
@@ -171,13 +172,6 @@ struct JobPlace {
   auto operator<=>(const JobPlace&) const = default;
 };
 
-// What the tasks of one experiment hold and wait for.
-struct JobSlots {
-  int64_t held = 0;
-  int64_t waiting = 0;
-  bool operator==(const JobSlots&) const = default;
-};
-
 // Rebuilt from the aggregates by BuildIndexes (index.h); never saved.
 struct Indexes {
   scheduler::View view;
@@ -185,7 +179,7 @@ struct Indexes {
   std::map<AllocationId, TaskId> allocations;
   std::set<std::pair<absl::Time, Key>> deadlines;
   std::map<JobPlace, ExperimentId> jobs;
-  std::map<int64_t, JobSlots> job_slots;  // by position, which no two experiments share
+  int64_t agents_connected = 0;
 };
 
 // The next id of each kind. Ids of things that left the state are never used again.
@@ -269,11 +263,20 @@ void Fields(A& a, Trial& x) {
 }
 template <class A>
 void Fields(A& a, Allocation& x) {
-  a(x.id, x.agent, x.slots, x.run, x.state, x.level, x.level_reason, x.kill_at, x.placed_at);
+  a(x.id,
+    x.agent,
+    x.slots,
+    x.run,
+    x.priority,
+    x.state,
+    x.level,
+    x.level_reason,
+    x.kill_at,
+    x.placed_at);
 }
 template <class A>
 void FieldsOfRequest(A& a, scheduler::Request& x) {
-  a(x.task, x.pool, x.slots, x.priority, x.position, x.avoid);
+  a(x.task, x.job, x.pool, x.slots, x.avoid);
 }
 template <class A>
 void Fields(A& a, Delay& x) {

@@ -7,6 +7,7 @@
 #include "master/core/explain.h"
 #include "master/searcher/searcher.h"
 #include "master/spec/parse.h"
+#include "master/storage/place_of.h"
 
 namespace det::engine {
 namespace {
@@ -205,7 +206,8 @@ Value CheckpointRow(const State& state, const core::CheckpointRecorded& e, absl:
   row["bytes"] = e.bytes;
   row["files"] = e.files;
   row["metadata"] = e.metadata;
-  row["directory"] = StrCat(experiment.spec->checkpoint_storage.Directory(), "/", e.uuid);
+  row["directory"] =
+      storage::CheckpointUrl(storage::PlaceOf(experiment.spec->checkpoint_storage), e.uuid);
   row["state"] = "COMPLETED";
   row["reported_at"] = Timestamp(at);
   return row;

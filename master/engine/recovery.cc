@@ -97,7 +97,7 @@ absl::StatusOr<Recovered> RecoverFrom(journal::Journal& journal,
         StrCat("the journal ends at event ", replay.state.seq, ", not at ", loaded.last_seq));
   }
   core::SweepDeparted(replay.state);
-  replay.state.indexes = core::BuildIndexes(replay.state, options.policy);
+  replay.state.indexes = core::BuildIndexes(replay.state, options.rules);
   core::RunningHash hash;
   hash.Reset(replay.state);
   if (loaded.hash_format == core::kHashFormat && hash.value() != loaded.state_hash) {

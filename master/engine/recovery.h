@@ -11,7 +11,7 @@
 namespace det::engine {
 
 struct RecoverOptions {
-  scheduler::Policy policy = scheduler::Policy::kPriority;
+  scheduler::Rules rules;
   int64_t snapshot_lag_events = kSnapshotLagEvents;
   int64_t snapshot_part_bytes_max = kSnapshotPartBytesMax;
   bool use_snapshots = true;  // false: from the first event

@@ -53,7 +53,7 @@ absl::Status Stepper::Schedule(absl::Time now) {
   for (const std::string& pool : pools) {
     const int64_t first_seq = state_.seq + 1;
     bool more = false;
-    absl::StatusOr<core::Events> placed = core::SchedulePool(state_, pool, &more);
+    absl::StatusOr<core::Events> placed = core::SchedulePool(state_, pool, now, &more);
     state_.indexes.view.ClearDirty(pool);
     if (!placed.ok()) {
       result = placed.status();
@@ -61,11 +61,11 @@ absl::Status Stepper::Schedule(absl::Time now) {
     }
     if (placed->empty()) continue;
     if (options_.plant_double_placement && placed->size() > 1) {
-      const auto& first = std::get<core::AllocationPlaced>((*placed)[0]);
-      auto& second = std::get<core::AllocationPlaced>((*placed)[1]);
-      if (second.slots.size() == first.slots.size()) {
-        second.agent = first.agent;
-        second.slots = first.slots;
+      const auto* first = std::get_if<core::AllocationPlaced>(&(*placed)[0]);
+      auto* second = std::get_if<core::AllocationPlaced>(&(*placed)[1]);
+      if (first != nullptr && second != nullptr && second->slots.size() == first->slots.size()) {
+        second->agent = first->agent;
+        second->slots = first->slots;
       }
     }
     core::Events log;

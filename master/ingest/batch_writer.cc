@@ -9,91 +9,14 @@
 #include "common/base/strings.h"
 #include "common/pg/pg.h"
 #include "master/ingest/limits.h"
+#include "master/ingest/log_rows.h"
+#include "master/ingest/metric_rows.h"
+#include "master/ingest/stream_table.h"
 
 namespace det::ingest {
 namespace {
 
-// What the transaction knows of the streams that it touches.
-class Streams {
- public:
-  // Locks the rows in one order, so that writers never wait for each other in a circle.
-  void Lock(pqxx::work& tx, const std::vector<const Shipment*>& shipments) {
-    for (const Shipment* shipment : shipments) high_.emplace(shipment->key(), 0);
-    std::vector<int64_t> allocations, ranks, streams;
-    for (const auto& [key, high] : high_) {
-      allocations.push_back(key.allocation.value());
-      ranks.push_back(key.rank);
-      streams.push_back(key.stream);
-    }
-    const pqxx::result rows = tx.exec_params(
-        "INSERT INTO streams (allocation_id, rank, stream, high_seq) "
-        "SELECT a, r, s, 0 FROM unnest($1::bigint[], $2::integer[], $3::integer[]) AS k(a, r, s) "
-        "ON CONFLICT (allocation_id, rank, stream) DO UPDATE SET high_seq = streams.high_seq "
-        "RETURNING allocation_id, rank, stream, high_seq",
-        pg::ArrayOf(allocations),
-        pg::ArrayOf(ranks),
-        pg::ArrayOf(streams));
-    for (const auto& row : rows) {
-      high_[{AllocationId(row[0].as<int64_t>()), row[1].as<int64_t>(), row[2].as<int64_t>()}] =
-          row[3].as<int64_t>();
-    }
-    before_ = high_;
-    LoadRuns(tx, allocations);
-  }
-
-  // Logs may follow the end of their run; nothing may follow a run that was given up, whose copy
-  // may still be writing somewhere, nor come from another agent than the run's.
-  bool Refuses(const Shipment& shipment) const {
-    const auto run = runs_.find(shipment.allocation.value());
-    if (run == runs_.end() || run->second.agent != shipment.agent.value()) return true;
-    return run->second.lost || (run->second.ended && shipment.stream != kLogStream);
-  }
-
-  int64_t& High(const Shipment& shipment) { return high_[shipment.key()]; }
-
-  void Store(pqxx::work& tx) const {
-    std::vector<int64_t> allocations, ranks, streams, highs;
-    for (const auto& [key, high] : high_) {
-      if (before_.at(key) == high) continue;
-      allocations.push_back(key.allocation.value());
-      ranks.push_back(key.rank);
-      streams.push_back(key.stream);
-      highs.push_back(high);
-    }
-    if (highs.empty()) return;
-    tx.exec_params(
-        "UPDATE streams SET high_seq = k.h "
-        "FROM unnest($1::bigint[], $2::integer[], $3::integer[], $4::bigint[]) AS k(a, r, s, h) "
-        "WHERE allocation_id = k.a AND rank = k.r AND stream = k.s",
-        pg::ArrayOf(allocations),
-        pg::ArrayOf(ranks),
-        pg::ArrayOf(streams),
-        pg::ArrayOf(highs));
-  }
-
- private:
-  struct Run {
-    std::string agent;
-    bool ended = false;
-    bool lost = false;  // given up
-  };
-
-  // A run that the store never heard of has no entry.
-  void LoadRuns(pqxx::work& tx, const std::vector<int64_t>& allocations) {
-    const pqxx::result rows = tx.exec_params(
-        "SELECT id, agent, ended_at IS NOT NULL, exit_kind IS NOT DISTINCT FROM 'LOST' "
-        "FROM allocations WHERE id = ANY ($1::bigint[])",
-        pg::ArrayOf(allocations));
-    for (const auto& row : rows) {
-      runs_[row[0].as<int64_t>()] = {
-          row[1].as<std::string>(), row[2].as<bool>(), row[3].as<bool>()};
-    }
-  }
-
-  std::map<StreamKey, int64_t> high_;
-  std::map<StreamKey, int64_t> before_;
-  std::map<int64_t, Run> runs_;
-};
+constexpr char kBegin[] = "begin_batch";
 
 // The latest of what a trial says of itself.
 struct Live {
@@ -102,19 +25,12 @@ struct Live {
   int64_t training_steps = 0;
 };
 
-// A line of ours in a trial's log.
-struct Note {
-  const Shipment* shipment = nullptr;
-  int64_t records = 0;  // that it is about
-  int64_t first = 0;    // of them
-  std::string why;
-};
-
 struct Accepted {
-  std::vector<std::pair<const Shipment*, const Report*>> reports;
-  std::vector<std::pair<const Shipment*, const LogRecord*>> logs;
+  std::vector<AcceptedReport> reports;
+  std::vector<AcceptedLine> lines;
   std::map<TrialId, Live> live;
   std::vector<Note> notes;
+  int64_t retention = -1;  // of the shipment that is looked at
 };
 
 // One note tells of all unreadable reports of a shipment.
@@ -124,7 +40,7 @@ void TakeUnreadable(const Shipment& shipment,
                     Accepted* accepted) {
   std::vector<Note>& notes = accepted->notes;
   if (notes.empty() || notes.back().shipment != &shipment) {
-    notes.push_back({&shipment, 0, report.id.seq, unreadable.why});
+    notes.push_back({&shipment, 0, report.id.seq, unreadable.why, accepted->retention});
   }
   ++notes.back().records;
 }
@@ -134,7 +50,7 @@ void Take(const Shipment& shipment, const Report& report, Accepted* accepted) {
     accepted->live[shipment.trial].progress = progress->fraction;
   } else if (const auto* metrics = std::get_if<Metrics>(&report.body)) {
     accepted->reports.emplace_back(&shipment, &report);
-    if (metrics->group != "training") return;
+    if (metrics->group != "training" || shipment.stream == kSampleStream) return;
     Live& live = accepted->live[shipment.trial];
     live.training = pg::StorableJson(metrics->values.ToJson());
     live.training_steps = metrics->steps_completed;
@@ -157,86 +73,10 @@ void Accept(const Shipment& shipment, int64_t& high, Accepted* accepted, Stored*
   }
   for (const LogRecord& record : shipment.logs) {
     if (record.seq <= high) continue;
-    accepted->logs.emplace_back(&shipment, &record);
+    accepted->lines.push_back({&shipment, &record, accepted->retention});
     ++result->log_rows;
     high = record.seq;
   }
-}
-
-void CopyMetrics(pqxx::work& tx, const Accepted& accepted, const std::string& now) {
-  if (accepted.reports.empty()) return;
-  pqxx::stream_to out(tx,
-                      "metrics",
-                      std::vector<std::string>{"trial_id",
-                                               "allocation_id",
-                                               "stream",
-                                               "seq",
-                                               "grp",
-                                               "name",
-                                               "steps",
-                                               "value",
-                                               "other",
-                                               "at",
-                                               "received_at"});
-  for (const auto& [shipment, report] : accepted.reports) {
-    const auto& metrics = std::get<Metrics>(report->body);
-    const std::string at = pg::Timestamp(report->at);
-    for (const auto& [name, value] : metrics.values.as_object()) {
-      std::optional<std::string> number;
-      std::optional<std::string> other;
-      const bool word =
-          value.is_string() && (value.as_string() == "NaN" || value.as_string() == "Infinity" ||
-                                value.as_string() == "-Infinity");
-      if (value.is_number()) {
-        number = FormatDouble(value.as_number());
-      } else if (word) {
-        number = value.as_string();
-      } else {
-        other = pg::StorableJson(value.ToJson());
-      }
-      out << std::make_tuple(shipment->trial.value(),
-                             shipment->allocation.value(),
-                             shipment->stream,
-                             report->id.seq,
-                             pg::StorableText(metrics.group),
-                             pg::StorableText(name),
-                             metrics.steps_completed,
-                             number.has_value() ? number->c_str() : nullptr,
-                             other.has_value() ? other->c_str() : nullptr,
-                             at,
-                             now);
-    }
-  }
-  out.complete();
-}
-
-void CopyLogs(pqxx::work& tx, const Accepted& accepted, const std::string& now) {
-  if (accepted.logs.empty()) return;
-  pqxx::stream_to out(tx,
-                      "task_logs",
-                      std::vector<std::string>{"trial_id",
-                                               "allocation_id",
-                                               "rank",
-                                               "seq",
-                                               "source",
-                                               "partial",
-                                               "dropped",
-                                               "line",
-                                               "at",
-                                               "received_at"});
-  for (const auto& [shipment, record] : accepted.logs) {
-    out << std::make_tuple(shipment->trial.value(),
-                           shipment->allocation.value(),
-                           shipment->rank,
-                           record->seq,
-                           static_cast<int>(record->source),
-                           record->partial,
-                           record->dropped,
-                           pg::ToBytea(record->text),
-                           pg::Timestamp(record->at),
-                           now);
-  }
-  out.complete();
 }
 
 // An array parameter some of whose items are null.
@@ -286,45 +126,6 @@ void StoreLive(pqxx::work& tx, const std::map<TrialId, Live>& all) {
   StoreLiveWhere(tx, all, false);
 }
 
-std::string TextOf(const Note& note) {
-  const std::string_view why = CutUtf8(note.why, kNoteBytesMax);
-  if (note.records == 1) return StrCat("det: record ", note.first, " was not taken: ", why);
-  return StrCat(
-      "det: ", note.records, " records were not taken; the first, ", note.first, ": ", why);
-}
-
-// After the streams' rows: a note follows what is stored of the log by now.
-void StoreNotes(pqxx::work& tx, const std::vector<Note>& notes, const std::string& now) {
-  if (notes.empty()) return;
-  std::vector<int64_t> trials, allocations, ranks;
-  std::vector<std::string> lines;
-  for (const Note& note : notes) {
-    trials.push_back(note.shipment->trial.value());
-    allocations.push_back(note.shipment->allocation.value());
-    ranks.push_back(note.shipment->rank);
-    lines.push_back(TextOf(note));
-  }
-  tx.exec_params(
-      "INSERT INTO task_logs (trial_id, allocation_id, rank, seq, note, source, partial, "
-      "dropped, line, at, received_at) "
-      "SELECT n.t, n.a, n.r, s.high, "
-      "row_number() OVER (PARTITION BY n.t, n.a, n.r ORDER BY n.place) "
-      "+ coalesce((SELECT max(l.note) FROM task_logs l WHERE l.trial_id = n.t "
-      "AND l.allocation_id = n.a AND l.rank = n.r AND l.seq = s.high), 0), "
-      "$5::integer, false, 0, n.line, $6::timestamptz, $6::timestamptz "
-      "FROM unnest($1::bigint[], $2::bigint[], $3::integer[], $4::bytea[]) "
-      "WITH ORDINALITY AS n(t, a, r, line, place) "
-      "CROSS JOIN LATERAL (SELECT coalesce(max(high_seq), 0) AS high FROM streams "
-      "WHERE allocation_id = n.a AND rank = n.r AND stream = $7::integer) s",
-      pg::ArrayOf(trials),
-      pg::ArrayOf(allocations),
-      pg::ArrayOf(ranks),
-      pg::ByteaArrayOf(lines),
-      static_cast<int>(LogSource::kAgent),
-      now,
-      kLogStream);
-}
-
 int64_t RecordsOf(const Shipment& shipment) {
   return static_cast<int64_t>(shipment.reports.size() + shipment.logs.size());
 }
@@ -338,35 +139,49 @@ int64_t LastSeq(const Shipment& shipment) {
 
 }  // namespace
 
-BatchWriter::BatchWriter(const std::string& conninfo, int64_t epoch)
-    : connection_(std::make_unique<pg::Connection>(conninfo)), epoch_(epoch) {
+BatchWriter::BatchWriter(const Options& options)
+    : connection_(std::make_unique<pg::Connection>(options.conninfo)),
+      options_(options),
+      partitions_(std::make_unique<LogPartitions>()),
+      summaries_(std::make_unique<MetricSummaries>()) {
   connection_->OnConnect([](pqxx::connection& c) {
     const auto life = std::to_string(absl::ToInt64Milliseconds(kStatementLife));
     c.set_variable("statement_timeout", life);
     c.set_variable("idle_in_transaction_session_timeout", life);
+    c.prepare(kBegin, "SELECT det_fence($1), (extract(epoch from now()) * 1000000)::bigint");
+    StreamTable::Prepare(c);
+    MetricSummaries::Prepare(c);
   });
 }
 
 BatchWriter::~BatchWriter() = default;
 
+// The database's time.
+absl::Time BatchWriter::Begin(pqxx::work& tx) const {
+  return absl::FromUnixMicros(tx.exec_prepared1(kBegin, options_.epoch)[1].as<int64_t>());
+}
+
 absl::Status BatchWriter::Write(const std::vector<const Shipment*>& shipments,
                                 std::vector<Stored>* stored) {
-  return connection_->Transact([&](pqxx::work& tx) {
+  const absl::Status status = connection_->Transact([&](pqxx::work& tx) {
     stored->clear();
-    tx.exec_params("SELECT det_fence($1)", epoch_);
-    const auto now = tx.exec1("SELECT now()")[0].as<std::string>();
-    Streams streams;
-    streams.Lock(tx, shipments);
+    const absl::Time now = Begin(tx);
+    StreamTable streams;
+    streams.Lock(tx, shipments, options_.log_retention_days);
     Accepted accepted;
     for (const Shipment* shipment : shipments) {
       Stored result{.ended = streams.Refuses(*shipment)};
       int64_t& high = streams.High(*shipment);
+      accepted.retention = streams.RetentionOf(*shipment);
       if (!result.ended) Accept(*shipment, high, &accepted, &result);
       result.high = high;
       stored->push_back(result);
     }
-    CopyMetrics(tx, accepted, now);
-    CopyLogs(tx, accepted, now);
+    for (const AcceptedLine& line : accepted.lines) partitions_->Ensure(tx, line.retention, now);
+    for (const Note& note : accepted.notes) partitions_->Ensure(tx, note.retention, now);
+    CopyMetrics(tx, accepted.reports, now);
+    summaries_->Store(tx, accepted.reports);
+    CopyLines(tx, accepted.lines, now);
     StoreLive(tx, accepted.live);
     streams.Store(tx);
     StoreNotes(tx, accepted.notes, now);
@@ -375,26 +190,39 @@ absl::Status BatchWriter::Write(const std::vector<const Shipment*>& shipments,
       (*stored)[static_cast<size_t>(at - shipments.begin())].unreadable = note.records;
     }
   });
+  Learn(status);
+  return status;
+}
+
+// What was noted of the store is true only when the transaction is durable.
+void BatchWriter::Learn(const absl::Status& status) {
+  if (status.ok()) return summaries_->OnCommitted();
+  summaries_->OnFailed();
+  partitions_->Forget();
 }
 
 absl::Status BatchWriter::GiveUp(const Shipment& shipment, std::string_view why, Stored* stored) {
-  return connection_->Transact([&](pqxx::work& tx) {
-    tx.exec_params("SELECT det_fence($1)", epoch_);
-    const auto now = tx.exec1("SELECT now()")[0].as<std::string>();
-    Streams streams;
-    streams.Lock(tx, {&shipment});
+  const absl::Status status = connection_->Transact([&](pqxx::work& tx) {
+    const absl::Time now = Begin(tx);
+    StreamTable streams;
+    streams.Lock(tx, {&shipment}, options_.log_retention_days);
     int64_t& high = streams.High(shipment);
     high = std::max(high, LastSeq(shipment));
     *stored = {.high = high, .unreadable = RecordsOf(shipment)};
     streams.Store(tx);
     const int64_t first = shipment.logs.empty() ? shipment.reports[0].id.seq : shipment.logs[0].seq;
-    StoreNotes(tx, {{&shipment, stored->unreadable, first, std::string(why)}}, now);
+    const int64_t retention = streams.RetentionOf(shipment);
+    partitions_->Ensure(tx, retention, now);
+    StoreNotes(tx, {{&shipment, stored->unreadable, first, std::string(why), retention}}, now);
   });
+  Learn(status);
+  return status;
 }
 
 absl::Status BatchWriter::EnsurePartitions() {
+  partitions_->Forget();
   return connection_->Transact([&](pqxx::work& tx) {
-    tx.exec_params("SELECT det_fence($1)", epoch_);
+    Begin(tx);
     tx.exec("SELECT det_ensure_partitions(now())");
   });
 }

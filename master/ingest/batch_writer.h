@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
+#include <pqxx/transaction>
 
 #include "master/ingest/shipment.h"
 
@@ -17,11 +19,19 @@ class Connection;
 
 namespace det::ingest {
 
+class LogPartitions;
+class MetricSummaries;
+
 // Writes shipments with COPY, each commit exactly once: the streams' watermarks are locked,
 // compared and advanced in the transaction that stores the rows. One thread.
 class BatchWriter {
  public:
-  BatchWriter(const std::string& conninfo, int64_t epoch);
+  struct Options {
+    std::string conninfo;
+    int64_t epoch = 0;
+    int64_t log_retention_days = -1;  // of experiments that say nothing; -1: for ever
+  };
+  explicit BatchWriter(const Options& options);
   ~BatchWriter();
 
   // One transaction for all. `stored` gets one entry a shipment. kUnavailable and kUnknown: try the
@@ -35,8 +45,13 @@ class BatchWriter {
   absl::Status EnsurePartitions();
 
  private:
+  absl::Time Begin(pqxx::work& tx) const;
+  void Learn(const absl::Status& status);
+
   std::unique_ptr<pg::Connection> connection_;
-  const int64_t epoch_;
+  const Options options_;
+  std::unique_ptr<LogPartitions> partitions_;
+  std::unique_ptr<MetricSummaries> summaries_;
 };
 
 }  // namespace det::ingest

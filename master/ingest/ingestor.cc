@@ -1,6 +1,7 @@
 #include "master/ingest/ingestor.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "common/base/hash.h"
@@ -106,7 +107,7 @@ void Ingestor::MakeRoom(int64_t bytes) {
 }
 
 void Ingestor::Loop(Writer& writer) {
-  BatchWriter out(deps_.conninfo, deps_.engine.epoch());
+  BatchWriter out({deps_.conninfo, deps_.engine.epoch(), deps_.log_retention_days});
   absl::Status status;
   while (status.ok()) {
     std::vector<Item> items = Next(writer);
@@ -171,8 +172,18 @@ absl::Status Ingestor::Store(Writer& writer, BatchWriter& out, std::vector<Item>
   } else {
     DET_RETURN_IF_ERROR(status);
   }
+  TellNews(items, stored);
   Finish(writer, std::move(items), stored);
   return absl::OkStatus();
+}
+
+void Ingestor::TellNews(const std::vector<Item>& items, const std::vector<Stored>& stored) {
+  if (deps_.log_news == nullptr) return;
+  std::set<TrialId> trials;
+  for (size_t i = 0; i < items.size(); ++i) {
+    if (stored[i].log_rows + stored[i].unreadable > 0) trials.insert(items[i].shipment.trial);
+  }
+  for (const TrialId trial : trials) deps_.log_news->Announce(trial.value());
 }
 
 // Some row can't be stored: it must not hold up the others for ever.

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/base/mutex.h"
+#include "common/concurrency/topics.h"
 #include "master/engine/engine.h"
 #include "master/ingest/batch_writer.h"
 #include "master/ingest/intake.h"
@@ -27,6 +28,8 @@ class Ingestor {
     // The lease was taken, or a writer can't go on: the process must end.
     std::function<void(absl::Status)> on_fatal;
     int64_t queued_bytes_max = kQueuedBytesMax;
+    int64_t log_retention_days = -1;  // of experiments that say nothing; -1: for ever
+    Topics* log_news = nullptr;       // told of each trial that has new lines; may be none
   };
   struct Totals {
     std::atomic<int64_t> metric_rows{0};
@@ -73,6 +76,7 @@ class Ingestor {
                             Stored* stored);
   absl::Status Persist(Writer& writer, const std::function<absl::Status()>& write);
   void Finish(Writer& writer, std::vector<Item> items, const std::vector<Stored>& stored);
+  void TellNews(const std::vector<Item>& items, const std::vector<Stored>& stored);
   bool AwaitCore(Writer& writer, int64_t commands);
   bool Pause(Writer& writer, absl::Duration duration);
   void MakeRoom(int64_t bytes);

@@ -8,150 +8,13 @@
 #include "common/base/strings.h"
 #include "common/pg/pg.h"
 #include "common/pg/private_server.h"
-#include "common/testing/eventually.h"
 #include "common/testing/tmp_dir.h"
 #include "master/ingest/limits.h"
-#include "master/journal/postgres_journal.h"
 #include "master/store/migrate.h"
-#include "master/store/read_store.h"
-#include "master/testing/commands.h"
-#include "master/testing/test_database.h"
-#include "master/testing/test_engine.h"
+#include "master/testing/ingest_bench.h"
 
 namespace det::ingest {
 namespace {
-
-const AgentId kAgent("a");
-constexpr int64_t kTestQueueBytes = 1 << 20;
-
-Report MetricsReport(int64_t seq, std::string group, Value values) {
-  return {.id = {.seq = seq},
-          .at = absl::FromUnixSeconds(1000 + seq),
-          .body = Metrics{std::move(group), seq, std::move(values)}};
-}
-Report Loss(int64_t seq, Value loss) {
-  return MetricsReport(seq, "validation", Value(Value::Object{{"loss", std::move(loss)}}));
-}
-LogRecord Line(int64_t seq, std::string text) {
-  return {.seq = seq, .at = absl::FromUnixSeconds(1000 + seq), .text = std::move(text)};
-}
-
-// A sender, and what it was told of its only stream.
-class Acks : public Sender {
- public:
-  void OnDurable(const StreamKey& /*stream*/, int64_t seq) override {
-    MutexLock lock(mutex_);
-    high_ = std::max(high_, seq);
-  }
-  void OnRoom() override { room_ = true; }
-
-  int64_t high() {
-    MutexLock lock(mutex_);
-    return high_;
-  }
-  absl::Status error() {
-    MutexLock lock(mutex_);
-    return error_;
-  }
-  bool room() const { return room_; }
-  bool Reaches(int64_t seq) {
-    return Eventually([&] { return high() >= seq; });
-  }
-
- protected:
-  void OnRefused(const absl::Status& why) override {
-    MutexLock lock(mutex_);
-    error_ = why;
-  }
-
- private:
-  Mutex mutex_;
-  int64_t high_ ABSL_GUARDED_BY(mutex_) = 0;
-  absl::Status error_ ABSL_GUARDED_BY(mutex_);
-  std::atomic<bool> room_{false};
-};
-using AcksPtr = std::shared_ptr<Acks>;
-AcksPtr NewAcks() {
-  return std::make_shared<Acks>();
-}
-
-// A master's data plane with one run on one agent.
-class Bench {
- public:
-  explicit Bench(const std::string& conninfo)
-      : journal_(conninfo, "a/1/1"), engine_(journal_), store_(conninfo) {
-    engine_.Must(test::Connect(kAgent, 1));
-    engine_.Must(test::Submit());
-    run_ = engine_.OnlyAllocation();
-    engine_.Read([&](const core::State& state) { trial_ = state.FindByAllocation(run_)->trial; });
-    engine_.Must(test::Running(kAgent, run_));
-    const auto on_fatal = [this](absl::Status status) {
-      MutexLock lock(mutex_);
-      fatal_ = std::move(status);
-    };
-    ingestor_ = std::make_unique<Ingestor>(
-        Ingestor::Deps{conninfo, engine_.engine(), on_fatal, kTestQueueBytes});
-  }
-
-  Shipment Reports(std::vector<Report> reports) const {
-    Shipment shipment{.agent = kAgent, .allocation = run_, .trial = trial_};
-    for (Report& report : reports) {
-      report.id.allocation = run_;
-      report.trial = trial_;
-    }
-    shipment.reports = std::move(reports);
-    return shipment;
-  }
-  Shipment Logs(std::vector<LogRecord> logs) const {
-    return {.agent = kAgent,
-            .allocation = run_,
-            .trial = trial_,
-            .stream = kLogStream,
-            .logs = std::move(logs)};
-  }
-  void Ship(Shipment shipment, const AcksPtr& acks) {
-    ASSERT_TRUE(ingestor_->Offer(&shipment, acks));
-  }
-  std::vector<std::string> LogTexts() {
-    std::vector<std::string> texts;
-    const auto rows = store_.Logs(trial_, {}, 1000);
-    EXPECT_TRUE(rows.ok()) << rows.status();
-    for (const store::LogRow& row : *rows) texts.push_back(row.line);
-    return texts;
-  }
-  std::vector<int64_t> MetricSteps() {
-    std::vector<int64_t> steps;
-    const auto rows = store_.Metrics(trial_, "", 10000);
-    EXPECT_TRUE(rows.ok()) << rows.status();
-    for (const store::MetricRow& row : *rows) steps.push_back(row.steps);
-    return steps;
-  }
-  int64_t Validations() {
-    int64_t count = 0;
-    engine_.Read([&](const core::State& state) { count = state.Find(trial_)->validations; });
-    return count;
-  }
-  absl::Status fatal() {
-    MutexLock lock(mutex_);
-    return fatal_;
-  }
-
-  test::TestEngine& engine() { return engine_; }
-  store::ReadStore& store() { return store_; }
-  Ingestor& ingestor() { return *ingestor_; }
-  AllocationId run() const { return run_; }
-  TrialId trial() const { return trial_; }
-
- private:
-  journal::PostgresJournal journal_;
-  test::TestEngine engine_;
-  store::ReadStore store_;
-  AllocationId run_;
-  TrialId trial_;
-  Mutex mutex_;
-  absl::Status fatal_ ABSL_GUARDED_BY(mutex_);
-  std::unique_ptr<Ingestor> ingestor_;
-};
 
 class IngestorTest : public testing::Test {
  protected:
@@ -260,7 +123,7 @@ TEST_F(IngestorTest, WhatWasDroppedOfALogIsSaidBesideTheNextRecord) {
   after_gap.dropped = 7;
   bench.Ship(bench.Logs({Line(1, "one"), after_gap}), acks);
   ASSERT_TRUE(acks->Reaches(9));
-  EXPECT_EQ(bench.store().Logs(bench.trial(), {}, 10)->back().dropped, 7);
+  EXPECT_EQ(bench.Lines().back().dropped, 7);
 }
 
 TEST_F(IngestorTest, NumbersThatJsonHasNoNameForAreKept) {
@@ -270,13 +133,13 @@ TEST_F(IngestorTest, NumbersThatJsonHasNoNameForAreKept) {
                             MetricsReport(4, "my\tgroup\\", Value(Value::Object{{"b", "text"}}))}),
              acks);
   ASSERT_TRUE(acks->Reaches(4));
-  const auto rows = bench.store().Metrics(bench.trial(), "", 10);
+  const auto rows = bench.metrics().Points(bench.trial(), {.limit = 10});
   ASSERT_TRUE(rows.ok() && rows->size() == 4);
-  EXPECT_TRUE(std::isnan((*rows)[0].value));
-  EXPECT_EQ((*rows)[1].value, INFINITY);
-  EXPECT_EQ((*rows)[2].value, -INFINITY);
-  EXPECT_EQ((*rows)[3].other, "\"text\"");
-  EXPECT_EQ((*rows)[3].group, "my\tgroup\\");
+  EXPECT_EQ((*rows)[0].other, "\"text\"");
+  EXPECT_EQ((*rows)[0].place.group, "my\tgroup\\");
+  EXPECT_EQ((*rows)[1].value, -INFINITY);
+  EXPECT_TRUE(std::isnan((*rows)[2].value));
+  EXPECT_EQ((*rows)[3].value, INFINITY);
   EXPECT_EQ(bench.Validations(), 2);
 }
 
@@ -310,23 +173,20 @@ TEST_F(IngestorTest, AnUnreadableReportIsTakenAndToldInTheTrialsLog) {
 TEST_F(IngestorTest, AFollowerOfTheLogSeesEveryNote) {
   bench.Ship(bench.Logs({Line(1, "one")}), acks);
   ASSERT_TRUE(acks->Reaches(1));
-  store::LogCursor cursor;
-  std::vector<std::string> seen;
+  store::LogScan scan(&bench.logs(), bench.trial(), {}, store::LogScan::Direction::kForward);
+  std::vector<store::LogRow> seen;
+  ASSERT_TRUE(scan.Step(10, &seen).ok());
   for (int64_t seq = 1; seq <= 3; ++seq) {
     const AcksPtr reports = NewAcks();
     bench.Ship(bench.Reports({{.id = {.seq = seq}, .body = Unreadable{"no"}}}), reports);
     ASSERT_TRUE(reports->Reaches(seq));
-    const auto rows = bench.store().Logs(bench.trial(), cursor, 10);
-    ASSERT_TRUE(rows.ok());
-    for (const store::LogRow& row : *rows) {
-      cursor = {row.allocation.value(), row.rank, row.seq, row.note};
-      seen.push_back(row.line);
-    }
+    const auto more = scan.Refresh();
+    ASSERT_TRUE(more.ok() && *more) << more.status();
+    ASSERT_TRUE(scan.Step(10, &seen).ok());
   }
   EXPECT_EQ(seen.size(), 4U);
-  const auto tail = bench.store().LogTail(bench.trial(), 2);
-  ASSERT_TRUE(tail.ok());
-  EXPECT_EQ(bench.store().Logs(bench.trial(), *tail, 10)->size(), 2U);
+  for (int64_t note = 0; note < 4; ++note) EXPECT_EQ(seen[static_cast<size_t>(note)].note, note);
+  EXPECT_FALSE(*scan.Refresh());
 }
 
 TEST_F(IngestorTest, ARecordThatTheStoreRefusesTakesNoOtherWithIt) {
@@ -358,7 +218,7 @@ TEST_F(IngestorTest, TextsWithNulBytesAreStoredWithVisibleOnes) {
 }
 
 TEST_F(IngestorTest, RowsWithoutAPartitionMakeIt) {
-  for (const char* parent : {"metrics", "task_logs"}) {
+  for (const char* parent : {"metrics", "task_logs_keep"}) {
     database.Exec(
         StrCat("DO $$ DECLARE part text; BEGIN FOR part IN SELECT inhrelid::regclass::text FROM "
                "pg_inherits WHERE inhparent = '",

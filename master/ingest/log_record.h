@@ -1,13 +1,18 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "absl/time/time.h"
 
 namespace det::ingest {
 
-enum class LogSource : int { kStdout = 1, kStderr = 2, kAgent = 3 };
+// Numbers as stored. kMaster: a line of the master's own.
+enum class LogSource : int { kStdout = 1, kStderr = 2, kAgent = 3, kMaster = 4 };
+inline constexpr std::array<std::string_view, 5> kLogSourceNames = {
+    "", "stdout", "stderr", "agent", "master"};
 
 // A line of a trial's output, or a piece of a long one.
 struct LogRecord {

@@ -1,6 +1,7 @@
 #include "master/ingest/report.h"
 
 #include "common/base/overload.h"
+#include "master/ingest/shipment.h"
 
 namespace det::ingest {
 
@@ -9,7 +10,7 @@ std::optional<core::Command> CommandFor(const AgentId& agent, const Report& repo
   Body body = std::visit(
       overloaded{
           [&](const Metrics& m) -> Body {
-            if (m.group != "validation") return std::nullopt;
+            if (m.group != "validation" || report.id.stream == kSampleStream) return std::nullopt;
             return core::ReportValidation{agent, report.id, m.steps_completed, m.values};
           },
           [&](const Checkpoint& c) -> Body {

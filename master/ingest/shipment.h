@@ -14,6 +14,9 @@ namespace det::ingest {
 inline constexpr int64_t kRelayStream = 0;      // reports through the relay
 inline constexpr int64_t kLogStream = 1;        // log records
 inline constexpr int64_t kLogReportStream = 2;  // reports read from the log
+inline constexpr int64_t kSampleStream =
+    3;  // what the agent samples of the run; no search hears of it
+inline constexpr int64_t kStreams = 4;
 
 struct StreamKey {
   AllocationId allocation;

@@ -150,8 +150,7 @@ class Encoder {
     m->set_trial(e.trial.value());
     m->set_pool(e.request.pool);
     m->set_slots(e.request.slots);
-    m->set_priority(e.request.priority);
-    m->set_position(e.request.position);
+    m->set_experiment(e.request.job.value());
   }
   void operator()(const core::TaskDelayed& e) {
     pb::TaskDelayed* m = out_->mutable_task_delayed();
@@ -173,6 +172,7 @@ class Encoder {
     m->set_agent(e.agent.value());
     for (const int slot : e.slots) m->add_slots(slot);
     m->set_run(e.run);
+    m->set_priority(e.priority);
   }
   void operator()(const core::AllocationMoved& e) {
     pb::AllocationMoved* m = out_->mutable_allocation_moved();
@@ -373,13 +373,13 @@ class Decoder {
   core::EventBody Task(const pb::Record& r) {
     if (r.has_task_created()) {
       const pb::TaskCreated& m = r.task_created();
-      return core::TaskCreated{TaskId(m.id()),
-                               TrialId(m.trial()),
-                               {.task = TaskId(m.id()),
-                                .pool = m.pool(),
-                                .slots = m.slots(),
-                                .priority = m.priority(),
-                                .position = m.position()}};
+      return core::TaskCreated{
+          TaskId(m.id()),
+          TrialId(m.trial()),
+          {.task = TaskId(m.id()),
+           .job = ExperimentId(m.experiment() == 0 ? m.position() : m.experiment()),
+           .pool = m.pool(),
+           .slots = m.slots()}};
     }
     if (r.has_task_queued()) return core::TaskQueued{TaskId(r.task_queued().id())};
     if (r.has_task_ready()) return core::TaskReady{TaskId(r.task_ready().id())};
@@ -401,7 +401,8 @@ class Decoder {
                                     AllocationId(m.id()),
                                     AgentId(m.agent()),
                                     {m.slots().begin(), m.slots().end()},
-                                    m.run()};
+                                    m.run(),
+                                    m.priority()};
     }
     if (r.has_allocation_moved()) {
       const pb::AllocationMoved& m = r.allocation_moved();

@@ -169,9 +169,22 @@ class AgentDataTest : public testing::Test {
     EXPECT_FALSE(stream->Read(&reply));
     EXPECT_TRUE(stream->Finish().ok());
   }
+  // "line 7" is the seventh.
+  void PrintLines(int64_t first, int64_t last) {
+    pb::ShipRequest request = Request(1);
+    for (int64_t line = first; line <= last; ++line) {
+      pb::LogRecord* record = request.add_logs();
+      record->set_seq(line);
+      record->set_text(StrCat("line ", line));
+    }
+    Ship(request, last);
+  }
   std::vector<std::string> Log() {
     api::v1::TailLogsRequest request;
     request.set_trial(1);
+    return Log(request);
+  }
+  std::vector<std::string> Log(const api::v1::TailLogsRequest& request) {
     const auto context = TestServer::As(test::kBobToken);
     const auto reader =
         api::v1::LogService::NewStub(server.channel())->TailLogs(context.get(), request);
@@ -251,6 +264,118 @@ TEST_F(AgentDataTest, NoReportHoldsUpThoseBehindIt) {
   ASSERT_EQ(log.size(), 1U);
   EXPECT_TRUE(log[0].starts_with("det: 7 records were not taken; the first, 1: metrics: "))
       << log[0];
+}
+
+// What a filter takes is found in pages, by whoever asks, however the pages are cut.
+TEST_F(AgentDataTest, LogsAreSearchedInPages) {
+  PrintLines(1, 3000);
+  const auto logs = api::v1::LogService::NewStub(server.channel());
+  for (const int limit : {1000, 7}) {
+    api::v1::SearchLogsRequest request;
+    request.set_trial(1);
+    request.set_limit(limit);
+    request.mutable_filter()->set_pattern("LINE 29\\d\\d$");
+    request.mutable_filter()->set_ignore_case(true);
+    int64_t found = 0;
+    do {
+      api::v1::SearchLogsResponse response;
+      const auto context = TestServer::As(test::kBobToken);
+      ASSERT_TRUE(logs->SearchLogs(context.get(), request, &response).ok());
+      EXPECT_LE(response.lines_size(), limit);
+      EXPECT_EQ(response.total_lines(), 3000);
+      for (const auto& line : response.lines()) EXPECT_EQ(line.line(), 2900 + found++);
+      request.set_page_token(response.next_page_token());
+    } while (!request.page_token().empty());
+    EXPECT_EQ(found, 100);
+  }
+  api::v1::SearchLogsRequest newest;
+  newest.set_trial(1);
+  newest.set_limit(2);
+  newest.set_order(api::v1::SearchLogsRequest::ORDER_NEWEST_FIRST);
+  api::v1::SearchLogsResponse response;
+  const auto context = TestServer::As(test::kBobToken);
+  ASSERT_TRUE(logs->SearchLogs(context.get(), newest, &response).ok());
+  ASSERT_EQ(response.lines_size(), 2);
+  EXPECT_EQ(response.lines(0).text(), "line 3000");
+  EXPECT_EQ(response.lines(1).agent(), "a");
+}
+
+TEST_F(AgentDataTest, WhatCantBeSearchedForIsSaid) {
+  const auto logs = api::v1::LogService::NewStub(server.channel());
+  const auto refusal = [&](const auto& change) {
+    api::v1::SearchLogsRequest request;
+    request.set_trial(1);
+    change(request);
+    api::v1::SearchLogsResponse response;
+    const auto context = TestServer::As(test::kBobToken);
+    return net::FromGrpc(logs->SearchLogs(context.get(), request, &response));
+  };
+  using Request = api::v1::SearchLogsRequest;
+  const absl::Status pattern =
+      refusal([](Request& r) { r.mutable_filter()->set_pattern("loss=[0-9"); });
+  EXPECT_EQ(ErrorReason(pattern), "INVALID_PATTERN");
+  EXPECT_NE(FromAbsl(pattern.message()).find("at byte 6: missing ]"), std::string_view::npos);
+  EXPECT_EQ(ErrorReason(refusal([](Request& r) { r.mutable_filter()->add_sources("stdin"); })),
+            "UNKNOWN_SOURCE");
+  EXPECT_EQ(ErrorReason(refusal([](Request& r) { r.mutable_filter()->set_min_level("warn"); })),
+            "UNKNOWN_LEVEL");
+  EXPECT_EQ(ErrorReason(refusal([](Request& r) {
+              r.mutable_filter()->set_since_unix_nanos(2);
+              r.mutable_filter()->set_until_unix_nanos(1);
+            })),
+            "INVALID_RANGE");
+  for (const char* token : {"x", "1.2.3", "1.2.3.4.5", "1.2.3.99999999999999999999"})
+    EXPECT_EQ(ErrorReason(refusal([&](Request& r) { r.set_page_token(token); })), "INVALID_TOKEN");
+  EXPECT_EQ(ErrorReason(refusal([](Request& r) { r.set_trial(77); })), "TRIAL_NOT_FOUND");
+  api::v1::TailLogsRequest tail;
+  tail.set_trial(1);
+  tail.mutable_filter()->set_pattern("*");
+  const auto context = TestServer::As(test::kBobToken);
+  const auto reader = logs->TailLogs(context.get(), tail);
+  api::v1::LogBatch batch;
+  EXPECT_FALSE(reader->Read(&batch));
+  EXPECT_EQ(ErrorReason(net::FromGrpc(reader->Finish())), "INVALID_PATTERN");
+}
+
+TEST_F(AgentDataTest, TheFirstAndTheLastLinesThatAFilterTakes) {
+  PrintLines(1, 5000);
+  api::v1::TailLogsRequest request;
+  request.set_trial(1);
+  request.mutable_filter()->set_pattern("00$");
+  request.set_tail(3);
+  EXPECT_EQ(Log(request), (std::vector<std::string>{"line 4800", "line 4900", "line 5000"}));
+  request.set_tail(0);
+  request.set_head(2);
+  EXPECT_EQ(Log(request), (std::vector<std::string>{"line 100", "line 200"}));
+  request.set_head(0);
+  EXPECT_EQ(Log(request).size(), 50U);
+  request.mutable_filter()->set_pattern("none of them");
+  request.set_tail(3);
+  EXPECT_TRUE(Log(request).empty());
+}
+
+// A follower does not look at intervals: a line is there as soon as it is durable.
+TEST_F(AgentDataTest, AFollowerIsWokenByWhatBecomesDurable) {
+  api::v1::TailLogsRequest request;
+  request.set_trial(1);
+  request.set_follow(true);
+  const auto context = TestServer::As(test::kBobToken);
+  const auto reader =
+      api::v1::LogService::NewStub(server.channel())->TailLogs(context.get(), request);
+  std::vector<absl::Duration> delays;
+  for (int64_t line = 1; line <= 21; ++line) {
+    const absl::Time printed = absl::Now();
+    PrintLines(line, line);
+    api::v1::LogBatch batch;
+    ASSERT_TRUE(reader->Read(&batch));
+    EXPECT_EQ(batch.lines(0).line(), line);
+    delays.push_back(absl::Now() - printed);
+  }
+  std::sort(delays.begin(), delays.end());
+  // By looking once a second it would be half of one.
+  EXPECT_LT(delays[10], absl::Milliseconds(250));
+  context->TryCancel();
+  reader->Finish();
 }
 
 TEST_F(AgentDataTest, ALogRecordThatIsTooLongIsCut) {

@@ -56,6 +56,15 @@ class ApiTest : public testing::Test {
     EXPECT_TRUE(status.ok()) << status;
     return response.experiment().id();
   }
+  // How many records of the journal hold the text.
+  int64_t JournalsThatHold(const std::string& text) {
+    pqxx::connection connection(server.database().conninfo());
+    pqxx::work tx(connection);
+    return tx
+        .exec1(StrCat(
+            "SELECT count(*) FROM journal WHERE position('", text, "'::bytea in record) > 0"))[0]
+        .as<int64_t>();
+  }
   using ControlMethod = grpc::Status (ExperimentService::Stub::*)(grpc::ClientContext*,
                                                                   const ExperimentRequest&,
                                                                   ExperimentResponse*);
@@ -101,6 +110,46 @@ TEST_F(ApiTest, AnExperimentExistsWhenItsCreationIsAnswered) {
   ASSERT_TRUE(Call(*trials, &TrialService::Stub::ListTrials, list, &listed).ok());
   EXPECT_EQ(listed.total(), 2);
   EXPECT_EQ(listed.trials(0).state(), "QUEUED");
+}
+
+TEST_F(ApiTest, SecretsAreKeptApart) {
+  const std::string config = std::string(kConfig) +
+                             "\ncheckpoint_storage: {type: s3, bucket: b, access_key: AKIAEXAMPLE, "
+                             "secret_key: wJalrXUtn}\n";
+  CreateExperimentResponse created;
+  const absl::Status status = Create(config, &created);
+  ASSERT_TRUE(status.ok()) << status;
+  GetExperimentRequest get;
+  get.set_id(created.experiment().id());
+  get.set_with_submitted(true);
+  GetExperimentResponse got;
+  ASSERT_TRUE(Call(*experiments, &ExperimentService::Stub::GetExperiment, get, &got).ok());
+  const std::string all = created.DebugString() + got.DebugString();
+  EXPECT_EQ(all.find("AKIAEXAMPLE"), std::string::npos);
+  EXPECT_EQ(all.find("wJalrXUtn"), std::string::npos);
+  EXPECT_EQ(JournalsThatHold("AKIAEXAMPLE"), 0);
+  EXPECT_EQ(JournalsThatHold("wJalrXUtn"), 0);
+  EXPECT_EQ(JournalsThatHold("********"), 1);
+  EXPECT_NE(got.submitted_config().find("registry_auth: \"********\""), std::string::npos)
+      << got.submitted_config();
+  // The effective configuration can be used again by its owner, and by nobody else.
+  EXPECT_TRUE(Create(got.effective_config(), &created).ok());
+}
+
+TEST_F(ApiTest, KeysAreExplained) {
+  ExplainConfigRequest request;
+  request.set_key("resources.devices");
+  ExplainConfigResponse response;
+  ASSERT_TRUE(Call(*cluster, &ClusterService::Stub::ExplainConfig, request, &response).ok());
+  ASSERT_EQ(response.keys_size(), 4);
+  EXPECT_EQ(response.keys(0).path(), "resources.devices");
+  EXPECT_EQ(response.keys(3).default_value(), "mrw");
+  EXPECT_EQ(response.keys(3).effect(), "not yet");
+  request.set_key("searcher.max_trial");
+  const absl::Status status =
+      Call(*cluster, &ClusterService::Stub::ExplainConfig, request, &response);
+  EXPECT_EQ(ErrorReason(status), "KEY_NOT_FOUND");
+  EXPECT_EQ(ErrorHint(status), "did you mean \"searcher.max_trials\"?");
 }
 
 TEST_F(ApiTest, ValidatingOnlyRecordsNothing) {
@@ -249,6 +298,56 @@ TEST_F(ApiTest, ATrialIsToldWithItsHistoryCheckpointsAndRank) {
             "TRIAL_NOT_FOUND");
 }
 
+TEST_F(ApiTest, CheckpointsAreDeletedByTheirOwnersAfterALook) {
+  const int64_t id = MustCreate();
+  server.engine().Must(test::Connect(AgentId("a"), 2));
+  test::PlayToEnd(server.engine());
+  GetTrialRequest of_trial;
+  of_trial.set_id(2);
+  GetTrialResponse trial;
+  ASSERT_TRUE(Call(*trials, &TrialService::Stub::GetTrial, of_trial, &trial).ok());
+  DeleteCheckpointsRequest request;
+  request.add_uuids(trial.trial().latest_checkpoint());
+  request.set_validate_only(true);
+  DeleteCheckpointsResponse response;
+  const auto remove = &CheckpointService::Stub::DeleteCheckpoints;
+  ASSERT_TRUE(Call(*checkpoints, remove, request, &response).ok());
+  EXPECT_EQ(response.deletions_size(), 0);
+  request.set_validate_only(false);
+  EXPECT_EQ(ErrorReason(Call(*checkpoints, remove, request, &response, test::kBobToken)),
+            "NOT_OWNER");
+  response.Clear();
+  ASSERT_TRUE(Call(*checkpoints, remove, request, &response).ok());
+  ASSERT_EQ(response.deletions_size(), 1);
+  EXPECT_EQ(response.deletions(0).state(), "PENDING");
+  EXPECT_EQ(response.deletions(0).actor(), "user:ann");
+  ListDeletionsRequest list;
+  list.set_experiment(id);
+  ListDeletionsResponse listed;
+  ASSERT_TRUE(Call(*checkpoints, &CheckpointService::Stub::ListDeletions, list, &listed).ok());
+  EXPECT_EQ(listed.deletions_size(), 1);
+  SetRetentionRequest retention;
+  retention.set_experiment(id);
+  retention.set_save_trial_latest(0);
+  retention.set_save_trial_best(0);
+  retention.set_validate_only(true);
+  SetRetentionResponse kept;
+  const auto set = &CheckpointService::Stub::SetRetention;
+  ASSERT_TRUE(Call(*checkpoints, set, retention, &kept).ok());
+  EXPECT_EQ(kept.going_count(), 1);  // the other trial's
+  EXPECT_EQ(kept.policy().save_trial_best(), 0);
+  retention.set_save_trial_latest(-1);
+  EXPECT_EQ(ErrorReason(Call(*checkpoints, set, retention, &kept)), "INVALID_REQUEST");
+  EXPECT_EQ(ErrorReason(Call(*checkpoints, set, retention, &kept, test::kBobToken)), "NOT_OWNER");
+  PatchCheckpointMetadataRequest patch;
+  patch.set_uuid(request.uuids(0));
+  patch.set_patch_json(R"({"note":"mine"})");
+  PatchCheckpointMetadataResponse patched;
+  const auto call = &CheckpointService::Stub::PatchCheckpointMetadata;
+  ASSERT_TRUE(Call(*checkpoints, call, patch, &patched).ok());
+  EXPECT_NE(patched.checkpoint().metadata_json().find("mine"), std::string::npos);
+}
+
 TEST_F(ApiTest, TheClusterItsAgentsAndItsQueueAreShown) {
   MustCreate();
   server.engine().Must(test::Connect(AgentId("a"), 1));
@@ -366,6 +465,30 @@ TEST_F(ApiTest, APreviewTellsThePlanAndRecordsNothing) {
   request.add_overrides("searcher.max_trials=0");
   EXPECT_EQ(ErrorReason(Call(*cluster, &ClusterService::Stub::PreviewSearch, request, &preview)),
             "INVALID_CONFIG");
+  EXPECT_EQ(server.database().Count("SELECT count(*) FROM experiments"), 0);
+}
+
+TEST_F(ApiTest, APlanSaysWhetherItCouldRunAndRecordsNothing) {
+  PlanExperimentRequest request;
+  request.set_config(kConfig);
+  request.set_units_per_second(1);
+  PlanExperimentResponse plan;
+  const auto ask = [&] {
+    plan.Clear();
+    return Call(*cluster, &ClusterService::Stub::PlanExperiment, request, &plan);
+  };
+  ASSERT_TRUE(ask().ok());
+  EXPECT_EQ(plan.searcher(), "random");
+  EXPECT_EQ(plan.trials(), 2);
+  EXPECT_EQ(plan.starts_size(), 0);
+  EXPECT_TRUE(plan.impossible());
+  EXPECT_NE(plan.waits().find("no connected agent"), std::string::npos);
+  request.add_overrides("resources.resource_pool=nowhere");
+  EXPECT_EQ(ErrorReason(ask()), "POOL_NOT_FOUND");
+  request.set_overrides(0, "searcher.max_trials=0");
+  EXPECT_EQ(ErrorReason(ask()), "INVALID_CONFIG");
+  request.set_units_per_second(-1);
+  EXPECT_EQ(ErrorReason(ask()), "INVALID_SPEED");
   EXPECT_EQ(server.database().Count("SELECT count(*) FROM experiments"), 0);
 }
 

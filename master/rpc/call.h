@@ -15,6 +15,7 @@
 #include "common/concurrency/thread_pool.h"
 #include "common/net/grpc_status.h"
 #include "master/core/authorize.h"
+#include "master/rpc/convert.h"
 #include "master/rpc/deps.h"
 
 // How every call is answered: authenticated here, then carried out on a thread that may block. No
@@ -57,6 +58,12 @@ absl::Status AuthorizeOn(const Deps& deps, const core::Principal& by, core::Verb
   return core::Authorize(by, verb, object);
 }
 
+// The workspaces whose experiments the caller sees; nothing stands for all.
+inline store::Visible VisibleTo(const core::Principal& by) {
+  if (core::ReadsEverything(by)) return std::nullopt;
+  return core::ReadableWorkspaces(by);
+}
+
 // Of a stream, which may outlive what its caller may do: asked again with every step, without a
 // query.
 class Permit {
@@ -92,24 +99,43 @@ class Refused final : public Reactor {
   void OnDone() override { delete this; }
 };
 
-// Answers a unary call with `answer(principal, request, response)`, run on the pool.
+// What gRPC hands over with a unary call.
+template <class Request, class Response>
+struct Wire {
+  grpc::CallbackServerContext* context;
+  const Request* request;
+  Response* response;
+};
+template <class Request, class Response>
+Wire(grpc::CallbackServerContext*, const Request*, Response*) -> Wire<Request, Response>;
+
+// Answers a unary call with `answer(principal, request, response)`, run on the given pool.
+template <class Request, class Response, class Answer>
+grpc::ServerUnaryReactor* UnaryOn(ThreadPool& pool,
+                                  const Deps& deps,
+                                  Wire<Request, Response> call,
+                                  Answer answer) {
+  grpc::ServerUnaryReactor* reactor = call.context->DefaultReactor();
+  const absl::StatusOr<core::Principal> principal = AuthenticateUser(deps, *call.context);
+  if (!principal.ok()) {
+    reactor->Finish(net::ToGrpc(principal.status()));
+    return reactor;
+  }
+  const bool queued = pool.Post([=, principal = *principal] {
+    reactor->Finish(net::ToGrpc(answer(principal, *call.request, call.response)));
+  });
+  if (!queued) reactor->Finish(net::ToGrpc(TooManyCalls()));
+  return reactor;
+}
+
+// The same, on the pool of calls that take no longer than a moment.
 template <class Request, class Response, class Answer>
 grpc::ServerUnaryReactor* Unary(const Deps& deps,
                                 grpc::CallbackServerContext* context,
                                 const Request* request,
                                 Response* response,
                                 Answer answer) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  const absl::StatusOr<core::Principal> principal = AuthenticateUser(deps, *context);
-  if (!principal.ok()) {
-    reactor->Finish(net::ToGrpc(principal.status()));
-    return reactor;
-  }
-  const bool queued = deps.pool.Post([=, principal = *principal] {
-    reactor->Finish(net::ToGrpc(answer(principal, *request, response)));
-  });
-  if (!queued) reactor->Finish(net::ToGrpc(TooManyCalls()));
-  return reactor;
+  return UnaryOn(deps.pool, deps, Wire{context, request, response}, std::move(answer));
 }
 
 // The end of a unary call that waits for the engine. It comes once: with the answer, or when the
@@ -149,15 +175,15 @@ void ReadState(const Deps& deps,
                const std::shared_ptr<Ending>& ending,
                absl::AnyInvocable<Tell(const core::State&)> look);
 
-// What gRPC hands over with a unary call.
-template <class Request, class Response>
-struct Wire {
-  grpc::CallbackServerContext* context;
-  const Request* request;
-  Response* response;
-};
-template <class Request, class Response>
-Wire(grpc::CallbackServerContext*, const Request*, Response*) -> Wire<Request, Response>;
+// The page of rows that a request of a list asks for.
+template <class Request>
+store::ListQuery QueryOf(const Deps& deps, const Request& request) {
+  return {.filter = request.filter(),
+          .sort = {request.sort().begin(), request.sort().end()},
+          .page = request.page(),
+          .limit = Limit(request.limit(), 100, 1000),
+          .now = deps.clock.Now()};
+}
 
 // What a call wants of the engine, or nothing when there is nothing to do.
 using MaybeCommand = absl::StatusOr<std::optional<core::Command>>;

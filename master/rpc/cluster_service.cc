@@ -4,8 +4,12 @@
 
 #include "master/config/experiment_config.h"
 #include "master/core/explain.h"
+#include "master/core/plan.h"
 #include "master/rpc/call.h"
 #include "master/rpc/convert.h"
+#include "master/rpc/explain_config.h"
+#include "master/rpc/health.h"
+#include "master/rpc/live_list.h"
 #include "master/rpc/services.h"
 #include "master/searcher/hparams.h"
 #include "master/searcher/preview.h"
@@ -18,9 +22,6 @@ namespace pb = det::api::v1;
 
 constexpr int kSamplesShown = 5;
 constexpr int64_t kHistoryMax = 20;
-// A page is made on the core thread.
-constexpr int64_t kPageDefault = 100;
-constexpr int64_t kPageMax = 1000;
 
 pb::GetClusterResponse GetCluster(const Deps& deps,
                                   const core::Principal& principal,
@@ -31,13 +32,12 @@ pb::GetClusterResponse GetCluster(const Deps& deps,
   response.set_epoch(deps.engine.epoch());
   response.set_started_unix_nanos(absl::ToUnixNanos(deps.started));
   response.set_user(deps.catalog.directory().NameOf(principal.name));
-  int64_t agents = 0, slots = 0, free = 0;
-  for (const auto& [id, agent] : state.agents) agents += agent.connected ? 1 : 0;
+  int64_t slots = 0, free = 0;
   for (const auto& [name, pool] : state.indexes.view.pools()) {
     slots += pool.slots_total;
     free += pool.slots_free;
   }
-  response.set_agents(agents);
+  response.set_agents(state.indexes.agents_connected);
   response.set_slots(slots);
   response.set_slots_free(free);
   response.set_experiments_live(static_cast<int64_t>(state.experiments.size()));
@@ -95,10 +95,9 @@ void PutJob(const core::State& state, const core::Experiment& experiment, pb::Jo
   job->set_priority(experiment.spec->resources.priority);
   job->set_state(std::string(core::Name(experiment.state)));
   job->set_submitted_unix_nanos(absl::ToUnixNanos(experiment.created_at));
-  const auto& slots = state.indexes.job_slots;
-  if (const auto found = slots.find(experiment.queue_position); found != slots.end()) {
-    job->set_slots_held(found->second.held);
-    job->set_slots_waiting(found->second.waiting);
+  if (const scheduler::JobState* slots = state.indexes.view.FindJob(experiment.id)) {
+    job->set_slots_held(slots->held);
+    job->set_slots_waiting(slots->waiting);
   }
 }
 
@@ -112,31 +111,42 @@ void PutPlace(const core::JobPlace& place, pb::JobPlace* out) {
   out->set_position(place.position);
 }
 
-pb::ListJobsResponse ListJobs(const core::Principal& by,
-                              const core::State& state,
-                              const pb::ListJobsRequest& request) {
+absl::StatusOr<pb::ListJobsResponse> ListJobs(const Deps& deps,
+                                              const core::Principal& by,
+                                              const core::State& state,
+                                              const pb::ListJobsRequest& request) {
   pb::ListJobsResponse response;
   const auto& jobs = state.indexes.jobs;
-  const int64_t limit = Limit(request.limit(), kPageDefault, kPageMax);
+  DET_ASSIGN_OR_RETURN(auto list, LiveList<pb::Job>::Make(JobFields(), request, deps.clock.Now()));
   auto job = request.has_after() ? jobs.upper_bound(FromProto(request.after())) : jobs.begin();
-  // A page looks at so many at the most, seen by the caller or not.
-  for (int64_t left = kPageMax; job != jobs.end() && response.jobs_size() < limit && left > 0;
-       ++job, --left) {
+  for (; job != jobs.end() && list.Wants(); ++job) {
     const core::Experiment& experiment = *state.Find(job->second);
-    if (core::AccessOf(by, experiment.workspace) >= core::Access::kViewer)
-      PutJob(state, experiment, response.add_jobs());
+    if (core::AccessOf(by, experiment.workspace) < core::Access::kViewer) continue;
+    pb::Job candidate;
+    PutJob(state, experiment, &candidate);
+    candidate.set_owner(deps.catalog.directory().NameOf(candidate.owner()));
+    list.Add(std::move(candidate));
   }
-  if (job != jobs.end()) PutPlace(std::prev(job)->first, response.mutable_next_after());
+  const bool more = job != jobs.end();
+  if (more && !list.sorted()) PutPlace(std::prev(job)->first, response.mutable_next_after());
+  DET_RETURN_IF_ERROR(list.Finish(more, response.mutable_jobs(), response.mutable_next_page()));
   return response;
 }
 
-pb::ListAgentsResponse ListAgents(const core::State& state, const pb::ListAgentsRequest& request) {
+absl::StatusOr<pb::ListAgentsResponse> ListAgents(const core::State& state,
+                                                  const pb::ListAgentsRequest& request,
+                                                  absl::Time now) {
   pb::ListAgentsResponse response;
-  const int64_t limit = Limit(request.limit(), kPageDefault, kPageMax);
+  DET_ASSIGN_OR_RETURN(auto list, LiveList<pb::Agent>::Make(AgentFields(), request, now));
   auto agent = state.agents.upper_bound(AgentId(request.after_id()));
-  for (; agent != state.agents.end() && response.agents_size() < limit; ++agent)
-    PutAgent(state, agent->second, response.add_agents());
-  if (agent != state.agents.end()) response.set_next_after_id(std::prev(agent)->first.value());
+  for (; agent != state.agents.end() && list.Wants(); ++agent) {
+    pb::Agent candidate;
+    PutAgent(state, agent->second, &candidate);
+    list.Add(std::move(candidate));
+  }
+  const bool more = agent != state.agents.end();
+  if (more && !list.sorted()) response.set_next_after_id(std::prev(agent)->first.value());
+  DET_RETURN_IF_ERROR(list.Finish(more, response.mutable_agents(), response.mutable_next_page()));
   return response;
 }
 
@@ -224,7 +234,8 @@ absl::Status PreviewSearch(const Deps& deps,
           {.text = request.config(),
            .name = request.config_name().empty() ? "configuration" : request.config_name(),
            .overrides = {request.overrides().begin(), request.overrides().end()}},
-          deps.defaults));
+          deps.defaults,
+          deps.layers));
   for (const std::string& warning : parsed.warnings) response->add_warnings(warning);
   response->set_searcher(std::string(spec::SearcherName(parsed.spec.searcher)));
   const searcher::Config config{parsed.spec.searcher, parsed.spec.hparams, parsed.spec.seed};
@@ -241,10 +252,94 @@ absl::Status PreviewSearch(const Deps& deps,
   return absl::OkStatus();
 }
 
+absl::StatusOr<config::ParsedConfig> ParsePlanned(const Deps& deps,
+                                                  const pb::PlanExperimentRequest& request) {
+  if (!(request.units_per_second() >= 0)) {
+    return Error(absl::StatusCode::kInvalidArgument,
+                 "INVALID_SPEED",
+                 "units_per_second must not be negative");
+  }
+  return config::ParseExperimentConfig(
+      {.text = request.config(),
+       .name = request.config_name().empty() ? "configuration" : request.config_name(),
+       .overrides = {request.overrides().begin(), request.overrides().end()}},
+      deps.defaults,
+      deps.layers);
+}
+
+void PutSearch(const config::ParsedConfig& parsed, double speed, pb::PlanExperimentResponse* out) {
+  const spec::ExperimentSpec& spec = parsed.spec;
+  for (const std::string& warning : parsed.warnings) out->add_warnings(warning);
+  out->set_searcher(std::string(spec::SearcherName(spec.searcher)));
+  out->set_pool(spec.resources.resource_pool);
+  out->set_slots_per_trial(spec.resources.slots_per_trial);
+  int64_t trials = 0;
+  int64_t units = 0;
+  bool known = true;
+  for (const searcher::PlannedTrials& planned :
+       searcher::Preview({spec.searcher, spec.hparams, spec.seed})) {
+    trials += planned.trials;
+    units += planned.trials * planned.units;
+    known = known && planned.units > 0;
+    if (!planned.time_metric.empty()) out->set_time_metric(planned.time_metric);
+  }
+  out->set_trials(trials);
+  if (!known) return;
+  out->set_units(units);
+  out->set_slot_units(static_cast<double>(units) *
+                      static_cast<double>(spec.resources.slots_per_trial));
+  if (speed > 0) out->set_slot_hours(out->slot_units() / speed / 3600);
+}
+
+void PutPlan(const core::ExperimentPlan& plan, pb::PlanExperimentResponse* out) {
+  out->set_trials_at_once(plan.at_once);
+  for (const auto& [agent, trials] : plan.starts) {
+    pb::PlannedStart* start = out->add_starts();
+    start->set_agent(agent.value());
+    start->set_trials(trials);
+    start->set_slots(trials * out->slots_per_trial());
+  }
+  out->set_preempts(plan.preempts);
+  out->set_waits(plan.waits);
+  out->set_impossible(plan.impossible);
+  if (plan.starts_in.has_value()) {
+    out->set_starts_in_seconds(absl::ToInt64Seconds(*plan.starts_in));
+  }
+}
+
+// The configuration is read on the pool; only then does the engine's thread look.
+grpc::ServerUnaryReactor* Plan(const Deps& deps,
+                               Wire<pb::PlanExperimentRequest, pb::PlanExperimentResponse> call) {
+  grpc::ServerUnaryReactor* reactor = call.context->DefaultReactor();
+  const auto ending = std::make_shared<Ending>(*call.context, reactor);
+  const std::optional<core::Principal> principal = AuthorOf(deps, *call.context, *ending);
+  if (!principal.has_value()) return reactor;
+  const auto plan = [=, &deps, owner = principal->name, request = *call.request] {
+    absl::StatusOr<config::ParsedConfig> parsed = ParsePlanned(deps, request);
+    if (!parsed.ok()) return ending->Finish(parsed.status());
+    ReadState(deps, ending, [=, &deps, parsed = *parsed](const core::State& state) -> Tell {
+      return [=,
+              found = core::PlanExperiment(
+                  state, parsed.spec, owner, deps.clock.Now())]() -> absl::Status {
+        DET_RETURN_IF_ERROR(found.status());
+        PutSearch(parsed, request.units_per_second(), call.response);
+        PutPlan(*found, call.response);
+        return absl::OkStatus();
+      };
+    });
+  };
+  if (!deps.pool.Post(plan)) ending->Finish(TooManyCalls());
+  return reactor;
+}
+
 // The answer was made where the state was read.
 constexpr auto kAsFound = [](auto found, const auto&, auto* response) {
   *response = std::move(found);
   return absl::OkStatus();
+};
+constexpr auto kIfFound = [](auto found, const auto&, auto* response) {
+  if (found.ok()) *response = *std::move(found);
+  return found.status();
 };
 
 template <class Request>
@@ -276,16 +371,24 @@ class ClusterService final : public pb::ClusterService::CallbackService {
         },
         kAsFound);
   }
+  grpc::ServerUnaryReactor* GetHealth(grpc::CallbackServerContext* context,
+                                      const pb::GetHealthRequest* request,
+                                      pb::GetHealthResponse* response) override {
+    return Unary(deps_, context, request, response, [this](const auto&, const auto&, auto* res) {
+      PutHealth(deps_, res);
+      return absl::OkStatus();
+    });
+  }
   grpc::ServerUnaryReactor* ListAgents(grpc::CallbackServerContext* context,
                                        const pb::ListAgentsRequest* request,
                                        pb::ListAgentsResponse* response) override {
     return FromState(
         deps_,
         Wire{context, request, response},
-        [](const auto&, const auto& req, const core::State& state) {
-          return rpc::ListAgents(state, req);
+        [this](const auto&, const auto& req, const core::State& state) {
+          return rpc::ListAgents(state, req, deps_.clock.Now());
         },
-        kAsFound);
+        kIfFound);
   }
   grpc::ServerUnaryReactor* DisableAgent(grpc::CallbackServerContext* context,
                                          const pb::DisableAgentRequest* request,
@@ -315,15 +418,10 @@ class ClusterService final : public pb::ClusterService::CallbackService {
     return FromState(
         deps_,
         Wire{context, request, response},
-        [](const auto& by, const auto& req, const core::State& state) {
-          return rpc::ListJobs(by, state, req);
+        [this](const auto& by, const auto& req, const core::State& state) {
+          return rpc::ListJobs(deps_, by, state, req);
         },
-        [this](auto found, const auto&, auto* res) {
-          *res = std::move(found);
-          const catalog::Directory& directory = deps_.catalog.directory();
-          for (pb::Job& job : *res->mutable_jobs()) job.set_owner(directory.NameOf(job.owner()));
-          return absl::OkStatus();
-        });
+        kIfFound);
   }
   grpc::ServerUnaryReactor* Explain(grpc::CallbackServerContext* context,
                                     const pb::ExplainRequest* request,
@@ -345,6 +443,18 @@ class ClusterService final : public pb::ClusterService::CallbackService {
         deps_, context, request, response, [this](const auto&, const auto& req, auto* res) {
           return rpc::PreviewSearch(deps_, req, res);
         });
+  }
+  grpc::ServerUnaryReactor* PlanExperiment(grpc::CallbackServerContext* context,
+                                           const pb::PlanExperimentRequest* request,
+                                           pb::PlanExperimentResponse* response) override {
+    return Plan(deps_, Wire{context, request, response});
+  }
+  grpc::ServerUnaryReactor* ExplainConfig(grpc::CallbackServerContext* context,
+                                          const pb::ExplainConfigRequest* request,
+                                          pb::ExplainConfigResponse* response) override {
+    return Unary(deps_, context, request, response, [](const auto&, const auto& req, auto* res) {
+      return rpc::ExplainConfig(req, res);
+    });
   }
 
  private:

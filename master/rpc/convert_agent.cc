@@ -46,6 +46,8 @@ absl::StatusOr<ReportBody> FromProto(const pb::Metrics& m) {
   if (m.group().empty() || static_cast<int64_t>(m.group().size()) > ingest::kMetricNameBytesMax) {
     return Bad("a metric group needs a name of 1 to 512 bytes");
   }
+  if (m.group().find('.') != std::string::npos)
+    return Bad(StrCat("the metric group \"", m.group(), "\" has a \".\" in its name"));
   if (static_cast<int64_t>(values.as_object().size()) > ingest::kMetricsPerReportMax) {
     return Bad(StrCat("a report has ",
                       values.as_object().size(),
@@ -144,7 +146,8 @@ absl::StatusOr<ingest::Shipment> FromProto(const AgentId& agent, pb::ShipRequest
                             .rank = request.rank(),
                             .stream = request.stream(),
                             .wire_bytes = static_cast<int64_t>(request.ByteSizeLong())};
-  if (request.stream() < 0 || request.stream() > 2) return Bad("a stream that is not known");
+  if (request.stream() < 0 || request.stream() >= ingest::kStreams)
+    return Bad("a stream that is not known");
   for (const pb::Report& r : request.reports()) {
     ingest::Report report{.id = {shipment.allocation, shipment.stream, r.seq()},
                           .trial = shipment.trial,

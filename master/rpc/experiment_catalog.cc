@@ -3,6 +3,7 @@
 #include "common/base/status.h"
 #include "common/base/strings.h"
 #include "master/catalog/names.h"
+#include "master/rpc/call.h"
 #include "master/rpc/convert.h"
 
 namespace det::rpc {
@@ -46,17 +47,6 @@ absl::Status CheckTexts(spec::ExperimentSpec* spec) {
   return absl::OkStatus();
 }
 
-absl::Status CheckTemplate(const Deps& deps,
-                           const core::Principal& by,
-                           const pb::CreateExperimentRequest& request) {
-  if (request.template_().empty()) return absl::OkStatus();
-  DET_RETURN_IF_ERROR(deps.catalog.Template(by, request.template_()).status());
-  return Error(absl::StatusCode::kUnimplemented,
-               "TEMPLATES_NOT_MERGED",
-               "this version stores templates, but makes no experiment from them",
-               "det template describe NAME prints it: put its keys into the configuration");
-}
-
 absl::StatusOr<catalog::Placement> PlaceOf(const Deps& deps,
                                            const core::Principal& by,
                                            const pb::CreateExperimentRequest& request,
@@ -76,25 +66,22 @@ absl::StatusOr<core::CodeVersion> CodeOf(const pb::CreateExperimentRequest& requ
   return core::CodeVersion{std::move(commit), std::move(branch), code.git_dirty()};
 }
 
-absl::StatusOr<store::ReadStore::ExperimentFilter> FilterOf(
+absl::StatusOr<store::ReadStore::ExperimentScope> ScopeOf(
     const Deps& deps, const core::Principal& by, const pb::ListExperimentsRequest& request) {
-  store::ReadStore::ExperimentFilter filter{
-      .limit = Limit(request.limit(), 100, 1000),
-      .before_id = request.before_id(),
+  store::ReadStore::ExperimentScope scope{
       .owner = request.only_mine() ? by.name : "",
       .archived = request.archived(),
+      .workspaces = VisibleTo(by),
       .labels = {request.labels().begin(), request.labels().end()}};
   if (!request.project().empty()) {
     DET_ASSIGN_OR_RETURN(const auto project,
                          deps.catalog.Project(by, {request.workspace(), request.project()}));
-    filter.project = project.id;
+    scope.project = project.id;
   } else if (!request.workspace().empty()) {
     DET_ASSIGN_OR_RETURN(const auto workspace, deps.catalog.Workspace(by, request.workspace()));
-    filter.workspaces = {workspace.id};
+    scope.workspaces = {workspace.id};
   }
-  if (!filter.workspaces.has_value() && !core::ReadsEverything(by))
-    filter.workspaces = core::ReadableWorkspaces(by);
-  return filter;
+  return scope;
 }
 
 absl::Status EditEach(const Deps& deps,

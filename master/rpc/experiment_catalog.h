@@ -11,11 +11,6 @@ namespace det::rpc {
 // What people may edit afterwards is held to the same rules from the start.
 absl::Status CheckTexts(spec::ExperimentSpec* spec);
 
-// NOT_FOUND and FORBIDDEN for a template that is not there for the caller.
-absl::Status CheckTemplate(const Deps& deps,
-                           const core::Principal& by,
-                           const api::v1::CreateExperimentRequest& request);
-
 // What the caller names counts before what the configuration says.
 absl::StatusOr<catalog::Placement> PlaceOf(const Deps& deps,
                                            const core::Principal& by,
@@ -25,7 +20,7 @@ absl::StatusOr<catalog::Placement> PlaceOf(const Deps& deps,
 absl::StatusOr<core::CodeVersion> CodeOf(const api::v1::CreateExperimentRequest& request);
 
 // Which experiments the caller asks for and sees.
-absl::StatusOr<store::ReadStore::ExperimentFilter> FilterOf(
+absl::StatusOr<store::ReadStore::ExperimentScope> ScopeOf(
     const Deps& deps, const core::Principal& by, const api::v1::ListExperimentsRequest& request);
 
 // Each by itself: a result an experiment.

@@ -1,11 +1,11 @@
 #include "det/api/v1/experiment.grpc.pb.h"
 
-#include "master/config/experiment_config.h"
 #include "master/rpc/call.h"
 #include "master/rpc/convert.h"
 #include "master/rpc/experiment_catalog.h"
 #include "master/rpc/polling_writer.h"
 #include "master/rpc/services.h"
+#include "master/rpc/submitted_config.h"
 #include "master/spec/parse.h"
 
 namespace det::rpc {
@@ -13,30 +13,16 @@ namespace {
 
 namespace pb = det::api::v1;
 
-constexpr int64_t kConfigBytesMax = 4 << 20;
 constexpr int64_t kHistoryMax = 100;
 constexpr int64_t kRunningShownMax = 50;
 constexpr absl::Duration kWatchInterval = absl::Milliseconds(100);
 
-absl::StatusOr<config::ParsedConfig> ParseConfig(const Deps& deps,
-                                                 const pb::CreateExperimentRequest& request) {
-  if (static_cast<int64_t>(request.config().size()) > kConfigBytesMax) {
-    return Error(absl::StatusCode::kInvalidArgument,
-                 "INVALID_CONFIG",
-                 StrCat("the configuration is ",
-                        request.config().size(),
-                        " bytes, at most ",
-                        kConfigBytesMax,
-                        " are allowed"));
-  }
-  spec::ParseDefaults defaults = deps.defaults;
-  // A seed that nobody chose: any will do, and the effective configuration says which it was.
-  defaults.seed = static_cast<uint32_t>(absl::ToUnixSeconds(deps.clock.Now()));
-  return config::ParseExperimentConfig(
-      {.text = request.config(),
-       .name = request.config_name().empty() ? "configuration" : request.config_name(),
-       .overrides = {request.overrides().begin(), request.overrides().end()}},
-      defaults);
+absl::Status CheckWhole(const store::CheckpointRow& row) {
+  if (row.state == "COMPLETED") return absl::OkStatus();
+  return Error(absl::StatusCode::kFailedPrecondition,
+               "CHECKPOINT_DELETED",
+               StrCat("checkpoint ", row.uuid, " of trial ", row.trial.value(), " is ", row.state),
+               "det c list --trial ID shows those that are left");
 }
 
 // The checkpoint that every trial begins from; "" is none.
@@ -47,6 +33,7 @@ absl::StatusOr<std::string> WarmStart(const Deps& deps,
     DET_ASSIGN_OR_RETURN(const store::CheckpointRow row,
                          deps.store.Checkpoint(*searcher.source_checkpoint_uuid));
     DET_RETURN_IF_ERROR(AuthorizeOn(deps, by, core::Verb::kRead, row.trial));
+    DET_RETURN_IF_ERROR(CheckWhole(row));
     return row.uuid;
   }
   if (!searcher.source_trial_id.has_value()) return "";
@@ -58,6 +45,9 @@ absl::StatusOr<std::string> WarmStart(const Deps& deps,
                  "NO_CHECKPOINT",
                  StrCat("source_trial_id: trial ", trial.value(), " has no checkpoint"));
   }
+  DET_ASSIGN_OR_RETURN(const store::CheckpointRow row,
+                       deps.store.Checkpoint(StrCat(trial.value(), "/", uuid)));
+  DET_RETURN_IF_ERROR(CheckWhole(row));
   return uuid;
 }
 
@@ -80,8 +70,14 @@ MaybeCommand PrepareCreate(const Deps& deps,
                            const pb::CreateExperimentRequest& request,
                            Creation creation) {
   pb::CreateExperimentResponse* response = creation.response;
-  DET_RETURN_IF_ERROR(CheckTemplate(deps, principal, request));
-  DET_ASSIGN_OR_RETURN(config::ParsedConfig parsed, ParseConfig(deps, request));
+  DET_ASSIGN_OR_RETURN(
+      config::ParsedConfig parsed,
+      ReadSubmitted(deps,
+                    principal,
+                    {.text = request.config(),
+                     .name = request.config_name(),
+                     .overrides = {request.overrides().begin(), request.overrides().end()},
+                     .template_name = request.template_()}));
   DET_RETURN_IF_ERROR(CheckTexts(&parsed.spec));
   for (const std::string& warning : parsed.warnings) response->add_warnings(warning);
   response->set_effective_config(spec::ToValue(parsed.spec).ToJson());
@@ -90,9 +86,10 @@ MaybeCommand PrepareCreate(const Deps& deps,
   DET_ASSIGN_OR_RETURN(*creation.place, PlaceOf(deps, principal, request, parsed.spec));
   DET_ASSIGN_OR_RETURN(core::CodeVersion code, CodeOf(request));
   if (request.validate_only()) return std::nullopt;
+  DET_RETURN_IF_ERROR(KeepSecrets(deps, principal, parsed));
   core::CreateExperiment create{
       .spec = std::make_shared<const spec::ExperimentSpec>(std::move(parsed.spec)),
-      .config_text = request.config(),
+      .config_text = std::move(parsed.text),
       .context = request.context_sha256(),
       .source_checkpoint = source,
       .paused = request.paused(),
@@ -120,6 +117,9 @@ absl::Status Get(const Deps& deps,
   DET_RETURN_IF_ERROR(AuthorizeOn(deps, by, core::Verb::kRead, id));
   DET_ASSIGN_OR_RETURN(const store::ExperimentRow row, deps.store.Experiment(id));
   DET_ASSIGN_OR_RETURN(*response->mutable_effective_config(), deps.store.EffectiveConfig(id));
+  if (request.with_submitted()) {
+    DET_ASSIGN_OR_RETURN(*response->mutable_submitted_config(), deps.store.SubmittedConfig(id));
+  }
   DET_ASSIGN_OR_RETURN(const auto history,
                        deps.store.History("experiment", id.ToString(), kHistoryMax));
   DET_ASSIGN_OR_RETURN(const store::ExperimentDetails details, deps.store.Details(id));
@@ -133,12 +133,14 @@ absl::Status List(const Deps& deps,
                   const core::Principal& principal,
                   const pb::ListExperimentsRequest& request,
                   pb::ListExperimentsResponse* response) {
-  DET_ASSIGN_OR_RETURN(const store::ReadStore::ExperimentFilter filter,
-                       FilterOf(deps, principal, request));
-  DET_ASSIGN_OR_RETURN(const auto rows, deps.store.Experiments(filter));
-  for (const auto& row : rows) *response->add_experiments() = ToProto(row);
-  if (static_cast<int64_t>(rows.size()) == filter.limit) {
-    response->set_next_before_id(rows.back().id.value());
+  store::ListQuery query = QueryOf(deps, request);
+  if (query.page.empty() && request.before_id() > 0) query.page = StrCat("i", request.before_id());
+  DET_ASSIGN_OR_RETURN(const auto scope, ScopeOf(deps, principal, request));
+  DET_ASSIGN_OR_RETURN(const auto page, deps.store.ListExperiments(query, scope));
+  for (const auto& row : page.rows) *response->add_experiments() = ToProto(row);
+  response->set_next_page(page.next);
+  if (page.next.starts_with('i') && request.sort().empty() && !page.rows.empty()) {
+    response->set_next_before_id(page.rows.back().id.value());
   }
   return absl::OkStatus();
 }

@@ -20,6 +20,7 @@ class PollingWriter : public grpc::ServerWriteReactor<Response>,
  public:
   enum class Step {
     kWrite,  // the response is filled: send it and go on
+    kAgain,  // nothing to send yet, and there is more to do: go on when others had their turn
     kWait,   // nothing new
     kLast,   // the response is filled, and it is the last
     kDone,   // nothing more will come
@@ -29,20 +30,36 @@ class PollingWriter : public grpc::ServerWriteReactor<Response>,
 
   void Begin() {
     self_ = this->shared_from_this();
-    Poll();
+    MutexLock lock(mutex_);
+    PollLocked();
+  }
+
+  // There may be something new: looks at once. Any thread; does not block.
+  void Wake() {
+    MutexLock lock(mutex_);
+    woken_ = true;
+    if (waiting_) PollLocked();
   }
 
  protected:
   virtual absl::StatusOr<Step> Next(Response* response) = 0;
 
  private:
-  void Poll() {
+  void PollLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    waiting_ = false;
     const bool queued = deps_.pool.Post([self = this->shared_from_this()] { self->Look(); });
-    if (!queued) Wait();
+    if (!queued) WaitLocked();
   }
 
-  void Wait() {
-    deps_.timer.After(interval_, [self = this->shared_from_this()] { self->Poll(); });
+  // One timer at a time, however often it is woken meanwhile.
+  void WaitLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    waiting_ = true;
+    if (std::exchange(armed_, true)) return;
+    deps_.timer.After(interval_, [self = this->shared_from_this()] {
+      MutexLock lock(self->mutex_);
+      self->armed_ = false;
+      if (self->waiting_) self->PollLocked();
+    });
   }
 
   void Look() {
@@ -50,6 +67,7 @@ class PollingWriter : public grpc::ServerWriteReactor<Response>,
       MutexLock lock(mutex_);
       if (finished_) return;
       if (cancelled_) return FinishLocked(grpc::Status::CANCELLED);
+      woken_ = false;
     }
     response_.Clear();
     const absl::StatusOr<Step> step = Next(&response_);
@@ -60,8 +78,10 @@ class PollingWriter : public grpc::ServerWriteReactor<Response>,
     switch (*step) {
       case Step::kDone:
         return FinishLocked(grpc::Status::OK);
+      case Step::kAgain:
+        return PollLocked();
       case Step::kWait:
-        return Wait();
+        return woken_ ? PollLocked() : WaitLocked();
       case Step::kLast:
         last_ = true;
         [[fallthrough]];
@@ -80,12 +100,13 @@ class PollingWriter : public grpc::ServerWriteReactor<Response>,
     if (finished_) return;
     if (!ok) return FinishLocked(grpc::Status::CANCELLED);
     if (last_) return FinishLocked(grpc::Status::OK);
-    Poll();
+    PollLocked();
   }
 
   void OnCancel() override {
     MutexLock lock(mutex_);
     cancelled_ = true;
+    if (waiting_) PollLocked();
   }
 
   void OnDone() override { self_.reset(); }
@@ -97,6 +118,9 @@ class PollingWriter : public grpc::ServerWriteReactor<Response>,
   Mutex mutex_;
   bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
+  bool waiting_ ABSL_GUARDED_BY(mutex_) = false;  // for news, or for the timer
+  bool woken_ ABSL_GUARDED_BY(mutex_) = false;    // since the last look began
+  bool armed_ ABSL_GUARDED_BY(mutex_) = false;    // the timer
   bool last_ = false;
 };
 

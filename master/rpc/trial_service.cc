@@ -2,6 +2,7 @@
 
 #include "master/rpc/call.h"
 #include "master/rpc/convert.h"
+#include "master/rpc/metric_calls.h"
 #include "master/rpc/services.h"
 
 namespace det::rpc {
@@ -29,52 +30,22 @@ absl::Status List(const Deps& deps,
                   const pb::ListTrialsRequest& request,
                   pb::ListTrialsResponse* response) {
   const ExperimentId experiment(request.experiment());
-  DET_RETURN_IF_ERROR(AuthorizeOn(deps, by, core::Verb::kRead, experiment));
-  DET_ASSIGN_OR_RETURN(
-      const auto rows,
-      deps.store.Trials({.experiment = experiment,
-                         .by_best = request.order() == pb::ListTrialsRequest::ORDER_BY_BEST,
-                         .limit = Limit(request.limit(), 100, 1000),
-                         .offset = std::max(request.offset(), 0)}));
-  DET_ASSIGN_OR_RETURN(const int64_t total, deps.store.CountTrials(experiment));
-  for (const auto& row : rows) *response->add_trials() = ToProto(row);
-  response->set_total(total);
-  return absl::OkStatus();
-}
-
-absl::Status GetMetrics(const Deps& deps,
-                        const core::Principal& by,
-                        const pb::GetMetricsRequest& request,
-                        pb::GetMetricsResponse* response) {
-  const TrialId trial(request.trial());
-  DET_RETURN_IF_ERROR(AuthorizeOn(deps, by, core::Verb::kRead, trial));
-  const int64_t limit = Limit(request.limit(), 1000, 100000);
-  const pb::MetricPlace& after = request.after();
-  // One more than is asked for tells whether there is more.
-  DET_ASSIGN_OR_RETURN(
-      auto rows,
-      deps.store.Metrics(trial,
-                         request.group(),
-                         limit + 1,
-                         {after.allocation(), after.stream(), after.seq(), after.name()}));
-  if (static_cast<int64_t>(rows.size()) > limit) {
-    rows.pop_back();
-    const store::MetricCursor& last = rows.back().place;
-    pb::MetricPlace* next = response->mutable_next_after();
-    next->set_allocation(last.allocation);
-    next->set_stream(last.stream);
-    next->set_seq(last.seq);
-    next->set_name(last.name);
+  if (experiment.value() != 0) {
+    DET_RETURN_IF_ERROR(AuthorizeOn(deps, by, core::Verb::kRead, experiment));
+    DET_ASSIGN_OR_RETURN(const int64_t total, deps.store.CountTrials(experiment));
+    response->set_total(total);
   }
-  for (const store::MetricRow& row : rows) {
-    pb::MetricPoint* point = response->add_points();
-    point->set_group(row.group);
-    point->set_name(row.name);
-    point->set_steps_completed(row.steps);
-    point->set_value(row.value);
-    point->set_text(row.other);
-    point->set_at_unix_nanos(absl::ToUnixNanos(row.at));
-  }
+  store::ListQuery query = QueryOf(deps, request);
+  if (query.page.empty() && request.offset() > 0) query.page = StrCat("o", request.offset());
+  DET_ASSIGN_OR_RETURN(
+      const auto page,
+      deps.store.ListTrials(query,
+                            {.experiment = experiment,
+                             .by_best = request.order() == pb::ListTrialsRequest::ORDER_BY_BEST,
+                             .only_live = request.only_live(),
+                             .workspaces = VisibleTo(by)}));
+  for (const auto& row : page.rows) *response->add_trials() = ToProto(row);
+  response->set_next_page(page.next);
   return absl::OkStatus();
 }
 
@@ -105,6 +76,24 @@ class TrialService final : public pb::TrialService::CallbackService {
         deps_, context, request, response, [this](const auto& by, const auto& req, auto* res) {
           return rpc::GetMetrics(deps_, by, req, res);
         });
+  }
+  grpc::ServerUnaryReactor* GetMetricSummaries(grpc::CallbackServerContext* context,
+                                               const pb::GetMetricSummariesRequest* request,
+                                               pb::GetMetricSummariesResponse* response) override {
+    return Unary(
+        deps_, context, request, response, [this](const auto& by, const auto& req, auto* res) {
+          return rpc::GetMetricSummaries(deps_, by, req, res);
+        });
+  }
+  grpc::ServerUnaryReactor* GetMetricSeries(grpc::CallbackServerContext* context,
+                                            const pb::GetMetricSeriesRequest* request,
+                                            pb::GetMetricSeriesResponse* response) override {
+    return UnaryOn(deps_.searches,
+                   deps_,
+                   Wire{context, request, response},
+                   [this](const auto& by, const auto& req, auto* res) {
+                     return rpc::GetMetricSeries(deps_, by, req, res);
+                   });
   }
 
  private:

@@ -1,81 +1,166 @@
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <compare>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
-#include <tuple>
 #include <utility>
 #include <vector>
 
-#include "common/base/ids.h"
+#include "absl/container/btree_map.h"
+#include "absl/container/btree_set.h"
+#include "absl/time/time.h"
 
-// What scheduling sees of the cluster: requests that wait and agents with free slots, in ordered
-// indexes that their owner keeps up to date. Nothing here is ever rebuilt by a scan. Pure.
+#include "master/scheduler/gate.h"
+#include "master/scheduler/types.h"
+
+// What scheduling sees of the cluster, in ordered indexes that their owner keeps up to date: every
+// change costs O(log n), and nothing here is ever rebuilt by a scan. Pure; one thread.
 namespace det::scheduler {
 
-// Tasks without slots that one agent takes at most.
-inline constexpr int64_t kAuxTasksPerAgentMax = 100;
+struct JobState;
 
-// Less goes first.
-struct QueueKey {
-  int64_t priority = 0;  // 1..99; 0 where the pool's policy ignores priorities
-  int64_t position = 0;  // the job's place in its pool
-  TaskId task;
-  auto operator<=>(const QueueKey&) const = default;
+struct RunningTask {
+  Running running;
+  JobState* job = nullptr;
+  int64_t slots = 0;
+
+  bool could_leave() const { return running.preemptible && !running.leaving && slots > 0; }
 };
 
-struct Request {
-  TaskId task;
-  std::string pool;
-  int64_t slots = 1;
-  int64_t priority = 42;
-  int64_t position = 0;
-  // It can't run here for now, as it seems: taken only where no other agent of the pool has the
-  // slots, free or not. Empty is none.
-  AgentId avoid;
+// The least worth first: the lowest priority, and of those the latest.
+struct VictimKey {
+  int64_t rank = 0;    // the priority, negated
+  int64_t placed = 0;  // when, in nanoseconds, negated
+  int64_t task = 0;    // the id, negated
+  auto operator<=>(const VictimKey&) const = default;
+  static VictimKey Of(const RunningTask& task);
 };
+using VictimSet = absl::btree_set<Ranked<VictimKey, const RunningTask>>;
 
 struct AgentSlots {
   AgentId agent;
   std::string pool;
-  std::set<int> slots;  // all of them
-  std::set<int> free;
-  int64_t aux_tasks = 0;    // running tasks without slots
-  bool schedulable = true;  // connected and enabled
+  bool known = false;        // was told of; else only what runs there is known
+  bool schedulable = false;  // connected and enabled
+  std::vector<int> slots;    // all of them, ascending
+  std::vector<int> free;     // ascending
+  std::vector<int> taken;    // by running tasks, ascending; may name slots that are gone
+  int64_t aux_tasks = 0;     // running tasks without slots
+  int64_t leaving = 0;       // slots held by tasks that were told to leave
+  std::map<int64_t, int64_t> preemptible;  // of tasks that could leave: priority -> slots
+  VictimSet tasks;                         // all with slots here
+
+  int64_t capacity() const { return static_cast<int64_t>(slots.size()); }
+  int64_t free_count() const { return static_cast<int64_t>(free.size()); }
+};
+
+// By name. Most names differ in their first bytes, which are at hand.
+struct NameKey {
+  std::array<uint64_t, 2> first{};
+  const AgentId* name = nullptr;
+  friend bool operator<(const NameKey& a, const NameKey& b) {
+    return a.first != b.first ? a.first < b.first : *a.name < *b.name;
+  }
+  static NameKey Of(const AgentSlots& agent);
+};
+using AgentSet = absl::btree_set<Ranked<NameKey, const AgentSlots>>;
+
+struct JobState {
+  Job job;
+  int64_t age = 0;   // how often it went up since it got something
+  int64_t held = 0;  // slots of its running tasks
+  int64_t leaving = 0;
+  int64_t waiting = 0;  // slots of its waiting tasks
+  absl::btree_set<TaskId> tasks_waiting;
+  absl::btree_multiset<int64_t> since;   // of those with slots, in nanoseconds
+  absl::btree_multiset<int64_t> placed;  // of running ones with slots
+  std::map<std::string, int64_t> pools;  // in which it waits or runs -> tasks
+  int64_t looked_at = 0;                 // its entry in the order of ageing; 0 is none
+  std::unique_ptr<Gate> gate;            // of max_slots; nullptr is none
+  Gate* user = nullptr;                  // the quotas' gates
+  Gate* workspace = nullptr;
+
+  // Its priority with its age.
+  int64_t level() const { return std::max<int64_t>(1, job.priority - age); }
+  // What it holds for its weight with so many slots more, not counting what leaves.
+  double usage(double more) const {
+    return (static_cast<double>(held - leaving) + more) / job.weight;
+  }
+};
+
+// Of a fair pool: the job with the least for its weight first, of those of one age.
+struct UsageKey {
+  int64_t youth = 0;  // the age, negated
+  double usage = 0;
+  int64_t position = 0;
+  ExperimentId job;
+  auto operator<=>(const UsageKey&) const = default;
 };
 
 // Where a task without slots goes: less goes first.
 struct AuxLoad {
   int64_t tasks = 0;  // without slots
-  int64_t free = 0;   // slots
   AgentId agent;
   auto operator<=>(const AuxLoad&) const = default;
 };
 AuxLoad AuxOf(const AgentSlots& agent);
 
-struct PoolView {
-  std::map<QueueKey, Request> ready;                // could run on some agent, were it empty
-  std::map<QueueKey, Request> oversized;            // need more slots than any agent has
-  std::set<std::pair<int64_t, QueueKey>> by_slots;  // all that wait
-  std::multiset<int64_t> capacities;                // total slots of schedulable agents
-  std::set<std::pair<int64_t, AgentId>> by_free;    // schedulable agents by free slots
-  std::set<AuxLoad> by_aux;                         // the same by tasks without slots
-  int64_t slots_total = 0;                          // of schedulable agents
-  int64_t slots_free = 0;
-
-  int64_t largest() const { return capacities.empty() ? 0 : *capacities.rbegin(); }
-  bool empty() const { return by_slots.empty() && capacities.empty(); }
+// Requests that fit or don't by the same numbers.
+struct SizeClass {
+  bool spans = false;
+  int64_t slots = 0;
+  auto operator<=>(const SizeClass&) const = default;
 };
 
-enum class Policy { kPriority, kFifo };
+struct PoolView {
+  PoolRules rules;
+  // All requests with slots, by size; those of them that fit into the empty pool and into every
+  // limit together with those before them; and those without slots.
+  std::map<SizeClass, WaitingSet> all;
+  std::map<SizeClass, WaitingSet> ready;
+  WaitingSet aux;
+  // In a fair pool also by job.
+  absl::btree_map<ExperimentId, WaitingSet> ready_of_job;
+  absl::btree_set<UsageKey> starving;  // jobs with ready requests, with half of the next one
+  absl::btree_set<UsageKey> holding;   // jobs with preemptible tasks
+  absl::btree_map<ExperimentId, VictimSet> victims_of_job;
+
+  // Schedulable agents: capacity -> free slots -> who.
+  std::map<int64_t, std::map<int64_t, AgentSet>> agents;
+  std::set<AuxLoad> by_aux;
+  std::map<int64_t, AgentSet> soon;  // slots free and leaving -> those where some are leaving
+  // Priority -> slots that an agent has once all of that priority or less have left -> who. Only
+  // agents with such a task of exactly that priority are here.
+  std::map<int64_t, std::map<int64_t, AgentSet>> freeable;
+  VictimSet victims;                                      // all that could be asked to leave
+  std::set<std::pair<int64_t, const RunningTask*>> ends;  // by estimated end, in nanoseconds
+  int64_t agent_count = 0;
+  int64_t slots_total = 0;
+  int64_t slots_free = 0;
+  int64_t slots_leaving = 0;
+
+  int64_t largest() const { return agents.empty() ? 0 : agents.rbegin()->first; }
+  int64_t most_free() const;
+};
 
 class View {
  public:
-  explicit View(Policy policy = Policy::kPriority) : policy_(policy) {}
+  explicit View(Rules rules = {}) : rules_(std::move(rules)) {}
+  View(View&&) = default;
+  View& operator=(View&&) = default;
 
+  // Adds the job or changes what is known of it. It stays until RemoveJob, which wants it to have
+  // no tasks left.
+  void SetJob(const Job& job);
+  void RemoveJob(ExperimentId job);
+
+  // Of a job that is known.
   void AddRequest(const Request& request);
   void RemoveRequest(TaskId task);
 
@@ -86,36 +171,69 @@ class View {
                 bool schedulable);
   void RemoveAgent(const AgentId& agent);
 
-  // A task begins or ends on the agent. Slots that the agent no longer has are left out of account.
-  void Take(const AgentId& agent, const std::vector<int>& slots);
-  void Release(const AgentId& agent, const std::vector<int>& slots);
+  // A task begins or ends to hold slots. Slots that an agent no longer has are left out of account.
+  void Start(Running running);
+  void Stop(TaskId task);
 
-  Policy policy() const { return policy_; }
+  // Raises the time, by which jobs age.
+  void SetNow(absl::Time now);
+  absl::Time now() const { return now_; }
+
+  const Rules& rules() const { return rules_; }
   const std::map<std::string, PoolView>& pools() const { return pools_; }
   const PoolView* FindPool(const std::string& pool) const;
   const AgentSlots* FindAgent(const AgentId& agent) const;
-  // Where a waiting task stands, or nothing.
-  std::optional<std::pair<std::string, QueueKey>> Find(TaskId task) const;
+  const Waiting* FindWaiting(TaskId task) const;
+  const RunningTask* FindRunning(TaskId task) const;
+  const JobState* FindJob(ExperimentId job) const;
+  // What is left of the user's or workspace's quota; nothing where there is none.
+  std::optional<int64_t> UserQuotaLeft(const std::string& user) const;
+  std::optional<int64_t> WorkspaceQuotaLeft(const std::string& workspace) const;
 
   // Pools in which something changed since the last ClearDirty: only they need a pass.
   const std::set<std::string>& dirty() const { return dirty_; }
   void ClearDirty(const std::string& pool) { dirty_.erase(pool); }
 
-  friend bool operator==(const View& a, const View& b);
+  // Everything in the view as text, in order: equal views have equal texts. For tests.
+  std::string Dump() const;
 
  private:
-  QueueKey KeyOf(const Request& request) const;
+  QueueKey KeyOf(const Waiting& waiting) const;
+  void Enter(Waiting& waiting);
+  void Leave(Waiting& waiting);
+  void Offer(int stage, Waiting& waiting);
+  void Withdraw(int stage, Waiting& waiting);
+  void Rebalance(int stage, Gate& gate);
+  Gate* GateOf(int stage, const Waiting& waiting);
+  bool IsPossible(const Waiting& waiting) const;
+  void SetReady(Waiting& waiting, bool ready);
+
+  PoolView& Pool(const std::string& name);
+  void Account(const RunningTask& task, int64_t sign);
+  void CountIn(JobState& job, const std::string& pool, int64_t sign);
+  void SetVictim(const RunningTask& task, bool in);
+  void IndexUsage(const JobState& job, bool in);
+  void UpdateAge(JobState& job);
+
   void Index(const AgentSlots& agent);
   void Unindex(const AgentSlots& agent);
-  void Reindex(const AgentSlots& agent, const AuxLoad& before);
-  void Resort(PoolView& pool, int64_t largest_before);
+  void IndexAux(const AgentSlots& agent, bool in);
+  void ChangeAux(AgentSlots& agent, int64_t by);
+  void Hold(AgentSlots& agent, const RunningTask& task, const std::vector<int>& slots);
+  void Release(AgentSlots& agent, const RunningTask& task, const std::vector<int>& slots);
+  void ChangeSize(const std::string& pool, int64_t largest_before, int64_t total_before);
 
-  Policy policy_;
+  Rules rules_;
+  absl::Time now_ = absl::UnixEpoch();
   std::map<std::string, PoolView> pools_;
   std::map<AgentId, AgentSlots> agents_;
-  std::map<AgentId, std::multiset<int>>
-      taken_;  // by running tasks; -1 stands for one without slots
-  std::map<TaskId, std::pair<std::string, QueueKey>> waiting_;
+  std::map<ExperimentId, JobState> jobs_;
+  absl::btree_map<TaskId, std::unique_ptr<Waiting>> waiting_;
+  absl::btree_map<TaskId, std::unique_ptr<RunningTask>> running_;
+  std::map<std::string, Gate> users_;       // with a quota
+  std::map<std::string, Gate> workspaces_;  // the same
+  // Jobs by when they may go up, in nanoseconds, or earlier.
+  std::set<std::pair<int64_t, ExperimentId>> ageing_;
   std::set<std::string> dirty_;
 };
 

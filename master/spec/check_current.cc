@@ -1,29 +1,9 @@
 #include "common/base/strings.h"
+#include "master/spec/keys.h"
 #include "master/spec/parse.h"
 
 namespace det::spec {
 namespace {
-
-// Keys that are read, kept and shown, and that nobody acts on yet. Who adds the capability deletes
-// the line.
-constexpr std::string_view kNotYet[] = {
-    "bind_mounts",
-    "environment.add_capabilities",
-    "environment.drop_capabilities",
-    "environment.force_pull_image",
-    "environment.image",
-    "environment.pod_spec",
-    "environment.ports",
-    "environment.proxy_ports",
-    "environment.registry_auth",
-    "integrations",
-    "pbs",
-    "profiling.enabled",
-    "resources.devices",
-    "resources.shm_size",
-    "security",
-    "slurm",
-};
 
 // A value that asks for something.
 bool Asks(const Value* value) {
@@ -54,16 +34,26 @@ void CheckTime(const Value& config, Problems* problems) {
        .hint = "write time_metric and max_time instead, as in time_metric: epochs, max_time: 10"});
 }
 
+// A trial is given a folder for its checkpoints. Who gives it a bucket takes this away.
+void CheckStorage(const Value& config, Problems* problems) {
+  const Value* type = config.FindPath("checkpoint_storage.type");
+  if (!Is(type, "s3") && !Is(type, "gcs")) return;
+  problems->push_back({.path = "checkpoint_storage.type",
+                       .message = StrCat("trials can't save to ", type->as_string(), " yet"),
+                       .hint = "use shared_fs or directory"});
+}
+
 }  // namespace
 
 void CheckCurrent(const Value& config, Problems* problems) {
-  for (const std::string_view path : kNotYet) {
-    if (!Asks(config.FindPath(path))) continue;
+  for (const Key& key : Keys()) {
+    if (key.effect != Effect::kNotYet || !Asks(config.FindPath(key.path))) continue;
     problems->push_back({.severity = Problem::Severity::kWarning,
-                         .path = std::string(path),
+                         .path = std::string(key.path),
                          .message = "is accepted but has no effect in this version"});
   }
   CheckTime(config, problems);
+  CheckStorage(config, problems);
 }
 
 }  // namespace det::spec

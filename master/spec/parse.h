@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -15,6 +16,8 @@ struct ParseDefaults {
   uint32_t seed = 0;
   std::string resource_pool = "default";
   std::string checkpoint_host_path;  // "" makes checkpoint_storage required
+  int64_t priority = 42;
+  std::map<std::string, int64_t> pool_priorities{};  // of pools that have one of their own
 };
 
 // Reads Determined's experiment configuration (0.38, expconf v0) from a tree of values. Notes every

@@ -96,6 +96,8 @@ ResourcesSpec ParseResources(const Value& value,
   spec.resource_pool.clear();
   reader.Line("resource_pool", kNameBytesMax, &spec.resource_pool);
   if (spec.resource_pool.empty()) spec.resource_pool = defaults.resource_pool;
+  const auto of_pool = defaults.pool_priorities.find(spec.resource_pool);
+  spec.priority = of_pool == defaults.pool_priorities.end() ? defaults.priority : of_pool->second;
   reader.Int("priority", 1, 99, &spec.priority);
   ReadWeight(reader, &spec.weight);
   reader.OptionalInt("max_slots", 0, kMaxSlotsMax, &spec.max_slots);

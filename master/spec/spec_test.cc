@@ -1,9 +1,15 @@
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
 #include <limits>
+#include <set>
 
 #include <gtest/gtest.h>
 
+#include "common/base/map_reader.h"
 #include "common/base/strings.h"
 #include "common/json/json.h"
+#include "master/spec/keys.h"
 #include "master/spec/limits.h"
 #include "master/spec/parse.h"
 
@@ -198,10 +204,10 @@ TEST(Spec, KeysWithoutEffectAreNamedOnce) {
   EXPECT_EQ(CheckCurrentOf(With(R"("bind_mounts": [{}, {}], "environment": {"image": "x"},
                                    "integrations": {"webhooks": {"exclude": true}},
                                    "profiling": {"enabled": true, "begin_on_batch": 1})")),
-            "~bind_mounts: is accepted but has no effect in this version\n"
             "~environment.image: is accepted but has no effect in this version\n"
-            "~integrations: is accepted but has no effect in this version\n"
-            "~profiling.enabled: is accepted but has no effect in this version\n");
+            "~bind_mounts: is accepted but has no effect in this version\n"
+            "~profiling.enabled: is accepted but has no effect in this version\n"
+            "~integrations: is accepted but has no effect in this version\n");
   EXPECT_EQ(CheckCurrentOf(With(R"("slurm": null, "pbs": {}, "bind_mounts": [],
                                    "profiling": {"enabled": false})")),
             "");
@@ -216,6 +222,62 @@ TEST(Spec, AshaByMaxLengthIsNotCurrent) {
       "metric that trials report (write time_metric and max_time instead, as in time_metric: "
       "epochs, max_time: 10)\n");
   EXPECT_EQ(CheckCurrentOf(R"({"searcher": {"name": "single", "max_length": 3}})"), "");
+}
+
+std::string KeyTable() {
+  std::string table = "| Key | Type | Default | Meaning | Effect |\n|---|---|---|---|---|\n";
+  for (const Key& key : Keys()) {
+    const std::string given = key.default_value.empty() ? "" : StrCat("`", key.default_value, "`");
+    StrAppend(table, "| `", key.path, "` | ", key.type, " | ", given, " | ", key.meaning, " | ");
+    StrAppend(table, EffectText(key.effect), " |\n");
+  }
+  return table;
+}
+
+// DET_UPDATE_GOLDEN=1 writes it there.
+TEST(Spec, TheGuideListsEveryKey) {
+  const std::string path = StrCat(DET_SOURCE_DIR, "/docs/guide/configuration.md");
+  std::ifstream file(path);
+  std::string text{std::istreambuf_iterator<char>(file), {}};
+  const std::string begin = "<!-- keys -->\n";
+  const size_t from = text.find(begin) + begin.size();
+  const size_t to = text.find("<!-- /keys -->");
+  ASSERT_LT(from, to + 1);
+  const std::string listed = text.substr(from, to - from);
+  if (std::getenv("DET_UPDATE_GOLDEN") != nullptr)
+    std::ofstream(path) << text.replace(from, to - from, KeyTable());
+  EXPECT_EQ(listed, KeyTable());
+}
+
+void AddPaths(const Value& value, const std::string& path, std::set<std::string>* paths) {
+  if (!path.empty()) paths->insert(path);
+  if (path.ends_with(".*")) return;
+  if (value.is_object()) {
+    for (const auto& [key, item] : value.as_object()) {
+      AddPaths(item, path == "hyperparameters" ? "hyperparameters.*" : JoinPath(path, key), paths);
+    }
+  } else if (value.is_array() && !value.as_array().empty() && value.as_array()[0].is_object()) {
+    AddPaths(value.as_array()[0], path + "[]", paths);
+  }
+}
+
+// Every key that takes effect is in the table, or below one that is.
+TEST(Spec, TheTableOfKeysIsWhole) {
+  ExperimentSpec spec;
+  Check(kFull, &spec);
+  std::set<std::string> paths;
+  AddPaths(ToValue(spec), "", &paths);
+  std::set<std::string> known;
+  for (const Key& key : Keys()) EXPECT_TRUE(known.insert(std::string(key.path)).second) << key.path;
+  for (const std::string& path : paths) {
+    const std::string above = path.substr(0, path.find_first_of(".["));
+    const bool free = path.ends_with("[]") || above == "integrations" || above == "slurm" ||
+                      above == "pbs" || above == "security" || path.starts_with("data.") ||
+                      path.starts_with("environment.") || path.starts_with("min_") ||
+                      path.starts_with("searcher.max_length") ||
+                      path.starts_with("hyperparameters.");
+    EXPECT_TRUE(known.contains(path) || (free && known.contains(above))) << path;
+  }
 }
 
 std::string Replaced(std::string text, std::string_view from, std::string_view to) {

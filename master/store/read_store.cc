@@ -6,6 +6,9 @@
 #include "common/base/status.h"
 #include "common/base/strings.h"
 #include "common/pg/pg.h"
+#include "master/store/checkpoint_sql.h"
+#include "master/store/row_fields.h"
+#include "master/store/row_reader.h"
 
 namespace det::store {
 namespace {
@@ -19,8 +22,21 @@ absl::Status NotFound(std::string_view kind, std::string_view id) {
 }
 
 constexpr int64_t kTrialsNamedMax = 10;
+// Of the beginning of a checkpoint's uuid.
+constexpr size_t kPrefixBytesMin = 4;
 
 absl::Status Ambiguous(const std::string& uuid, const std::vector<CheckpointRow>& rows) {
+  if (rows.front().uuid != rows.back().uuid) {
+    return Error(absl::StatusCode::kFailedPrecondition,
+                 "AMBIGUOUS_CHECKPOINT",
+                 StrCat("the checkpoints ",
+                        rows.front().uuid,
+                        rows.size() > 2 ? ", ..., " : " and ",
+                        rows.back().uuid,
+                        " begin with ",
+                        uuid),
+                 "write some more of it");
+  }
   std::string trials;
   for (const CheckpointRow& row : rows)
     StrAppend(trials, trials.empty() ? "" : ", ", row.trial.value());
@@ -31,29 +47,9 @@ absl::Status Ambiguous(const std::string& uuid, const std::vector<CheckpointRow>
                StrCat("name one as TRIAL/UUID: ", rows.front().trial.value(), "/", uuid));
 }
 
-// Times travel as microseconds since 1970: exact, and free of formats.
-std::string Micros(std::string_view column) {
-  return StrCat("(extract(epoch from ", column, ") * 1000000)::bigint");
-}
-
-// Reads a row's fields one after the other.
-class Fields {
+class Fields : public RowFields {
  public:
-  explicit Fields(const pqxx::row& row) : row_(row) {}
-  std::string Text() { return row_[next_++].as<std::string>(std::string()); }
-  int64_t Int() { return row_[next_++].as<int64_t>(0); }
-  bool Bool() { return row_[next_++].as<bool>(false); }
-  double Double() { return row_[next_++].as<double>(0); }
-  absl::Time Time() { return absl::FromUnixMicros(Int()); }
-  std::optional<int64_t> MaybeInt() {
-    return row_[next_].is_null() ? (++next_, std::nullopt) : std::optional(Int());
-  }
-  std::optional<double> MaybeDouble() {
-    return row_[next_].is_null() ? (++next_, std::nullopt) : std::optional(Double());
-  }
-  std::optional<absl::Time> MaybeTime() {
-    return row_[next_].is_null() ? (++next_, std::nullopt) : std::optional(Time());
-  }
+  using RowFields::RowFields;
   ReasonRow Reason() {
     ReasonRow reason;
     reason.code = Text();
@@ -62,11 +58,9 @@ class Fields {
     reason.since = Time();
     return reason;
   }
-
- private:
-  const pqxx::row row_;
-  pqxx::row::size_type next_ = 0;
 };
+
+}  // namespace
 
 std::string ExperimentColumns() {
   return StrCat(
@@ -140,6 +134,8 @@ std::string TrialSelect() {
       "LEFT JOIN trial_live l ON l.trial_id = t.id ");
 }
 
+namespace {
+
 std::vector<int64_t> SplitInts(const std::string& text) {
   std::vector<int64_t> out;
   for (size_t at = 0; at < text.size();) {
@@ -150,6 +146,8 @@ std::vector<int64_t> SplitInts(const std::string& text) {
   }
   return out;
 }
+
+}  // namespace
 
 TrialRow ToTrial(const pqxx::row& row) {
   Fields f(row);
@@ -183,11 +181,8 @@ std::string CheckpointSelect() {
       "c.metadata, "
       "c.directory, c.state, ",
       Micros("c.reported_at"),
-      ", m.value FROM checkpoints c JOIN experiments e ON e.id = c.experiment_id "
-      "LEFT JOIN LATERAL (SELECT value FROM metrics WHERE trial_id = c.trial_id AND grp = "
-      "'validation' "
-      "AND name = e.metric AND steps = c.steps_completed ORDER BY received_at DESC LIMIT 1) m ON "
-      "true ");
+      ", m.value FROM checkpoints c JOIN experiments e ON e.id = c.experiment_id ",
+      kCheckpointMetricJoin);
 }
 
 CheckpointRow ToCheckpoint(const pqxx::row& row) {
@@ -207,6 +202,8 @@ CheckpointRow ToCheckpoint(const pqxx::row& row) {
   return c;
 }
 
+namespace {
+
 TransitionRow ToTransition(const pqxx::row& row) {
   Fields f(row);
   TransitionRow t;
@@ -219,38 +216,6 @@ TransitionRow ToTransition(const pqxx::row& row) {
   t.text = f.Text();
   t.actor = f.Text();
   return t;
-}
-
-LogRow ToLog(const pqxx::row& row) {
-  Fields f(row);
-  LogRow l;
-  l.allocation = AllocationId(f.Int());
-  l.run = f.Int();
-  l.rank = f.Int();
-  l.seq = f.Int();
-  l.note = f.Int();
-  l.at = f.Time();
-  l.source = static_cast<int>(f.Int());
-  l.line = pg::FromBytea(f.Text());
-  l.partial = f.Bool();
-  l.dropped = f.Int();
-  return l;
-}
-
-MetricRow ToMetric(const pqxx::row& row) {
-  Fields f(row);
-  MetricRow m;
-  m.place.allocation = f.Int();
-  m.place.stream = f.Int();
-  m.place.seq = f.Int();
-  m.group = f.Text();
-  m.name = f.Text();
-  m.place.name = m.name;
-  m.steps = f.Int();
-  m.value = f.Double();
-  m.other = f.Text();
-  m.at = f.Time();
-  return m;
 }
 
 template <class T>
@@ -269,14 +234,6 @@ absl::StatusOr<T> Only(absl::StatusOr<Rows<T>> rows, std::string_view kind, std:
   return std::move((*rows)[0]);
 }
 
-// A page is read in the order of an index and no further. The planner, who takes one trial's rows
-// for few, would read and sort all that is left of them for each page.
-void ReadInOrder(pqxx::work& tx) {
-  tx.exec(
-      "SET LOCAL enable_bitmapscan = off; SET LOCAL enable_seqscan = off; "
-      "SET LOCAL enable_sort = off");
-}
-
 }  // namespace
 
 ReadStore::ReadStore(const std::string& conninfo, int connections_max)
@@ -288,6 +245,21 @@ absl::StatusOr<std::string> ReadStore::ClusterId() {
   DET_RETURN_IF_ERROR(pool_->Read(
       [&](pqxx::work& tx) { id = tx.exec1("SELECT id::text FROM cluster")[0].as<std::string>(); }));
   return id;
+}
+
+absl::StatusOr<ReadStore::Health> ReadStore::Look() {
+  Health health;
+  DET_RETURN_IF_ERROR(pool_->Read([&](pqxx::work& tx) {
+    const absl::Time begin = absl::Now();
+    tx.exec1("SELECT 1");
+    health.latency = absl::Now() - begin;
+    const auto row = tx.exec1(
+        "SELECT pg_database_size(current_database()), CASE WHEN pg_has_role(current_user, "
+        "'pg_read_all_settings', 'MEMBER') THEN current_setting('data_directory', true) END");
+    health.bytes = row[0].as<int64_t>();
+    health.data_directory = row[1].as<std::string>(std::string());
+  }));
+  return health;
 }
 
 absl::StatusOr<ExperimentRow> ReadStore::Experiment(ExperimentId id) {
@@ -302,48 +274,24 @@ absl::StatusOr<ExperimentRow> ReadStore::Experiment(ExperimentId id) {
   return Only<ExperimentRow>(std::move(rows), "experiment", id.ToString());
 }
 
-absl::StatusOr<std::string> ReadStore::EffectiveConfig(ExperimentId id) {
+absl::StatusOr<std::string> ReadStore::Submission(ExperimentId id, const char* column) {
   Rows<std::string> rows;
   DET_RETURN_IF_ERROR(pool_->Read([&](pqxx::work& tx) {
     Collect(
-        tx.exec_params("SELECT config FROM submissions WHERE experiment_id = $1", id.value()),
+        tx.exec_params(StrCat("SELECT ", column, " FROM submissions WHERE experiment_id = $1"),
+                       id.value()),
         [](const pqxx::row& row) { return row[0].as<std::string>(); },
         &rows);
   }));
   return Only<std::string>(std::move(rows), "experiment", id.ToString());
 }
 
-absl::StatusOr<std::vector<ExperimentRow>> ReadStore::Experiments(const ExperimentFilter& filter) {
-  Rows<ExperimentRow> rows;
-  // Conditions that are not asked for are left out, so that an index can serve the others.
-  std::string where = "($1 = 0 OR id < $1)";
-  StrAppend(where, filter.owner.empty() ? " AND $2::text = ''" : " AND owner = $2");
-  StrAppend(where, filter.archived ? "" : " AND NOT archived");
-  StrAppend(where,
-            filter.workspaces.has_value() ? " AND workspace_id = ANY ($3::bigint[])"
-                                          : " AND $3::bigint[] IS NOT NULL");
-  StrAppend(where, filter.project.valid() ? " AND project_id = $4" : " AND $4 = 0");
-  StrAppend(where,
-            filter.labels.empty() ? " AND $5::text[] IS NOT NULL" : " AND labels @> $5::text[]");
-  std::vector<int64_t> workspaces;
-  for (const WorkspaceId id : filter.workspaces.value_or(std::vector<WorkspaceId>()))
-    workspaces.push_back(id.value());
-  DET_RETURN_IF_ERROR(pool_->Read([&](pqxx::work& tx) {
-    Collect(tx.exec_params(StrCat("SELECT ",
-                                  ExperimentColumns(),
-                                  " FROM experiments WHERE ",
-                                  where,
-                                  " ORDER BY id DESC LIMIT $6"),
-                           filter.before_id,
-                           filter.owner,
-                           pg::ArrayOf(workspaces),
-                           filter.project.value(),
-                           pg::ArrayOf(filter.labels),
-                           filter.limit),
-            ToExperiment,
-            &rows);
-  }));
-  return rows;
+absl::StatusOr<std::string> ReadStore::EffectiveConfig(ExperimentId id) {
+  return Submission(id, "config");
+}
+
+absl::StatusOr<std::string> ReadStore::SubmittedConfig(ExperimentId id) {
+  return Submission(id, "config_text");
 }
 
 absl::StatusOr<ExperimentDetails> ReadStore::Details(ExperimentId id) {
@@ -433,37 +381,6 @@ absl::StatusOr<std::vector<TransitionRow>> ReadStore::History(const std::string&
   return rows;
 }
 
-absl::StatusOr<std::vector<CheckpointRow>> ReadStore::CheckpointsOf(ExperimentId experiment,
-                                                                    int64_t limit) {
-  Rows<CheckpointRow> rows;
-  DET_RETURN_IF_ERROR(pool_->Read([&](pqxx::work& tx) {
-    Collect(tx.exec_params(
-                StrCat(CheckpointSelect(),
-                       "WHERE c.experiment_id = $1 ORDER BY m.value IS NULL, m.value = 'NaN', "
-                       "CASE WHEN e.smaller_is_better THEN m.value ELSE -m.value END, "
-                       "c.steps_completed DESC, c.uuid LIMIT $2"),
-                experiment.value(),
-                limit),
-            ToCheckpoint,
-            &rows);
-  }));
-  return rows;
-}
-
-absl::StatusOr<std::vector<CheckpointRow>> ReadStore::CheckpointsOf(TrialId trial, int64_t limit) {
-  Rows<CheckpointRow> rows;
-  DET_RETURN_IF_ERROR(pool_->Read([&](pqxx::work& tx) {
-    Collect(tx.exec_params(StrCat(CheckpointSelect(),
-                                  "WHERE c.trial_id = $1 ORDER BY c.steps_completed DESC, "
-                                  "c.reported_at DESC LIMIT $2"),
-                           trial.value(),
-                           limit),
-            ToCheckpoint,
-            &rows);
-  }));
-  return rows;
-}
-
 absl::StatusOr<CheckpointRow> ReadStore::Checkpoint(const std::string& name) {
   // A uuid has no "/": agents and the core refuse it.
   const size_t slash = name.find('/');
@@ -476,9 +393,11 @@ absl::StatusOr<CheckpointRow> ReadStore::Checkpoint(const std::string& name) {
     if (read.ec != std::errc() || read.ptr != end) return NotFound("checkpoint", name);
   }
   Rows<CheckpointRow> rows;
-  DET_RETURN_IF_ERROR(pool_->Read([&](pqxx::work& tx) {
+  const auto find = [&](pqxx::work& tx, std::string_view condition) {
     Collect(tx.exec_params(StrCat(CheckpointSelect(),
-                                  "WHERE c.uuid = $1 AND ($2 OR c.trial_id = $3) "
+                                  "WHERE c.uuid ",
+                                  condition,
+                                  " $1 AND ($2 OR c.trial_id = $3) "
                                   "ORDER BY c.trial_id LIMIT $4"),
                            uuid,
                            !of_trial,
@@ -486,6 +405,10 @@ absl::StatusOr<CheckpointRow> ReadStore::Checkpoint(const std::string& name) {
                            kTrialsNamedMax),
             ToCheckpoint,
             &rows);
+  };
+  DET_RETURN_IF_ERROR(pool_->Read([&](pqxx::work& tx) {
+    find(tx, "=");
+    if (rows.empty() && uuid.size() >= kPrefixBytesMin) find(tx, "^@");
   }));
   if (rows.size() > 1) return Ambiguous(uuid, rows);
   return Only<CheckpointRow>(std::move(rows), "checkpoint", name);
@@ -494,76 +417,6 @@ absl::StatusOr<CheckpointRow> ReadStore::Checkpoint(const std::string& name) {
 absl::StatusOr<std::string> ReadStore::LatestCheckpoint(TrialId trial) {
   DET_ASSIGN_OR_RETURN(const TrialRow row, Trial(trial));
   return row.latest_checkpoint;
-}
-
-absl::StatusOr<std::vector<MetricRow>> ReadStore::Metrics(TrialId trial,
-                                                          const std::string& group,
-                                                          int64_t limit,
-                                                          const MetricCursor& after) {
-  Rows<MetricRow> rows;
-  DET_RETURN_IF_ERROR(pool_->Read([&](pqxx::work& tx) {
-    Collect(
-        tx.exec_params(StrCat("SELECT allocation_id, stream, seq, grp, name, steps, value, other, ",
-                              Micros("at"),
-                              " FROM metrics WHERE trial_id = $1 AND ($2 = '' OR grp = $2) "
-                              "AND (allocation_id, stream, seq, name) > ($3, $4, $5, $6) "
-                              "ORDER BY allocation_id, stream, seq, name LIMIT $7"),
-                       trial.value(),
-                       group,
-                       after.allocation,
-                       after.stream,
-                       after.seq,
-                       after.name,
-                       limit),
-        ToMetric,
-        &rows);
-  }));
-  return rows;
-}
-
-absl::StatusOr<std::vector<LogRow>> ReadStore::Logs(TrialId trial,
-                                                    const LogCursor& after,
-                                                    int64_t limit) {
-  Rows<LogRow> rows;
-  DET_RETURN_IF_ERROR(pool_->Read([&](pqxx::work& tx) {
-    ReadInOrder(tx);
-    Collect(
-        tx.exec_params(StrCat("WITH l AS MATERIALIZED (SELECT * FROM task_logs WHERE trial_id = $1 "
-                              "AND (allocation_id, rank, seq, note) > ($2, $3, $4, $5) "
-                              "ORDER BY allocation_id, rank, seq, note LIMIT $6) "
-                              "SELECT l.allocation_id, coalesce(a.run, 0), l.rank, l.seq, l.note, ",
-                              Micros("l.at"),
-                              ", l.source, l.line, l.partial, l.dropped FROM l "
-                              "LEFT JOIN allocations a ON a.id = l.allocation_id "
-                              "ORDER BY l.allocation_id, l.rank, l.seq, l.note"),
-                       trial.value(),
-                       after.allocation,
-                       after.rank,
-                       after.seq,
-                       after.note,
-                       limit),
-        ToLog,
-        &rows);
-  }));
-  return rows;
-}
-
-absl::StatusOr<LogCursor> ReadStore::LogTail(TrialId trial, int64_t tail) {
-  LogCursor cursor;
-  DET_RETURN_IF_ERROR(pool_->Read([&](pqxx::work& tx) {
-    ReadInOrder(tx);
-    const pqxx::result rows = tx.exec_params(
-        "SELECT allocation_id, rank, seq, note FROM task_logs WHERE trial_id = $1 "
-        "ORDER BY allocation_id DESC, rank DESC, seq DESC, note DESC OFFSET $2 LIMIT 1",
-        trial.value(),
-        tail);
-    if (rows.empty()) return;
-    cursor = {rows[0][0].as<int64_t>(),
-              rows[0][1].as<int64_t>(),
-              rows[0][2].as<int64_t>(),
-              rows[0][3].as<int64_t>()};
-  }));
-  return cursor;
 }
 
 }  // namespace det::store

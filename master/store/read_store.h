@@ -15,7 +15,7 @@ namespace det::pg {
 class Pool;
 }
 
-// Queries over what is durable: projections, metrics, logs. For threads that may block. A thing
+// Queries over what is durable: the projections. For threads that may block. A thing
 // that does not exist is kNotFound with its id.
 namespace det::store {
 
@@ -51,6 +51,7 @@ struct ExperimentRow {
   std::vector<std::string> labels;
   bool archived = false;
   std::string description;
+  std::string best_hparams;  // JSON, of the best trial; "" where there is none, or not in a list
 };
 
 // What is told of one experiment only.
@@ -109,43 +110,24 @@ struct CheckpointRow {
   std::optional<double> metric;  // the searcher's, of the validation at the same step
 };
 
-// Where a reader of a trial's metrics stands: after this point.
-struct MetricCursor {
-  int64_t allocation = 0;
-  int64_t stream = 0;
-  int64_t seq = 0;
-  std::string name;
+// Which rows of a list, in which order, and which page of them. Of things whose ids give the order
+// a page costs what it shows; in any other order all that the filter lets through is sorted.
+struct ListQuery {
+  std::string filter;             // as common/filter reads it; empty: all
+  std::vector<std::string> sort;  // "FIELD:desc"; none: the list's own order
+  std::string page;               // `next` of the page before; empty: the first
+  int64_t limit = 100;
+  absl::Time now;  // from which ages are counted
 };
 
-struct MetricRow {
-  MetricCursor place;
-  std::string group;
-  std::string name;
-  int64_t steps = 0;
-  double value = 0;
-  std::string other;  // JSON, for what is no number
-  absl::Time at;
-};
+// The workspaces whose experiments, trials and checkpoints a list shows; nothing stands for all.
+using Visible = std::optional<std::vector<WorkspaceId>>;
 
-struct LogRow {
-  AllocationId allocation;
-  int64_t run = 0;
-  int64_t rank = 0;
-  int64_t seq = 0;
-  int64_t note = 0;  // above 0: a line of the master's, after the record of this number
-  absl::Time at;
-  int source = 1;
-  std::string line;
-  bool partial = false;
-  int64_t dropped = 0;
-};
-
-// Where a reader of a trial's log stands: after this record.
-struct LogCursor {
-  int64_t allocation = 0;
-  int64_t rank = 0;
-  int64_t seq = 0;
-  int64_t note = 0;
+// Fewer rows than asked for do not mean the end: an empty `next` does.
+template <class Row>
+struct ListPage {
+  std::vector<Row> rows;
+  std::string next;
 };
 
 class ReadStore {
@@ -154,20 +136,27 @@ class ReadStore {
   ~ReadStore();
 
   absl::StatusOr<std::string> ClusterId();
+  struct Health {
+    absl::Duration latency;      // of a query
+    int64_t bytes = 0;           // of the database
+    std::string data_directory;  // of the server; "" where its user may not know
+  };
+  absl::StatusOr<Health> Look();
 
   absl::StatusOr<ExperimentRow> Experiment(ExperimentId id);
   absl::StatusOr<ExperimentDetails> Details(ExperimentId id);
   absl::StatusOr<std::string> EffectiveConfig(ExperimentId id);  // JSON
-  struct ExperimentFilter {
-    int64_t limit = 100;
-    int64_t before_id = 0;                                    // 0: from the newest
-    std::string owner;                                        // a handle; "": anybody's
-    bool archived = false;                                    // these too
-    std::optional<std::vector<WorkspaceId>> workspaces = {};  // nothing: all
-    ProjectId project = {};                                   // 0: any
-    std::vector<std::string> labels = {};                     // that all are there
+  absl::StatusOr<std::string> SubmittedConfig(ExperimentId id);  // as given, without secrets
+  struct ExperimentScope {
+    std::string owner;                     // a handle; "": anybody's
+    bool archived = false;                 // these too
+    Visible workspaces = {};               // nothing: all
+    ProjectId project = {};                // 0: any
+    std::vector<std::string> labels = {};  // that all are there
   };
-  absl::StatusOr<std::vector<ExperimentRow>> Experiments(const ExperimentFilter& filter);
+  // Newest first where the query has no sort.
+  absl::StatusOr<ListPage<ExperimentRow>> ListExperiments(const ListQuery& query,
+                                                          const ExperimentScope& scope);
 
   absl::StatusOr<TrialRow> Trial(TrialId id);
   struct TrialFilter {
@@ -178,6 +167,13 @@ class ReadStore {
     int64_t offset = 0;
   };
   absl::StatusOr<std::vector<TrialRow>> Trials(const TrialFilter& filter);
+  struct TrialScope {
+    ExperimentId experiment;  // 0: of all, the newest first
+    bool by_best = false;
+    bool only_live = false;  // those that hold slots
+    Visible workspaces = {};
+  };
+  absl::StatusOr<ListPage<TrialRow>> ListTrials(const ListQuery& query, const TrialScope& scope);
   absl::StatusOr<int64_t> CountTrials(ExperimentId experiment);
 
   // Of one experiment, trial, allocation or agent, oldest first, the last `limit`. A trial's
@@ -186,27 +182,24 @@ class ReadStore {
                                                      const std::string& id,
                                                      int64_t limit);
 
-  // Of an experiment the best first; of a trial the newest first.
-  absl::StatusOr<std::vector<CheckpointRow>> CheckpointsOf(ExperimentId experiment, int64_t limit);
-  absl::StatusOr<std::vector<CheckpointRow>> CheckpointsOf(TrialId trial, int64_t limit);
-  // By "UUID" or "TRIAL/UUID". FAILED_PRECONDITION (AMBIGUOUS_CHECKPOINT), which names the trials:
-  // several have one of that uuid.
+  struct CheckpointScope {
+    ExperimentId experiment;          // 0: of all
+    TrialId trial;                    // 0: of all
+    std::vector<std::string> states;  // empty: any
+    Visible workspaces = {};
+  };
+  // Without a sort of an experiment the best first; else the newest.
+  absl::StatusOr<ListPage<CheckpointRow>> ListCheckpoints(const ListQuery& query,
+                                                          const CheckpointScope& scope);
+  // By "UUID" or "TRIAL/UUID", or what such a uuid begins with. FAILED_PRECONDITION
+  // (AMBIGUOUS_CHECKPOINT), which names the trials: several have one of that uuid.
   absl::StatusOr<CheckpointRow> Checkpoint(const std::string& name);
   // The trial's latest checkpoint; "" when it has none.
   absl::StatusOr<std::string> LatestCheckpoint(TrialId trial);
 
-  // Points after the cursor, in the order of their reports; group "" is all.
-  absl::StatusOr<std::vector<MetricRow>> Metrics(TrialId trial,
-                                                 const std::string& group,
-                                                 int64_t limit,
-                                                 const MetricCursor& after = {});
-
-  // Records after the cursor, in order.
-  absl::StatusOr<std::vector<LogRow>> Logs(TrialId trial, const LogCursor& after, int64_t limit);
-  // The cursor after which `tail` records follow.
-  absl::StatusOr<LogCursor> LogTail(TrialId trial, int64_t tail);
-
  private:
+  absl::StatusOr<std::string> Submission(ExperimentId id, const char* column);
+
   std::unique_ptr<pg::Pool> pool_;
 };
 

@@ -7,6 +7,7 @@
 #include "common/testing/eventually.h"
 #include "master/journal/postgres_journal.h"
 #include "master/store/context_store.h"
+#include "master/store/log_store.h"
 #include "master/store/migrate.h"
 #include "master/store/migrations.h"
 #include "master/store/partitions.h"
@@ -44,7 +45,9 @@ TEST(MigrateTest, BringsAnOlderSchemaForwardWithItsData) {
       "at, received_at) VALUES (1, 1, 0, 1, 1, false, 0, 'old', now(), now())");
   ASSERT_TRUE(Migrate(database.conninfo()).ok());
   EXPECT_EQ(database.Count("SELECT max(version) FROM schema_migrations"), SchemaVersion());
-  const auto logs = ReadStore(database.conninfo()).Logs(TrialId(1), {}, 10);
+  const LogPart part{.allocation = AllocationId(1)};
+  const TrialLog log{TrialId(1), absl::Now() - absl::Hours(2), std::nullopt, {part}};
+  const auto logs = LogStore(database.conninfo()).Read(log, part, {});
   ASSERT_TRUE(logs.ok()) << logs.status();
   EXPECT_EQ(logs->at(0).line, "old");
 }
@@ -214,17 +217,23 @@ TEST_F(ReadStoreTest, APageOfALogReadsNoMoreThanThePage) {
       "FROM pg_stat_user_tables WHERE relname LIKE 'task_logs%'";
   const int64_t before = database.Count(read);
   constexpr int64_t kPage = 1000;
-  LogCursor cursor;
+  const LogPart part{.allocation = AllocationId(1), .end = {200000, 0}};
+  const TrialLog log{TrialId(1), absl::Now() - absl::Hours(2), std::nullopt, {part}};
+  LogPlace place;
   {
-    ReadStore own(database.conninfo());
+    LogStore own(database.conninfo());
     for (int page = 0; page < 5; ++page) {
-      const auto rows = own.Logs(TrialId(1), cursor, kPage);
+      const auto rows = own.Read(log, part, {.from = place, .limit = kPage});
       ASSERT_TRUE(rows.ok() && rows->size() == kPage);
-      cursor = {rows->back().allocation.value(), rows->back().rank, rows->back().seq, 0};
+      place = {rows->back().seq, 0};
     }
-    EXPECT_EQ(own.LogTail(TrialId(1), kPage)->seq, 199000);
+    const auto tail = own.Read(log, part, {.from = kLogEnd, .backward = true, .limit = kPage});
+    ASSERT_TRUE(tail.ok() && tail->size() == kPage);
+    EXPECT_EQ(tail->back().seq, 199001);
+    EXPECT_EQ(own.Before(log, part, absl::Now() - absl::Hours(1))->seq, 0);
+    EXPECT_EQ(own.Before(log, part, absl::Now() + absl::Hours(1))->seq, 200000);
   }
-  EXPECT_EQ(cursor.seq, 5 * kPage);
+  EXPECT_EQ(place.seq, 5 * kPage);
   EXPECT_TRUE(Eventually([&] { return database.Count(read) >= before + 6 * kPage; }));
   EXPECT_LT(database.Count(read), before + 10 * kPage);
 }
@@ -235,18 +244,18 @@ TEST_F(ReadStoreTest, ExperimentsComeNewestFirstInPagesOfEverybodyOrOne) {
     submit.principal.name = user;
     engine.Must(std::move(submit));
   }
-  const auto ids = [&](const ReadStore::ExperimentFilter& filter) {
+  const auto ids = [&](const ListQuery& query, const std::string& owner = "") {
     std::vector<int64_t> out;
-    const auto rows = store.Experiments(filter);
-    EXPECT_TRUE(rows.ok()) << rows.status();
-    for (const ExperimentRow& row : *rows) out.push_back(row.id.value());
+    const auto page = store.ListExperiments(query, {.owner = owner});
+    EXPECT_TRUE(page.ok()) << page.status();
+    for (const ExperimentRow& row : page->rows) out.push_back(row.id.value());
     return out;
   };
   EXPECT_EQ(ids({}), (std::vector<int64_t>{4, 3, 2, 1}));
   EXPECT_EQ(ids({.limit = 2}), (std::vector<int64_t>{4, 3}));
-  EXPECT_EQ(ids({.limit = 2, .before_id = 3}), (std::vector<int64_t>{2, 1}));
-  EXPECT_EQ(ids({.owner = "ann"}), (std::vector<int64_t>{4, 3, 1}));
-  EXPECT_EQ(ids({.owner = "'; DROP TABLE experiments; --"}), std::vector<int64_t>());
+  EXPECT_EQ(ids({.page = "i3", .limit = 2}), (std::vector<int64_t>{2, 1}));
+  EXPECT_EQ(ids({}, "ann"), (std::vector<int64_t>{4, 3, 1}));
+  EXPECT_EQ(ids({}, "'; DROP TABLE experiments; --"), std::vector<int64_t>());
 }
 
 TEST_F(ReadStoreTest, WhatDoesNotExistIsNamed) {
@@ -256,34 +265,6 @@ TEST_F(ReadStoreTest, WhatDoesNotExistIsNamed) {
   EXPECT_EQ(experiment.message(), "experiment 7 does not exist");
   EXPECT_EQ(ErrorReason(store.Trial(TrialId(8)).status()), "TRIAL_NOT_FOUND");
   EXPECT_EQ(ErrorReason(store.Checkpoint("x").status()), "CHECKPOINT_NOT_FOUND");
-}
-
-TEST_F(ReadStoreTest, MetricsComeInPagesWithoutAGapOrARepetition) {
-  database.Exec(
-      "INSERT INTO metrics (trial_id, allocation_id, stream, seq, grp, name, steps, value, at, "
-      "received_at) SELECT 1, a, s, q, 'training', n, q, q, now(), now() FROM generate_series(1, "
-      "2) "
-      "AS a, generate_series(0, 1) AS s, generate_series(1, 5) AS q, unnest(ARRAY['B', 'a', '']) "
-      "AS n");
-  const auto all = store.Metrics(TrialId(1), "", 1000);
-  ASSERT_TRUE(all.ok()) << all.status();
-  ASSERT_EQ(all->size(), 60U);
-  size_t seen = 0;
-  MetricCursor after;
-  while (true) {
-    const auto page = store.Metrics(TrialId(1), "training", 7, after);
-    ASSERT_TRUE(page.ok()) << page.status();
-    if (page->empty()) break;
-    for (const MetricRow& row : *page) {
-      const MetricCursor& expected = all->at(seen++).place;
-      EXPECT_EQ(row.place.allocation, expected.allocation);
-      EXPECT_EQ(row.place.stream, expected.stream);
-      EXPECT_EQ(row.place.seq, expected.seq);
-      EXPECT_EQ(row.name, expected.name);
-    }
-    after = page->back().place;
-  }
-  EXPECT_EQ(seen, 60U);
 }
 
 TEST_F(ReadStoreTest, HistoryTellsWhatBecameOfATrialAndItsRuns) {
@@ -306,14 +287,18 @@ TEST_F(ReadStoreTest, HistoryTellsWhatBecameOfATrialAndItsRuns) {
 TEST_F(ReadStoreTest, CheckpointsOfAnExperimentComeBestFirstAndOfATrialNewestFirst) {
   test::StartSearches(engine);
   test::PlayToEnd(engine);
-  const auto all = store.CheckpointsOf(ExperimentId(1), 100);
-  ASSERT_TRUE(all.ok()) << all.status();
-  EXPECT_GE(all->size(), 5U);
-  EXPECT_EQ(store.CheckpointsOf(ExperimentId(1), 2)->size(), 2U);
-  const auto one = store.Checkpoint(all->front().uuid);
+  const auto list = [&](const ListQuery& query, ReadStore::CheckpointScope scope) {
+    const auto page = store.ListCheckpoints(query, scope);
+    EXPECT_TRUE(page.ok()) << page.status();
+    return page->rows;
+  };
+  const auto all = list({}, {.experiment = ExperimentId(1)});
+  EXPECT_GE(all.size(), 5U);
+  EXPECT_EQ(list({.limit = 2}, {.experiment = ExperimentId(1)}).size(), 2U);
+  const auto one = store.Checkpoint(all.front().uuid);
   ASSERT_TRUE(one.ok());
   EXPECT_EQ(one->directory, StrCat("/c/", one->uuid));
-  EXPECT_EQ(*store.LatestCheckpoint(one->trial), store.CheckpointsOf(one->trial, 1)->front().uuid);
+  EXPECT_EQ(*store.LatestCheckpoint(one->trial), list({}, {.trial = one->trial}).front().uuid);
 }
 
 TEST_F(ReadStoreTest, ATrialsCheckpointIsReplacedByTheSameTrialAlone) {

@@ -7,12 +7,18 @@
 
 #include "common/concurrency/thread_pool.h"
 #include "common/concurrency/timer.h"
+#include "common/concurrency/topics.h"
+#include "common/testing/tmp_dir.h"
 #include "master/auth/token_table.h"
 #include "master/catalog/catalog.h"
+#include "master/config/secret_store.h"
+#include "master/deletion/deletions.h"
 #include "master/ingest/ingestor.h"
 #include "master/journal/postgres_journal.h"
 #include "master/rpc/server.h"
 #include "master/store/context_store.h"
+#include "master/store/log_store.h"
+#include "master/store/metric_store.h"
 #include "master/store/read_store.h"
 #include "master/testing/test_database.h"
 #include "master/testing/test_engine.h"
@@ -36,6 +42,7 @@ class TestServer {
   TestEngine& engine() { return engine_; }
   store::ReadStore& store() { return store_; }
   catalog::Catalog& catalog() { return catalog_; }
+  deletion::Deletions& deletions() { return deletions_; }
   const TestDatabase& database() const { return database_; }
   const ingest::Ingestor& ingestor() const { return ingestor_; }
   // Ends all calls.
@@ -49,12 +56,19 @@ class TestServer {
   journal::PostgresJournal journal_;
   TestEngine engine_;
   store::ReadStore store_;
+  store::LogStore logs_;
+  store::MetricStore metrics_;
   store::ContextStore contexts_;
+  Topics log_news_;
+  deletion::Deletions deletions_;
   ingest::Ingestor ingestor_;
   auth::TokenTable tokens_;
   catalog::Directory directory_;
   catalog::Catalog catalog_;
+  TmpDir secrets_folder_;
+  config::FolderSecretStore secrets_{secrets_folder_.path()};
   ThreadPool pool_;
+  ThreadPool searches_;
   Timer timer_;
   std::unique_ptr<rpc::Deps> deps_;
   std::unique_ptr<rpc::Server> server_;

@@ -10,6 +10,7 @@
 #include "master/core/authorize.h"
 #include "master/core/desired.h"
 #include "master/core/explain.h"
+#include "master/core/index.h"
 #include "master/core/invariants.h"
 #include "master/spec/parse.h"
 
@@ -156,8 +157,13 @@ std::string Repl::Execute(const std::vector<std::string>& words, std::string_vie
   const std::string& verb = words[0];
   const ExperimentId experiment(Number(words, 1));
   const AllocationId allocation(Number(words, 1));
-  const core::Principal ann = core::EditorOf(kFirstWorkspace, "ann");
+  const core::Principal user = core::EditorOf(kFirstWorkspace, user_);
   if (verb == "agent") return Agent(words);
+  if (verb == "scheduler") return Scheduler(words);
+  if (verb == "user") {
+    user_ = words[1];
+    return "";
+  }
   if (verb == "leave") {
     const AgentId id(words[1]);
     const core::Agent* agent = state_.Find(id);
@@ -165,10 +171,10 @@ std::string Repl::Execute(const std::vector<std::string>& words, std::string_vie
   }
   if (verb == "disable" || verb == "drain" || verb == "enable") return Availability(words);
   if (verb == "submit") return Submit(line.substr(line.find("submit") + 6));
-  if (verb == "pause") return Send({ann, core::PauseExperiment{experiment}});
-  if (verb == "activate") return Send({ann, core::ActivateExperiment{experiment}});
-  if (verb == "cancel") return Send({ann, core::CancelExperiment{experiment}});
-  if (verb == "kill") return Send({ann, core::KillExperiment{experiment}});
+  if (verb == "pause") return Send({user, core::PauseExperiment{experiment}});
+  if (verb == "activate") return Send({user, core::ActivateExperiment{experiment}});
+  if (verb == "cancel") return Send({user, core::CancelExperiment{experiment}});
+  if (verb == "kill") return Send({user, core::KillExperiment{experiment}});
   if (verb == "run") {
     const core::Task* task = state_.FindByAllocation(allocation);
     const AgentId agent = task == nullptr ? AgentId("?") : task->allocation->agent;
@@ -216,7 +222,7 @@ std::string Repl::Settle(std::string text) {
   const std::set<std::string> pools = state_.indexes.view.dirty();
   for (const std::string& pool : pools) {
     bool more = false;
-    text += ApplyAll(*core::SchedulePool(state_, pool, &more));
+    text += ApplyAll(*core::SchedulePool(state_, pool, now_, &more));
     state_.indexes.view.ClearDirty(pool);
     advance();
   }
@@ -281,7 +287,25 @@ std::string Repl::Submit(std::string_view json) {
     StrAppend(text, problem.path, ": ", problem.message, "\n");
   if (HasErrors(problems)) return text;
   return text +
-         Send({core::EditorOf(kFirstWorkspace, "ann"), core::CreateExperiment{.spec = spec}});
+         Send({core::EditorOf(kFirstWorkspace, user_), core::CreateExperiment{.spec = spec}});
+}
+
+// The rules are not part of what is recorded: another master may have others.
+std::string Repl::Scheduler(const std::vector<std::string>& words) {
+  scheduler::Rules rules;
+  if (words[1] == "fifo") rules.defaults.policy = scheduler::Policy::kFifo;
+  if (words[1] == "fair_share") rules.defaults.policy = scheduler::Policy::kFairShare;
+  for (size_t i = 2; i < words.size(); ++i) {
+    const size_t equals = words[i].find('=');
+    if (equals == std::string::npos) {
+      rules.defaults.preemption = words[i] == "preemption";
+    } else {
+      rules.user_slots[words[i].substr(0, equals)] =
+          std::strtoll(words[i].c_str() + equals + 1, nullptr, 10);
+    }
+  }
+  state_.indexes = core::BuildIndexes(state_, rules);
+  return Settle("");
 }
 
 std::string Repl::Report(core::CommandBody body, AllocationId id) {

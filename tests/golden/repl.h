@@ -12,6 +12,9 @@ namespace det::golden {
 // Drives the core by lines of text and answers with the events they lead to: for scripts that show
 // how the cluster decides.
 //
+//   scheduler POLICY [preemption]     of all pools: priority, fifo, fair_share; then any number of
+//                                     USER=SLOTS, the quota of a user
+//   user NAME                         who submits and controls from here on, at first ann
 //   agent NAME SLOTS [POOL]           an agent connects; again: it comes back holding what it held
 //   agent NAME SLOTS holds ID...      it comes back holding exactly these allocations
 //   leave NAME                        its connection ends
@@ -40,6 +43,7 @@ class Repl {
   std::string Agent(const std::vector<std::string>& words);
   std::string Availability(const std::vector<std::string>& words);
   std::string Submit(std::string_view json);
+  std::string Scheduler(const std::vector<std::string>& words);
   std::string Validate(const std::vector<std::string>& words);
   std::string Exit(const std::vector<std::string>& words);
   std::string Show() const;
@@ -48,6 +52,7 @@ class Repl {
 
   core::State state_;
   absl::Time now_;
+  std::string user_ = "ann";
   std::map<AllocationId, int64_t> seqs_;
   std::optional<core::Command> last_report_;
 };

@@ -102,7 +102,7 @@ void SimMaster::Start() {
 
 void SimMaster::Recover() {
   if (deps_.kernel.CrashesAt(CrashPoint::kMasterInRecovery)) return Die("in recovery");
-  engine::RecoverOptions options{.snapshot_lag_events = 200};
+  engine::RecoverOptions options{.rules = deps_.rules, .snapshot_lag_events = 200};
   // Experiments are larger than that, trials and tasks are not.
   if (deps_.kernel.rng.Chance(0.3)) options.snapshot_part_bytes_max = 700;
   absl::StatusOr<engine::Recovered> recovered = engine::Recover(*journal_, options);

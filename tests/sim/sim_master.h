@@ -32,6 +32,7 @@ class SimMaster : public MasterPort,
     Kernel& kernel;
     Network& network;
     std::shared_ptr<journal::MemoryStore> store;
+    scheduler::Rules rules;
     MetricStore& metrics;
     Checker& checker;
     std::function<AgentPort*(const AgentId&)> agent;

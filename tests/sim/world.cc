@@ -35,6 +35,9 @@ std::shared_ptr<const spec::ExperimentSpec> RandomSpec(SimRng& rng) {
       rng.Below(3),
       R"(, "priority": )",
       40 + rng.Below(3),
+      R"(, "weight": )",
+      1 + rng.Below(3),
+      rng.Chance(0.2) ? R"(, "max_slots": 2)" : "",
       R"(}, "max_restarts": )",
       rng.Below(4),
       R"(, "preemption_timeout": )",
@@ -53,12 +56,25 @@ std::shared_ptr<const spec::ExperimentSpec> RandomSpec(SimRng& rng) {
       spec::ParseExperiment(*ParseJson(json), {}, &problems));
 }
 
+// Pools that take back slots, by priority or by share, and a quota at times.
+scheduler::Rules RandomRules(SimRng& rng) {
+  scheduler::Rules rules;
+  rules.defaults.policy = static_cast<scheduler::Policy>(rng.Below(3));
+  rules.defaults.preemption = rng.Chance(0.7);
+  rules.defaults.fitting = static_cast<scheduler::Fitting>(rng.Below(2));
+  if (rng.Chance(0.3)) rules.user_slots["ann"] = 2 + rng.Below(3);
+  // So that jobs age while the world lasts.
+  if (rng.Chance(0.5)) rules.age_every = absl::Seconds(60);
+  return rules;
+}
+
 class World {
  public:
   explicit World(const Options& options)
       : kernel_(options),
         network_(kernel_),
         store_(std::make_shared<journal::MemoryStore>()),
+        rules_(RandomRules(kernel_.rng)),
         metrics_(store_),
         checker_(kernel_, store_, metrics_) {
     network_.on_broken = [this](const std::shared_ptr<Connection>& c) {
@@ -110,6 +126,7 @@ class World {
         SimMaster::Deps{.kernel = kernel_,
                         .network = network_,
                         .store = store_,
+                        .rules = rules_,
                         .metrics = metrics_,
                         .checker = checker_,
                         .agent = [this](const AgentId& id) -> AgentPort* { return FindHost(id); },
@@ -257,6 +274,7 @@ class World {
   Kernel kernel_;
   Network network_;
   std::shared_ptr<journal::MemoryStore> store_;
+  const scheduler::Rules rules_;
   MetricStore metrics_;
   Checker checker_;
   std::vector<std::shared_ptr<SimMaster>> masters_;

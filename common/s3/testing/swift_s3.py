@@ -63,6 +63,7 @@ use = egg:swift#bulk
 use = egg:swift#s3api
 location = us-east-1
 min_segment_size = 65536
+max_bucket_listing = 200
 storage_domain = localhost
 allow_multipart_uploads = true
 [filter:tempauth]

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+#include "cli/app/command.h"
+
+namespace det::cli {
+
+class Context;
+
+// What every verb that lists takes, as words.
+struct ListWords {
+  std::string filter;
+  std::string since;
+  std::vector<std::string> sort;
+  std::optional<int64_t> limit;
+  bool all = false;
+};
+
+// How a list names its things and which of their times --since looks at; empty: there is none.
+struct ListKind {
+  std::string since;
+  std::string example;  // of a filter
+  int64_t limit = 100;
+};
+
+// The parameters that fill `words`.
+std::vector<Param> ListParams(ListWords* words, const ListKind& kind);
+
+// What the master is asked for.
+struct ListAsk {
+  std::string filter;
+  std::vector<std::string> sort;
+  int64_t limit = 100;
+
+  // Puts filter and sort into a request of the API.
+  template <class Request>
+  void Fill(Request* request) const {
+    request->set_filter(filter);
+    for (const std::string& key : sort) request->add_sort(key);
+  }
+};
+
+// Errors: INVALID_ARGUMENT (reason USAGE or BAD_FILTER).
+absl::StatusOr<ListAsk> Understand(const ListWords& words, const ListKind& kind);
+
+// Says that there are more things than were shown, where there are.
+void NoteMore(Context& context, size_t shown, bool more);
+
+}  // namespace det::cli
