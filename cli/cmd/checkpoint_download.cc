@@ -114,7 +114,7 @@ absl::StatusOr<ExitCode> Fetch(Context& context,
 }
 
 absl::StatusOr<ExitCode> Run(Context& context, const Options& options) {
-  DET_ASSIGN_OR_RETURN(const std::string name, NameOf(options));
+  DET_ASSIGN_OR_RETURN(const std::string name, ParseCheckpoint(options.uuid));
   DET_RETURN_IF_ERROR(Destination(options, name).status());
   DET_ASSIGN_OR_RETURN(Client * client, context.Connect());
   DET_ASSIGN_OR_RETURN(const api::GetCheckpointResponse response, client->GetCheckpoint(name));

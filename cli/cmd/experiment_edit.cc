@@ -58,19 +58,20 @@ absl::StatusOr<ExitCode> Edit(Context& context,
 Command ArchiveCommand(bool archived) {
   auto ids = std::make_shared<std::vector<std::string>>();
   const std::string verb = archived ? "archive" : "unarchive";
-  return {.noun = "experiment",
-          .verb = verb,
-          .summary = archived ? "Hide experiments that have ended from lists."
-                              : "Take archived experiments back.",
-          .params = {Required("ID", ids.get(), "the experiments: 7 or e7")},
-          .examples = {{StrCat("det e ", verb, " 7 8 9"),
-                        archived ? "det e ls --all still shows them" : "they are listed again"}},
-          .run = [ids, archived](Context& context) -> absl::StatusOr<ExitCode> {
-            DET_ASSIGN_OR_RETURN(const auto numbers, ParseIds(*ids, 'e', "experiment"));
-            api::EditExperimentsRequest request;
-            request.set_archived(archived);
-            return Edit(context, numbers, request, archived ? "archived" : "back");
-          }};
+  return {
+      .noun = "experiment",
+      .verb = verb,
+      .summary = archived ? "Hide experiments that have ended from lists."
+                          : "Take archived experiments back.",
+      .params = {Required("ID", ids.get(), "the experiments: 7 or e7")},
+      .examples = {{StrCat("det e ", verb, " 7 8 9"),
+                    archived ? "det e ls --archived still shows them" : "they are listed again"}},
+      .run = [ids, archived](Context& context) -> absl::StatusOr<ExitCode> {
+        DET_ASSIGN_OR_RETURN(const auto numbers, ParseIds(*ids, 'e', "experiment"));
+        api::EditExperimentsRequest request;
+        request.set_archived(archived);
+        return Edit(context, numbers, request, archived ? "archived" : "back");
+      }};
 }
 
 struct LabelWords {

@@ -21,7 +21,7 @@ const ListKind& Kind() {
 
 struct Options {
   bool mine = false;
-  bool all = false;
+  bool archived = false;
   std::string workspace;
   std::string project;
   std::vector<std::string> labels;
@@ -33,7 +33,7 @@ absl::StatusOr<ExitCode> Run(Context& context, const Options& options) {
   DET_ASSIGN_OR_RETURN(Client * client, context.Connect());
   api::ListExperimentsRequest request;
   request.set_only_mine(options.mine);
-  request.set_archived(options.all);
+  request.set_archived(options.archived);
   request.set_workspace(options.workspace);
   if (!options.project.empty()) {
     DET_ASSIGN_OR_RETURN(const ProjectWords place, SplitProject(options.project));
@@ -75,7 +75,7 @@ Command ExperimentListCommand() {
       .run = [options](Context& context) { return Run(context, *options); }};
   std::vector<Param> own = {
       Flag("--mine", &options->mine, "only those of mine"),
-      Flag("-a,--all", &options->all, "archived ones too"),
+      Flag("--archived", &options->archived, "archived ones too"),
       Option("--workspace", "NAME", &options->workspace, "of this workspace"),
       Option("--project", "WORKSPACE/PROJECT", &options->project, "of this project"),
       Option("--label", "LABEL", &options->labels, "with this label; repeat for more")};

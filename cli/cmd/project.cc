@@ -55,7 +55,7 @@ Command ArchiveCommand(bool archived) {
 Command ProjectListCommand() {
   struct Words {
     std::string workspace;
-    bool all = false;
+    bool archived = false;
     MaybeLimit limit;
   };
   auto words = std::make_shared<Words>();
@@ -64,13 +64,13 @@ Command ProjectListCommand() {
           .aliases = {"ls"},
           .summary = "List projects, of one workspace or of all that you see.",
           .params = {Optional("WORKSPACE", &words->workspace, "only of this one"),
-                     Flag("-a,--all", &words->all, "archived ones too"),
+                     Flag("--archived", &words->archived, "archived ones too"),
                      Option("--limit", "N", &words->limit, "at most so many (1000)")},
           .examples = {{"det p ls vision", "the projects of a workspace"}},
           .run = [words](Context& context) {
             api::ListProjectsRequest request;
             request.set_workspace(words->workspace);
-            request.set_archived(words->all);
+            request.set_archived(words->archived);
             return ShowList<api::ListProjectsResponse>(
                 context,
                 "CatalogService/ListProjects",

@@ -63,7 +63,7 @@ absl::StatusOr<ExitCode> SetRole(Context& context, const RoleWords& words, bool 
 
 Command WorkspaceListCommand() {
   struct Words {
-    bool all = false;
+    bool archived = false;
     MaybeLimit limit;
   };
   auto words = std::make_shared<Words>();
@@ -71,12 +71,12 @@ Command WorkspaceListCommand() {
           .verb = "list",
           .aliases = {"ls"},
           .summary = "List the workspaces in which you have a role.",
-          .params = {Flag("-a,--all", &words->all, "archived ones too"),
+          .params = {Flag("--archived", &words->archived, "archived ones too"),
                      Option("--limit", "N", &words->limit, "at most so many (1000)")},
           .examples = {{"det w ls", "where can I work?"}},
           .run = [words](Context& context) {
             api::ListWorkspacesRequest request;
-            request.set_archived(words->all);
+            request.set_archived(words->archived);
             return ShowList<api::ListWorkspacesResponse>(
                 context,
                 "CatalogService/ListWorkspaces",
