@@ -89,8 +89,7 @@ const std::vector<Layer>& Layers() {
       With(pure, {"master/spec", "master/searcher", "master/scheduler", "master/core"});
   static const std::vector<std::string_view> engine =
       With(core, {"common/", "master/storage", "master/journal", "master/engine"});
-  static const std::vector<std::string_view> stores =
-      With(engine, {"master/store", "master/gc", "master/deletion"});
+  static const auto stores = With(engine, {"master/store", "master/gc", "master/deletion"});
   static const std::vector<std::string_view> screen = {
       "common/", "cli/base", "cli/client", "cli/format"};
   static const std::vector<Layer> layers = Joined(

@@ -233,8 +233,12 @@ class Linter {
 
   // Generated code is seen by converters, codecs, services and links alone.
   static bool MaySeeProto(const std::string& file, const Layer& layer) {
-    static const std::set<std::string_view> folders = {
-        "master/rpc", "agent/session", "agent/relay", "agent/prepare", "cli/client"};
+    static const std::set<std::string_view> folders = {"master/rpc",
+                                                       "agent/sampling",
+                                                       "agent/session",
+                                                       "agent/relay",
+                                                       "agent/prepare",
+                                                       "cli/client"};
     return folders.contains(layer.folder) || file == "master/journal/codec.cc" ||
            file.compare(0, 11, "common/net/") == 0;
   }

@@ -98,6 +98,12 @@ class Doctor {
     const absl::Time by_my_clock = context_.Now();
     const auto health = client->GetHealth({});
     const absl::Duration bare = absl::Now() - begin;
+    if (absl::IsUnimplemented(health.status())) {
+      return Add("master",
+                 "warn",
+                 "it does not look after itself: it is older",
+                 "install the version of this command there");
+    }
     if (!health.ok()) return Fail("master", health.status());
     Clock(absl::FromUnixNanos(health->now_unix_nanos()) - by_my_clock - bare / 2);
     api::GetHealthRequest loaded;

@@ -7,6 +7,7 @@
 #include "cli/client/pages.h"
 #include "cli/cmd/commands.h"
 #include "cli/cmd/ids.h"
+#include "cli/cmd/metric_plot.h"
 #include "cli/cmd/trial_pages.h"
 #include "cli/view/metric_view.h"
 #include "cli/view/proto_document.h"
@@ -26,6 +27,7 @@ struct Options {
   std::string name;
   bool summary = false;
   bool shadowed = false;
+  bool plot = false;
   std::optional<int64_t> limit;
 };
 
@@ -71,7 +73,7 @@ absl::Status ShowPoints(Context& context,
                         Client* client,
                         const std::vector<int64_t>& trials,
                         const Options& options) {
-  const int64_t limit = options.limit.value_or(kLimitDefault);
+  const int64_t limit = options.limit.value_or(options.plot ? kPageMax : kLimitDefault);
   int64_t left = limit == 0 ? INT64_MAX : limit;
   std::vector<api::MetricPoint> points;
   bool more = false;
@@ -98,7 +100,9 @@ absl::Status ShowPoints(Context& context,
     more = more || pages.more;
     std::move(pages.items.begin(), pages.items.end(), std::back_inserter(points));
   }
-  DET_RETURN_IF_ERROR(context.Show({ToDocumentList(points), PointTable(points), {}}));
+  DET_RETURN_IF_ERROR(options.plot
+                          ? ShowPlot(context, points)
+                          : context.Show({ToDocumentList(points), PointTable(points), {}}));
   if (more) {
     context.Note(StrCat("these are the first ", points.size(), " points; --limit 0 shows all"));
   }
@@ -107,6 +111,7 @@ absl::Status ShowPoints(Context& context,
 
 absl::StatusOr<ExitCode> Run(Context& context, const Options& options) {
   if (options.limit.value_or(0) != 0) DET_RETURN_IF_ERROR(CheckPositive("--limit", *options.limit));
+  if (options.summary && options.plot) return UsageError("--summary and --plot do not go together");
   if (options.summary && options.limit.has_value())
     return UsageError("--summary shows one line a metric; --limit is for points");
   DET_ASSIGN_OR_RETURN(Client * client, context.Connect());
@@ -132,9 +137,11 @@ Command MetricsCommand() {
                  Option("--group", "NAME", &options->group, "training, validation, ..."),
                  Option("--name", "NAME", &options->name, "only this metric"),
                  Flag("--summary", &options->summary, "count, min, max, mean and last of each"),
+                 Flag("--plot", &options->plot, "draw them"),
                  Flag("--shadowed", &options->shadowed, "also what was gone over again"),
                  Option("--limit", "N", &options->limit, "at most so many points (1000); 0: all")},
-      .examples = {{"det metrics 17 --summary", "each metric in one line"},
+      .examples = {{"det metrics 17 --plot", "draw what trial 17 has reported"},
+                   {"det metrics 17 --summary", "each metric in one line"},
                    {"det metrics e7 --group validation --name loss -o csv", "to compare trials"},
                    {"det metrics 17 --group memory", "what it used"}},
       .run = [options](Context& context) { return Run(context, *options); }};

@@ -7,7 +7,7 @@
 #include "cli/client/pages.h"
 #include "cli/cmd/commands.h"
 #include "cli/cmd/ids.h"
-#include "cli/format/plot.h"
+#include "cli/cmd/metric_plot.h"
 #include "cli/view/proto_document.h"
 #include "cli/view/trial_view.h"
 #include "common/base/status.h"
@@ -30,41 +30,6 @@ struct Options {
 bool IsWanted(const Options& options, const std::string& name) {
   return options.names.empty() ||
          std::find(options.names.begin(), options.names.end(), name) != options.names.end();
-}
-
-// A line for each metric, by the batches that were done.
-std::vector<Series> SeriesOf(const std::vector<api::MetricPoint>& points) {
-  std::vector<Series> series;
-  for (const api::MetricPoint& point : points) {
-    if (!point.text().empty()) continue;
-    const std::string name = StrCat(point.group(), ".", point.name());
-    auto at = std::find_if(
-        series.begin(), series.end(), [&](const Series& line) { return line.name == name; });
-    if (at == series.end()) at = series.insert(series.end(), Series{.name = name});
-    at->points.emplace_back(static_cast<double>(point.steps_completed()), point.value());
-  }
-  return series;
-}
-
-absl::Status ShowPlot(Context& context, const std::vector<api::MetricPoint>& points) {
-  constexpr int kHeightMax = 24;
-  constexpr size_t kSeriesMax = 6;
-  if (!IsForPeople(context.options().format)) {
-    return UsageError("--plot draws for people", "leave out -o");
-  }
-  std::vector<Series> series = SeriesOf(points);
-  const size_t left_out = series.size() > kSeriesMax ? series.size() - kSeriesMax : 0;
-  series.resize(series.size() - left_out);
-  Terminal terminal = context.OutTerminal();
-  // A pipe takes any character; only a terminal has to have it.
-  terminal.utf8 = terminal.utf8 || !terminal.tty;
-  const PlotSize size{.width = terminal.width, .height = std::min(terminal.height - 1, kHeightMax)};
-  context.out().Write(PlotText(series, "batches", size, terminal));
-  if (series.empty()) context.Note("there are no numbers to draw");
-  if (left_out > 0) {
-    context.Note(StrCat(left_out, " more are left out; --name NAME draws those that you name"));
-  }
-  return absl::OkStatus();
 }
 
 absl::StatusOr<ExitCode> Run(Context& context, const Options& options) {
@@ -116,14 +81,6 @@ Command TrialMetricsCommand() {
                    {"det t metrics 17 --name loss --plot --watch", "the loss, drawn as it comes"},
                    {"det t metrics 17 --limit 0 -o csv > t17.csv", "all, for a plot"}},
       .run = [options](Context& context) { return Run(context, *options); }};
-}
-
-Command MetricsCommand() {
-  Command command = TrialMetricsCommand();
-  command.summary = "As det trial metrics. " + command.summary;
-  command.noun.clear();
-  command.examples = {{"det metrics 17 --plot", "draw what trial 17 has reported"}};
-  return command;
 }
 
 }  // namespace det::cli

@@ -120,7 +120,8 @@ TEST_F(VerbsTest, EachFilterOfLogsIsAskedFor) {
   };
   EXPECT_EQ(asked("--tail 3").tail(), 3);
   EXPECT_EQ(asked("--head 3").head(), 3);
-  EXPECT_TRUE(asked("-f").follow());
+  EXPECT_EQ(runner_.Run("trial logs 14 -f").code, ExitCode::kOk);
+  master_.Edit([&](Model& model) { EXPECT_TRUE(model.tailed.back().follow()); });
   EXPECT_EQ(asked("--since @100").filter().since_unix_nanos(), 100'000'000'000);
   EXPECT_EQ(
       asked("--until 2026-11-21T10:00:00Z").filter().until_unix_nanos(),

@@ -114,8 +114,8 @@ TEST_F(ApiTest, AnExperimentExistsWhenItsCreationIsAnswered) {
 
 TEST_F(ApiTest, SecretsAreKeptApart) {
   const std::string config = std::string(kConfig) +
-                             "\ncheckpoint_storage: {type: s3, bucket: b, access_key: AKIAEXAMPLE, "
-                             "secret_key: wJalrXUtn}\n";
+                             "\nenvironment: {registry_auth: {username: AKIAEXAMPLE, "
+                             "password: wJalrXUtn}}\n";
   CreateExperimentResponse created;
   const absl::Status status = Create(config, &created);
   ASSERT_TRUE(status.ok()) << status;
@@ -130,7 +130,7 @@ TEST_F(ApiTest, SecretsAreKeptApart) {
   EXPECT_EQ(JournalsThatHold("AKIAEXAMPLE"), 0);
   EXPECT_EQ(JournalsThatHold("wJalrXUtn"), 0);
   EXPECT_EQ(JournalsThatHold("********"), 1);
-  EXPECT_NE(got.submitted_config().find("registry_auth: \"********\""), std::string::npos)
+  EXPECT_NE(got.submitted_config().find("\"registry_auth\": \"********\""), std::string::npos)
       << got.submitted_config();
   // The effective configuration can be used again by its owner, and by nobody else.
   EXPECT_TRUE(Create(got.effective_config(), &created).ok());

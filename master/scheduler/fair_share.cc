@@ -119,11 +119,17 @@ class FairShare {
     std::vector<const RunningTask*> all{};
   };
 
-  // The job's latest task that is not asked yet, nullptr is none.
+  // A task that was placed for the age of its job keeps what that waited for so long: its share, by
+  // which it was not its turn, would take it away at once.
+  bool IsSpared(const RunningTask& task) const {
+    return draft_.IsSignaled(task.running.task) || task.running.priority < task.job->job.priority;
+  }
+
+  // The job's latest task that could be asked, nullptr is none.
   const RunningTask* Latest(Search& search, ExperimentId job) const {
     const VictimSet& tasks = draft_.pool().victims_of_job.at(job);
     auto& next = search.next.try_emplace(job, tasks.begin()).first->second;
-    while (next != tasks.end() && draft_.IsSignaled((*next)->running.task)) ++next;
+    while (next != tasks.end() && IsSpared(**next)) ++next;
     if (next == tasks.end()) return nullptr;
     return *next;
   }

@@ -485,6 +485,21 @@ TEST(FairShare, TakesBackWhatIsBeyondAShare) {
   EXPECT_EQ(cluster.Text(), "") << "both have their share";
 }
 
+// Else it would be sent away as soon as it came, again and again.
+TEST(FairShare, WhatWasPlacedForItsAgeStays) {
+  Cluster cluster(Fair(true));
+  cluster.Agent("a", 2);
+  cluster.SetJob({.id = ExperimentId(1)});
+  cluster.SetJob({.id = ExperimentId(2)});
+  cluster.AskOf(1, 1, 2);
+  cluster.view.SetNow(absl::UnixEpoch() + absl::Hours(1));
+  cluster.now = cluster.view.now();
+  cluster.Add({.task = TaskId(2), .job = ExperimentId(2), .since = cluster.now});
+  EXPECT_EQ(cluster.Text(), "1@a:01 ") << "the younger one is due earlier by its share";
+  cluster.Carry(cluster.Schedule());
+  EXPECT_EQ(cluster.Text(), "");
+}
+
 TEST(FairShare, AJobDemandsNoMoreThanItsMaxSlots) {
   Cluster cluster(Fair(false));
   cluster.Agent("a", 9);

@@ -124,14 +124,15 @@ void View::IndexUsage(const JobState& job, bool in) {
   }
 }
 
-// A job that waits without getting anything goes up by one from time to time.
+// A job that waits without getting anything goes up by one from time to time. What it asked for
+// last says since when: a job that gets something asks for more as its tasks end or come back.
 void View::UpdateAge(JobState& job) {
   const int64_t every = absl::ToInt64Nanoseconds(rules_.age_every);
   if (every == 0) return;
   int64_t age = 0;
   int64_t due = 0;
   if (!job.since.empty()) {
-    int64_t from = *job.since.begin();
+    int64_t from = *job.since.rbegin();
     if (!job.placed.empty()) from = std::max(from, *job.placed.rbegin());
     age = std::max<int64_t>(0, (absl::ToUnixNanos(now_) - from) / every);
     due = from + (age + 1) * every;
