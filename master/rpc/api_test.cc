@@ -300,6 +300,11 @@ TEST_F(ApiTest, ATrialIsToldWithItsHistoryCheckpointsAndRank) {
 
 TEST_F(ApiTest, CheckpointsAreDeletedByTheirOwnersAfterALook) {
   const int64_t id = MustCreate();
+  // Everybody looks from now on; what ann has made stays hers.
+  const core::Principal admin = *server.catalog().directory().Find("admin");
+  ASSERT_TRUE(server.catalog()
+                  .SetRole(admin, "Uncategorized", catalog::kEverybody, core::Access::kViewer)
+                  .ok());
   server.engine().Must(test::Connect(AgentId("a"), 2));
   test::PlayToEnd(server.engine());
   GetTrialRequest of_trial;
@@ -315,7 +320,7 @@ TEST_F(ApiTest, CheckpointsAreDeletedByTheirOwnersAfterALook) {
   EXPECT_EQ(response.deletions_size(), 0);
   request.set_validate_only(false);
   EXPECT_EQ(ErrorReason(Call(*checkpoints, remove, request, &response, test::kBobToken)),
-            "NOT_OWNER");
+            "FORBIDDEN");
   response.Clear();
   ASSERT_TRUE(Call(*checkpoints, remove, request, &response).ok());
   ASSERT_EQ(response.deletions_size(), 1);
@@ -338,7 +343,7 @@ TEST_F(ApiTest, CheckpointsAreDeletedByTheirOwnersAfterALook) {
   EXPECT_EQ(kept.policy().save_trial_best(), 0);
   retention.set_save_trial_latest(-1);
   EXPECT_EQ(ErrorReason(Call(*checkpoints, set, retention, &kept)), "INVALID_REQUEST");
-  EXPECT_EQ(ErrorReason(Call(*checkpoints, set, retention, &kept, test::kBobToken)), "NOT_OWNER");
+  EXPECT_EQ(ErrorReason(Call(*checkpoints, set, retention, &kept, test::kBobToken)), "FORBIDDEN");
   PatchCheckpointMetadataRequest patch;
   patch.set_uuid(request.uuids(0));
   patch.set_patch_json(R"({"note":"mine"})");

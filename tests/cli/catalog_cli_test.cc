@@ -152,6 +152,24 @@ TEST_F(CatalogCliTest, ExperimentsAreLabelledMovedAndArchived) {
                      {test::kBobToken, {"e set name 1 mine", "e set name 2 mine"}}}));
 }
 
+TEST_F(CatalogCliTest, AnExperimentStandsOnATemplate) {
+  const std::string config = WriteConfig("c.yaml");
+  const std::string low =
+      dir_.Write("low.yaml", "resources: {slots_per_trial: 2}\nname: below\nmax_restarts: 7\n");
+  const std::string high = dir_.Write("high.yaml", "template: low\nmax_restarts: 3\n");
+  ASSERT_EQ(runner_.Run("tpl create low " + low).code, ExitCode::kOk);
+  ASSERT_EQ(runner_.Run("tpl create high " + high).code, ExitCode::kOk);
+  const CliResult made = runner_.Run("e create " + config + " --template high");
+  ASSERT_EQ(made.code, ExitCode::kOk) << made.err;
+  const std::string effective = runner_.Run("e describe 1 -o json").out;
+  EXPECT_NE(effective.find("\"slots_per_trial\": 2"), std::string::npos) << effective;
+  EXPECT_NE(effective.find("\"max_restarts\": 3"), std::string::npos) << effective;
+  EXPECT_NE(effective.find("\"name\": \"mine\""), std::string::npos) << effective;
+  const CliResult lost = runner_.Run("e create " + config + " --template hihg");
+  EXPECT_NE(lost.code, ExitCode::kOk);
+  EXPECT_NE(lost.err.find("hihg"), std::string::npos) << lost.err;
+}
+
 TEST_F(CatalogCliTest, ATokenLogsIn) {
   const CliResult made = runner_.Run("token create laptop --expires 90d -o name");
   ASSERT_EQ(made.code, ExitCode::kOk) << made.err;
