@@ -17,6 +17,7 @@
 #include "common/os/os_error.h"
 #include "common/pg/pg.h"
 #include "common/pg/private_server.h"
+#include "master/catalog/catalog.h"
 #include "master/deletion/deletions.h"
 #include "master/deletion/worker.h"
 #include "master/ended/deleter.h"
@@ -38,6 +39,9 @@ namespace {
 constexpr int kPoolThreads = 16;
 constexpr size_t kPoolQueueMax = 4096;
 constexpr char kDataFormat[] = "1\n";
+// A change of who may do what that came another way than through this master acts within so long.
+constexpr absl::Duration kPeopleEvery = absl::Milliseconds(500);
+constexpr absl::Duration kContextsEvery = absl::Hours(1);
 constexpr absl::Duration kPartitionsEvery = absl::Hours(6);
 constexpr absl::Duration kPartitionsAgain = absl::Minutes(1);  // when no thread took it
 // Those who go through much wait for each other, and nobody else for them.
@@ -103,6 +107,8 @@ struct MasterServer::Parts {
   auth::TokenTable tokens;
   std::optional<config::FolderSecretStore> secrets;
   auth::TokenTable scrapers;
+  std::unique_ptr<catalog::Directory> people;
+  std::unique_ptr<catalog::Catalog> catalog;
   std::unique_ptr<journal::PostgresJournal> journal;
   http::Metrics metrics;
   std::unique_ptr<store::ReadStore> store;
@@ -127,9 +133,12 @@ struct MasterServer::Parts {
   absl::Status OpenStore();
   absl::Status LoadTokens();
   absl::Status StartEngine();
+  absl::Status OpenCatalog(int64_t epoch);
   absl::Status StartDoors();
   absl::Status Announce() const;
   void KeepPartitions(Timer& on, absl::Duration delay);
+  void KeepPeople(Timer& on);
+  void KeepContexts(Timer& on);
   void DropExpired() const;
   std::string ReadyFile() const { return StrCat(config.data_dir, "/master.json"); }
 };
@@ -184,6 +193,7 @@ absl::Status MasterServer::Parts::StartEngine() {
   engine = std::make_unique<engine::Engine>(
       engine::Engine::Deps{*journal, clock, metrics, hooks.fatal}, epoch, std::move(recovered));
   store = std::make_unique<store::ReadStore>(conninfo);
+  DET_RETURN_IF_ERROR(OpenCatalog(epoch));
   logs = std::make_unique<store::LogStore>(conninfo);
   metric_store = std::make_unique<store::MetricStore>(conninfo);
   contexts = std::make_unique<store::ContextStore>(conninfo, epoch);
@@ -204,6 +214,8 @@ absl::Status MasterServer::Parts::StartEngine() {
   pool = std::make_unique<ThreadPool>(kPoolThreads, kPoolQueueMax);
   searches = std::make_unique<ThreadPool>(kSearchThreads, kSearchQueueMax);
   KeepPartitions(*timer, kPartitionsEvery);
+  KeepPeople(*timer);
+  KeepContexts(*timer);
   return absl::OkStatus();
 }
 
@@ -219,6 +231,44 @@ void MasterServer::Parts::KeepPartitions(Timer& on, absl::Duration delay) {
       DropExpired();
     });
     KeepPartitions(on, queued ? kPartitionsEvery : kPartitionsAgain);
+  });
+}
+
+// Who is named by a file of tokens is a user like others.
+absl::Status MasterServer::Parts::OpenCatalog(int64_t epoch) {
+  people = std::make_unique<catalog::Directory>(tokens, clock);
+  catalog = std::make_unique<catalog::Catalog>(conninfo, epoch, *people);
+  DET_RETURN_IF_ERROR(catalog->EnsureUser(catalog::kAdminHandle, true));
+  for (const auto& [name, path] : config.user_token_files)
+    DET_RETURN_IF_ERROR(
+        Annotate(catalog->EnsureUser(name, false), StrCat("user_token_files: ", name)));
+  return absl::OkStatus();
+}
+
+void MasterServer::Parts::KeepPeople(Timer& on) {
+  on.After(kPeopleEvery, [this, &on] {
+    const bool queued = pool->Post([this] {
+      const absl::Status status = catalog->Refresh();
+      if (!status.ok())
+        LogWarning("the catalogue can't be read", {{"cause", std::string(status.message())}});
+    });
+    // The pool is full: the next turn comes soon.
+    if (!queued) LogWarning("the catalogue waits for a thread");
+    KeepPeople(on);
+  });
+}
+
+// What broken uploads left, and model directories that nobody uses.
+void MasterServer::Parts::KeepContexts(Timer& on) {
+  on.After(kContextsEvery, [this, &on] {
+    const bool queued = pool->Post([this] {
+      absl::Status status = contexts->RemoveBrokenUploads();
+      if (status.ok()) status = contexts->RemoveUnused().status();
+      if (!status.ok())
+        LogWarning("unused contexts can't be removed", {{"cause", std::string(status.message())}});
+    });
+    if (!queued) LogWarning("the removal of unused contexts waits for a thread");
+    KeepContexts(on);
   });
 }
 
@@ -248,6 +298,8 @@ absl::Status MasterServer::Parts::StartDoors() {
                 .ended_locks = ended_locks,
                 .ended_deleter = *ended_deleter,
                 .tokens = tokens,
+                .catalog = *catalog,
+                .tokens = *people,
                 .pool = *pool,
                 .searches = *searches,
                 .log_news = log_news,
@@ -263,7 +315,7 @@ absl::Status MasterServer::Parts::StartDoors() {
                 .version = std::string(kVersion),
                 .started = clock.Now()});
   DET_ASSIGN_OR_RETURN(front,
-                       http::Front::Start({*engine, *ingestor, metrics, tokens, scrapers},
+                       http::Front::Start({*engine, *ingestor, metrics, *people, scrapers},
                                           {config.host, static_cast<uint16_t>(config.http_port)}));
   DET_ASSIGN_OR_RETURN(rpc, rpc::Server::Start(*rpc_deps, {config.host, config.grpc_port}));
   return absl::OkStatus();
@@ -323,6 +375,8 @@ MasterServer::~MasterServer() {
   if (p.journal != nullptr) p.journal->Release().IgnoreError();
   p.journal.reset();
   p.contexts.reset();
+  p.catalog.reset();
+  p.people.reset();
   p.metric_store.reset();
   p.logs.reset();
   p.store.reset();

@@ -66,42 +66,19 @@ std::vector<std::string_view> Verbs(const std::vector<std::string_view>& screen)
                "cli/view"});
 }
 
-}  // namespace
+std::vector<Layer> Joined(std::vector<Layer> a, std::vector<Layer> b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
 
-const std::vector<Layer>& Layers() {
+const std::vector<std::string_view>& Pure() {
   static const std::vector<std::string_view> pure = {"common/base", "common/rng", "common/math"};
-  static const std::vector<std::string_view> core =
-      With(pure, {"master/spec", "master/searcher", "master/scheduler", "master/core"});
-  static const std::vector<std::string_view> engine =
-      With(core, {"common/", "master/storage", "master/journal", "master/engine"});
-  static const auto stores = With(engine, {"master/store", "master/gc", "master/deletion"});
-  static const std::vector<std::string_view> screen = {
-      "common/", "cli/base", "cli/client", "cli/format"};
-  static const std::vector<Layer> layers = {
-      {"common/base", {}},
-      {"common/rng", {"common/base"}},
-      {"common/math", {"common/base"}},
-      {"common/filter", {"common/base"}},
-      {"common", {"common/"}},
-      {"master/spec", pure},
-      {"master/searcher", With(pure, {"master/spec"})},
-      {"master/scheduler", With(pure, {"master/spec"})},
-      {"master/core", core},
-      {"master/gc", pure},
-      {"master/config", With(core, {"common/"})},
-      {"master/storage", {"common/", "master/spec"}},
-      {"master/journal", With(core, {"common/"})},
-      {"master/engine", engine},
-      {"master/store", With(engine, {})},
-      {"master/deletion",
-       {"common/", "master/spec", "master/gc", "master/storage", "master/store"}},
-      {"master/auth", With(core, {"common/"})},
-      {"master/ingest", With(engine, {})},
-      {"master/ended", With(stores, {})},
-      {"master/rpc",
-       With(stores, {"master/config", "master/ended", "master/ingest", "master/auth"})},
-      {"master/http", With(engine, {"master/ingest", "master/auth"})},
-      {"agent/core", pure},
+  return pure;
+}
+
+std::vector<Layer> AgentLayers() {
+  return {
+      {"agent/core", Pure()},
       {"agent/spool", {"common/"}},
       {"agent/state", {"common/", "agent/core"}},
       {"agent/devices", {"common/"}},
@@ -113,22 +90,64 @@ const std::vector<Layer>& Layers() {
       {"agent/relay", {"common/", "agent/spool"}},
       {"agent/session", {"common/", "agent/core", "agent/spool", "agent/relay"}},
       {"agent/prepare", {"common/", "agent/core", "agent/devices", "agent/session"}},
-      {"cli/base", {"common/"}},
-      {"cli/format", {"common/"}},
-      {"cli/upload", {"common/", "cli/base"}},
-      {"cli/download", {"common/", "cli/base", "cli/upload"}},
-      {"cli/client", {"common/", "cli/base"}},
-      {"cli/app", screen},
-      {"cli/view", screen},
-      {"cli/logs", With(screen, {"cli/view"})},
-      {"cli/follow", With(screen, {"cli/app", "cli/view"})},
-      {"cli/top", With(screen, {"cli/app", "cli/view"})},
-      {"cli/cluster",
-       With(screen, {"agent/config", "agent/core", "agent/task", "agent/runtime", "cli/app"})},
-      {"cli/cmd", Verbs(screen)},
-      {"cli", {"common/", "cli/app", "cli/cmd"}},
-      {"harness/cpp", {}},
   };
+}
+
+}  // namespace
+
+const std::vector<Layer>& Layers() {
+  static const std::vector<std::string_view>& pure = Pure();
+  static const std::vector<std::string_view> core =
+      With(pure, {"master/spec", "master/searcher", "master/scheduler", "master/core"});
+  static const std::vector<std::string_view> engine =
+      With(core, {"common/", "master/storage", "master/journal", "master/engine"});
+  static const auto stores = With(engine, {"master/store", "master/gc", "master/deletion"});
+  static const std::vector<std::string_view> screen = {
+      "common/", "cli/base", "cli/client", "cli/format"};
+  static const std::vector<Layer> layers = Joined(
+      AgentLayers(),
+      {
+          {"common/base", {}},
+          {"common/rng", {"common/base"}},
+          {"common/math", {"common/base"}},
+          {"common/filter", {"common/base"}},
+          {"common", {"common/"}},
+          {"master/spec", pure},
+          {"master/searcher", With(pure, {"master/spec"})},
+          {"master/scheduler", With(pure, {"master/spec"})},
+          {"master/core", core},
+          {"master/gc", pure},
+          {"master/config", With(core, {"common/"})},
+          {"master/storage", {"common/", "master/spec"}},
+          {"master/journal", With(core, {"common/"})},
+          {"master/engine", engine},
+          {"master/store", With(engine, {})},
+          {"master/deletion",
+           {"common/", "master/spec", "master/gc", "master/storage", "master/store"}},
+          {"master/auth", With(core, {"common/"})},
+          {"master/catalog", With(core, {"common/", "master/auth"})},
+          {"master/ingest", With(engine, {})},
+          {"master/ended", With(stores, {})},
+          {"master/rpc",
+           With(stores,
+                {"master/catalog", "master/config", "master/ended", "master/ingest", "master/auth"})},
+          {"master/http", With(engine, {"master/ingest", "master/auth"})},
+          {"cli/base", {"common/"}},
+          {"cli/format", {"common/"}},
+          {"cli/upload", {"common/", "cli/base"}},
+          {"cli/download", {"common/", "cli/base", "cli/upload"}},
+          {"cli/client", {"common/", "cli/base"}},
+          {"cli/app", screen},
+          {"cli/view", screen},
+          {"cli/logs", With(screen, {"cli/view"})},
+          {"cli/follow", With(screen, {"cli/app", "cli/view"})},
+          {"cli/top", With(screen, {"cli/app", "cli/view"})},
+          {"cli/cluster",
+           With(screen, {"agent/config", "agent/core", "agent/task", "agent/runtime", "cli/app"})},
+          {"cli/cmd", Verbs(screen)},
+          {"cli", {"common/", "cli/app", "cli/cmd"}},
+          {"harness/cpp", {}},
+      });
   return layers;
 }
 

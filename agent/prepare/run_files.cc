@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/prepare/unpack.h"
 #include "agent/session/context_fetch.h"
 #include "common/base/hash.h"
 #include "common/base/status.h"
@@ -15,6 +14,7 @@
 #include "common/os/fs.h"
 #include "common/os/os_error.h"
 #include "common/os/random.h"
+#include "common/tar/unpack.h"
 
 namespace det::agent {
 namespace {

@@ -1,4 +1,4 @@
-#include "agent/prepare/unpack.h"
+#include "common/tar/unpack.h"
 
 #include <filesystem>
 #include <fstream>

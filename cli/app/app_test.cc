@@ -73,7 +73,7 @@ TEST_F(AppTest, MistakesInAListNeedNoMaster) {
                            "e list --limit 0",
                            "e kill 7 --watch",
                            "e list --watch=never",
-                           "p list"}));
+                           "q list"}));
 }
 
 TEST_F(AppTest, AllIsAll) {

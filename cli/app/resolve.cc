@@ -91,6 +91,13 @@ absl::StatusOr<Candidate> Pick(const std::string& word,
                     "write some more letters");
 }
 
+// "label", where there is "label add".
+bool BeginsTwoWords(const std::string& word, const std::vector<Candidate>& candidates) {
+  return std::any_of(candidates.begin(), candidates.end(), [&](const Candidate& candidate) {
+    return candidate.name.starts_with(word + " ");
+  });
+}
+
 // How many words an option before the command takes: 2 when its value is a word of its own.
 size_t WordsOfOption(const std::string& word, const std::vector<Param>& global) {
   const auto takes_value = [&](const std::string& name) {
@@ -127,10 +134,12 @@ absl::StatusOr<Resolved> Resolve(const CommandSet& set,
       continue;
     }
     const bool first = resolved.noun == nullptr;
+    const std::vector<Candidate> candidates = first ? FirstWords(set) : Verbs(set, *resolved.noun);
+    std::string word = words[i];
+    if (BeginsTwoWords(word, candidates) && i + 1 < words.size() && !IsOption(words[i + 1]))
+      word += StrCat(" ", words[++i]);
     DET_ASSIGN_OR_RETURN(const Candidate picked,
-                         Pick(words[i],
-                              first ? std::string() : resolved.noun->name,
-                              first ? FirstWords(set) : Verbs(set, *resolved.noun)));
+                         Pick(word, first ? std::string() : resolved.noun->name, candidates));
     resolved.noun = picked.noun;
     resolved.command = picked.command;
     ++i;

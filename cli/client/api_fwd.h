@@ -9,6 +9,7 @@ class Experiment;
 class GetClusterResponse;
 class GetExperimentResponse;
 class GetTrialResponse;
+class GetWorkspaceResponse;
 class Job;
 class ExplainResponse;
 class LogLine;
@@ -17,10 +18,16 @@ class MetricSummary;
 class PlanExperimentResponse;
 class TailLogsRequest;
 class PreviewSearchResponse;
+class Project;
 class Reason;
+class RoleGrant;
+class Template;
+class Token;
 class Transition;
 class Trial;
+class User;
 class WatchExperimentResponse;
+class Workspace;
 
 }  // namespace det::api::v1
 

@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "det/api/v1/catalog.pb.h"
 #include "det/api/v1/checkpoint.pb.h"
 #include "det/api/v1/cluster.pb.h"
 #include "det/api/v1/context.pb.h"
@@ -116,6 +117,21 @@ class Client {
       const api::PreviewSearchRequest& request) = 0;
   virtual absl::StatusOr<api::ExplainConfigResponse> ExplainConfig(
       const api::ExplainConfigRequest& request) = 0;
+
+  // The archive of the experiment's model directory.
+  virtual std::unique_ptr<Stream<api::DownloadContextResponse>> DownloadContext(
+      int64_t experiment) = 0;
+
+  // Any call that is no stream, by its name: "CatalogService/ListUsers".
+  virtual absl::Status Invoke(const std::string& call,
+                              const google::protobuf::Message& request,
+                              google::protobuf::Message* response) = 0;
+  template <class Response>
+  absl::StatusOr<Response> Ask(const std::string& call, const google::protobuf::Message& request) {
+    Response response;
+    if (absl::Status status = Invoke(call, request, &response); !status.ok()) return status;
+    return response;
+  }
 
   virtual const Connection& connection() const = 0;
 };

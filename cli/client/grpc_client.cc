@@ -1,3 +1,4 @@
+#include <future>
 #include <utility>
 
 #include "det/api/v1/checkpoint.grpc.pb.h"
@@ -6,6 +7,7 @@
 #include "det/api/v1/experiment.grpc.pb.h"
 #include "det/api/v1/log.grpc.pb.h"
 #include "det/api/v1/trial.grpc.pb.h"
+#include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 
 #include "cli/base/cause.h"
@@ -321,6 +323,35 @@ class GrpcClient : public Client {
     return Call("ExplainConfig", *cluster_, &Cluster::ExplainConfig, request);
   }
 
+  std::unique_ptr<Stream<api::DownloadContextResponse>> DownloadContext(
+      int64_t experiment) override {
+    api::DownloadContextRequest request;
+    request.set_experiment(experiment);
+    return std::make_unique<GrpcStream<api::DownloadContextResponse>>(
+        shared_,
+        [&](grpc::ClientContext* context) { return contexts_->DownloadContext(context, request); });
+  }
+
+  absl::Status Invoke(const std::string& call,
+                      const google::protobuf::Message& request,
+                      google::protobuf::Message* response) override {
+    using google::protobuf::MessageLite;
+    const std::unique_ptr<google::protobuf::Message> sent(request.New());
+    sent->CopyFrom(request);
+    net::MakeStringsUtf8(sent.get());
+    const MessageLite* const out = sent.get();
+    MessageLite* const in = response;
+    grpc::TemplatedGenericStub<MessageLite, MessageLite> stub(channel_);
+    return Timed(call.substr(call.find('/') + 1), [&](grpc::ClientContext* context) {
+      std::promise<grpc::Status> done;
+      stub.UnaryCall(
+          context, StrCat("/det.api.v1.", call), {}, out, in, [&done](grpc::Status status) {
+            done.set_value(std::move(status));
+          });
+      return done.get_future().get();
+    });
+  }
+
   const Connection& connection() const override { return shared_.connection; }
 
  private:
@@ -346,17 +377,24 @@ class GrpcClient : public Client {
                                 Method<Stub, Request, Response> method,
                                 Request request) {
     net::MakeStringsUtf8(&request);
+    Response response;
+    DET_RETURN_IF_ERROR(Timed(name, [&](grpc::ClientContext* context) {
+      return (stub.*method)(context, request, &response);
+    }));
+    return response;
+  }
+
+  // A call within the deadline, of which the observer is told.
+  absl::Status Timed(std::string_view name,
+                     const std::function<grpc::Status(grpc::ClientContext*)>& call) {
     grpc::ClientContext context;
     shared_.Authorize(&context);
     const absl::Time start = absl::Now();
     const absl::Duration deadline = shared_.options.deadline;
     context.set_deadline(absl::ToChronoTime(start + deadline));
-    Response response;
-    const absl::Status status =
-        Convert(shared_.connection, (stub.*method)(&context, request, &response), deadline);
+    absl::Status status = Convert(shared_.connection, call(&context), deadline);
     if (shared_.options.observer) shared_.options.observer(name, absl::Now() - start, status);
-    if (!status.ok()) return status;
-    return response;
+    return status;
   }
 
   absl::StatusOr<api::ExperimentResponse> Act(

@@ -14,11 +14,6 @@
 namespace det::cli {
 namespace {
 
-struct Outcome {
-  int64_t id = 0;
-  absl::StatusOr<api::ExperimentResponse> result;
-};
-
 Document ErrorDocument(const absl::Status& status) {
   return Document()
       .Add("reason", ErrorReason(status))
@@ -31,14 +26,13 @@ Document OutcomeDocument(const Outcome& outcome) {
   return Document()
       .Add("id", outcome.id)
       .Add("ok", ok)
-      .Add("experiment", ok ? ToDocument(outcome.result->experiment()) : Document())
+      .Add("experiment", ok ? ToDocument(*outcome.result) : Document())
       .Add("error", ok ? Document() : ErrorDocument(outcome.result.status()));
 }
 
 std::vector<Cell> OutcomeRow(const Outcome& outcome) {
   if (outcome.result.ok()) {
-    return {
-        outcome.id, std::string("true"), StateName{outcome.result->experiment().state()}, {}, {}};
+    return {outcome.id, std::string("true"), StateName{outcome.result->state()}, {}, {}};
   }
   const absl::Status& status = outcome.result.status();
   return {outcome.id,
@@ -55,7 +49,12 @@ Report OutcomeReport(const std::vector<Outcome>& outcomes, Format format) {
   for (const Outcome& outcome : outcomes) {
     list.push_back(OutcomeDocument(outcome));
     if (outcome.result.ok()) {
-      StrAppend(text, "experiment ", outcome.id, ": ", outcome.result->experiment().state(), "\n");
+      StrAppend(text,
+                "experiment ",
+                outcome.id,
+                ": ",
+                outcome.done.empty() ? outcome.result->state() : outcome.done,
+                "\n");
     }
     // Names are those on which the next command may act.
     if (outcome.result.ok() || format != Format::kName) table.rows.push_back(OutcomeRow(outcome));
@@ -109,17 +108,26 @@ absl::StatusOr<ExitCode> Run(Context& context, const Act& act, const Words& give
   if (act.needs_yes && !given.yes) return Preview(context, client, act, ids);
   std::vector<Outcome> outcomes;
   for (const int64_t id : ids) {
-    outcomes.push_back({id, (client->*act.call)(id)});
-    const absl::Status& status = outcomes.back().result.status();
+    const absl::StatusOr<api::ExperimentResponse> response = (client->*act.call)(id);
+    const absl::Status& status = response.status();
+    outcomes.push_back({id, absl::UnknownError("")});
+    if (!status.ok()) outcomes.back().result = status;
+    if (status.ok()) outcomes.back().result = response->experiment();
     if (!status.ok()) context.PrintError(status);
     // A master that is not there is so for the others as well.
     if (CodeOf(status) == ExitCode::kUnreachable) break;
   }
-  DET_RETURN_IF_ERROR(context.Show(OutcomeReport(outcomes, context.options().format)));
-  return CodeOfAll(outcomes, ids.size());
+  return ShowOutcomes(context, outcomes, ids.size());
 }
 
 }  // namespace
+
+absl::StatusOr<ExitCode> ShowOutcomes(Context& context,
+                                      const std::vector<Outcome>& outcomes,
+                                      size_t asked) {
+  DET_RETURN_IF_ERROR(context.Show(OutcomeReport(outcomes, context.options().format)));
+  return CodeOfAll(outcomes, asked);
+}
 
 Command BulkCommand(Act act) {
   auto words = std::make_shared<Words>();

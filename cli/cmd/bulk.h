@@ -7,15 +7,23 @@
 #include "absl/status/statusor.h"
 
 #include "cli/app/command.h"
-#include "cli/client/api_fwd.h"
-
-namespace det::api::v1 {
-class ExperimentResponse;
-}
+#include "cli/client/client.h"
 
 namespace det::cli {
 
-class Client;
+class Context;
+
+// What became of one experiment of many.
+struct Outcome {
+  int64_t id = 0;
+  absl::StatusOr<api::Experiment> result;
+  std::string done = {};  // what was done, for people; "": its state
+};
+
+// Shows them, and gives the exit code: that of the first error, or 8 when some went well.
+absl::StatusOr<ExitCode> ShowOutcomes(Context& context,
+                                      const std::vector<Outcome>& outcomes,
+                                      size_t asked);
 
 // What an act on one experiment is called and which call does it.
 struct Act {

@@ -39,11 +39,58 @@ Command ExperimentPauseCommand();
 Command ExperimentActivateCommand();
 Command ExperimentCancelCommand();
 Command ExperimentKillCommand();
-Command ExperimentSetCommand();
+std::vector<Command> ExperimentSetCommands();
 Command ExperimentForkCommand();
 Command ExperimentContinueCommand();
 Command ExperimentDeleteCommand();
 Command ExperimentGcPolicyCommand();
+
+Command ExperimentArchiveCommand();
+Command ExperimentUnarchiveCommand();
+Command ExperimentLabelAddCommand();
+Command ExperimentLabelRemoveCommand();
+Command ExperimentLabelListCommand();
+Command ExperimentSetNameCommand();
+Command ExperimentSetDescriptionCommand();
+Command ExperimentSetNotesCommand();
+Command ExperimentMoveCommand();
+Command ExperimentDownloadCodeCommand();
+
+Command UserListCommand();
+Command UserCreateCommand();
+Command UserActivateCommand();
+Command UserDeactivateCommand();
+Command UserRenameCommand();
+
+Command TokenCreateCommand();
+Command TokenListCommand();
+Command TokenRevokeCommand();
+
+Command WorkspaceListCommand();
+Command WorkspaceCreateCommand();
+Command WorkspaceDescribeCommand();
+Command WorkspaceRenameCommand();
+Command WorkspaceArchiveCommand();
+Command WorkspaceUnarchiveCommand();
+Command WorkspaceDeleteCommand();
+Command WorkspaceRoleAddCommand();
+Command WorkspaceRoleRemoveCommand();
+
+Command ProjectListCommand();
+Command ProjectCreateCommand();
+Command ProjectDescribeCommand();
+Command ProjectRenameCommand();
+Command ProjectMoveCommand();
+Command ProjectArchiveCommand();
+Command ProjectUnarchiveCommand();
+Command ProjectDeleteCommand();
+
+Command TemplateListCommand();
+Command TemplateCreateCommand();
+Command TemplateSetCommand();
+Command TemplateDescribeCommand();
+Command TemplateRenameCommand();
+Command TemplateDeleteCommand();
 
 Command TrialListCommand();
 Command TrialDescribeCommand();

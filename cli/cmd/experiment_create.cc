@@ -4,10 +4,12 @@
 #include "cli/app/context.h"
 #include "cli/base/cause.h"
 #include "cli/client/client.h"
+#include "cli/cmd/catalog_verbs.h"
 #include "cli/cmd/commands.h"
 #include "cli/cmd/config_file.h"
 #include "cli/cmd/follow_experiment.h"
 #include "cli/cmd/upload_model.h"
+#include "cli/upload/git_state.h"
 #include "cli/upload/pack.h"
 #include "cli/view/experiment_view.h"
 #include "cli/view/proto_document.h"
@@ -24,6 +26,8 @@ struct Options {
   bool follow = false;
   bool paused = false;
   bool validate = false;
+  std::string project;
+  std::string template_name;
 };
 
 absl::StatusOr<api::CreateExperimentRequest> MakeRequest(const Options& options) {
@@ -35,6 +39,12 @@ absl::StatusOr<api::CreateExperimentRequest> MakeRequest(const Options& options)
   for (const std::string& text : FromCheckpoint(options.checkpoint)) request.add_overrides(text);
   request.set_paused(options.paused);
   request.set_validate_only(options.validate);
+  request.set_template_(options.template_name);
+  if (!options.project.empty()) {
+    DET_ASSIGN_OR_RETURN(const ProjectWords place, SplitProject(options.project));
+    request.set_workspace(place.workspace);
+    request.set_project(place.project);
+  }
   return request;
 }
 
@@ -58,11 +68,22 @@ absl::StatusOr<ExitCode> Validate(Context& context, Client* client, const Option
   return ExitCode::kOk;
 }
 
+void PutGitState(Context& context,
+                 const std::string& directory,
+                 api::CreateExperimentRequest* request) {
+  const auto state = ReadGitState(directory, context.getenv()("PATH").value_or(""));
+  if (!state.has_value()) return;
+  request->mutable_code()->set_git_commit(state->commit);
+  request->mutable_code()->set_git_branch(state->branch);
+  request->mutable_code()->set_git_dirty(state->dirty);
+}
+
 absl::StatusOr<ExitCode> Create(Context& context, Client* client, const Options& options) {
   DET_ASSIGN_OR_RETURN(api::CreateExperimentRequest request, MakeRequest(options));
   if (!options.directory.empty()) {
     DET_ASSIGN_OR_RETURN(*request.mutable_context_sha256(),
                          UploadModel(context, client, options.directory));
+    PutGitState(context, options.directory, &request);
   }
   DET_ASSIGN_OR_RETURN(const api::CreateExperimentResponse response,
                        client->CreateExperiment(request));
@@ -102,6 +123,14 @@ std::vector<Param> Params(Options* options) {
              "UUID",
              &options->checkpoint,
              "let its trials begin from this checkpoint"),
+      Option("--project",
+             "WORKSPACE/PROJECT",
+             &options->project,
+             "where it belongs, before what the configuration says"),
+      Option("--template",
+             "NAME",
+             &options->template_name,
+             "a stored template: its keys count where the configuration has none"),
       Flag("--paused", &options->paused, "do not start it: see det e activate"),
       Flag("--validate", &options->validate, "check the configuration only"),
   };

@@ -4,6 +4,7 @@
 #include "cli/app/list_options.h"
 #include "cli/client/client.h"
 #include "cli/client/pages.h"
+#include "cli/cmd/catalog_verbs.h"
 #include "cli/cmd/commands.h"
 #include "cli/view/experiment_view.h"
 #include "cli/view/proto_document.h"
@@ -20,6 +21,10 @@ const ListKind& Kind() {
 
 struct Options {
   bool mine = false;
+  bool archived = false;
+  std::string workspace;
+  std::string project;
+  std::vector<std::string> labels;
   ListWords list;
 };
 
@@ -28,6 +33,14 @@ absl::StatusOr<ExitCode> Run(Context& context, const Options& options) {
   DET_ASSIGN_OR_RETURN(Client * client, context.Connect());
   api::ListExperimentsRequest request;
   request.set_only_mine(options.mine);
+  request.set_archived(options.archived);
+  request.set_workspace(options.workspace);
+  if (!options.project.empty()) {
+    DET_ASSIGN_OR_RETURN(const ProjectWords place, SplitProject(options.project));
+    request.set_workspace(place.workspace);
+    request.set_project(place.project);
+  }
+  for (const std::string& label : options.labels) request.add_labels(label);
   ask.Fill(&request);
   const auto next = [&](int32_t most,
                         std::vector<api::Experiment>* experiments) -> absl::StatusOr<bool> {
@@ -60,8 +73,13 @@ Command ExperimentListCommand() {
                    {"det e ls --watch", "as it goes"},
                    {"det e describe $(det e ls --limit 1 -o name)", "the newest one in full"}},
       .run = [options](Context& context) { return Run(context, *options); }};
-  command.params.insert(command.params.begin(),
-                        Flag("--mine", &options->mine, "only those of mine"));
+  std::vector<Param> own = {
+      Flag("--mine", &options->mine, "only those of mine"),
+      Flag("--archived", &options->archived, "archived ones too"),
+      Option("--workspace", "NAME", &options->workspace, "of this workspace"),
+      Option("--project", "WORKSPACE/PROJECT", &options->project, "of this project"),
+      Option("--label", "LABEL", &options->labels, "with this label; repeat for more")};
+  command.params.insert(command.params.begin(), own.begin(), own.end());
   return command;
 }
 

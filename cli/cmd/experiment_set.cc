@@ -99,23 +99,43 @@ absl::StatusOr<ExitCode> Run(Context& context, const Options& options) {
 
 }  // namespace
 
-Command ExperimentSetCommand() {
+namespace {
+
+struct Setting {
+  std::string name;
+  std::string summary;
+  std::string value;    // what may stand there
+  std::string example;  // one such
+};
+
+Command SetCommand(const Setting& setting) {
   auto options = std::make_shared<Options>();
-  Param setting = Required("SETTING", &options->setting, "what to change");
-  setting.choices = {"priority", "weight", "max-slots", "pool", "log-retention"};
+  options->setting = setting.name;
+  const std::string verb = StrCat("set ", setting.name);
   return {.noun = "experiment",
-          .verb = "set",
-          .summary = "Change how a living experiment is scheduled and what is kept of it.",
-          .details =
-              "In another pool its trials save, leave their slots and are asked for again.\n"
-              "max-slots: a number or \"none\"; log-retention: days, \"forever\" or \"default\".",
-          .params = {std::move(setting),
-                     Required("ID", &options->id, "the experiment: 7 or e7"),
-                     Required("VALUE", &options->value, "what it shall be")},
-          .examples = {{"det e set priority 7 10", "before those of 11 and more"},
-                       {"det e set pool 7 gpus", "go on in another pool"},
-                       {"det e set max-slots 7 none", "without a bound"}},
+          .verb = verb,
+          .summary = setting.summary,
+          .params = {Required("ID", &options->id, "the experiment: 7 or e7"),
+                     Required("VALUE", &options->value, setting.value)},
+          .examples = {{StrCat("det e ", verb, " 7 ", setting.example), ""}},
           .run = [options](Context& context) { return Run(context, *options); }};
+}
+
+}  // namespace
+
+std::vector<Command> ExperimentSetCommands() {
+  return {
+      SetCommand({"priority", "Let it go before or after others.", "1..99, less goes first", "10"}),
+      SetCommand({"weight", "Change its share of a fair-share pool.", "above 0", "2.5"}),
+      SetCommand({"max-slots", "Bound what its trials hold.", "slots, or \"none\"", "8"}),
+      SetCommand({"pool",
+                  "Move it: its trials save, leave their slots and are asked for again there.",
+                  "a resource pool",
+                  "gpus"}),
+      SetCommand({"log-retention",
+                  "Change how long its logs are kept.",
+                  "days, \"forever\" or \"default\"",
+                  "90"})};
 }
 
 }  // namespace det::cli

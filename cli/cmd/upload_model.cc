@@ -4,6 +4,7 @@
 #include "cli/app/progress_line.h"
 #include "cli/client/client.h"
 #include "cli/format/quantity.h"
+#include "cli/upload/known_trees.h"
 #include "cli/upload/pack.h"
 #include "common/base/status.h"
 #include "common/base/strings.h"
@@ -29,12 +30,44 @@ absl::Status Send(Context& context, Client* client, const PackedTree& packed) {
   return upload->Finish().status();
 }
 
+// "" when there is no home to keep anything in.
+std::string CacheFolder(Context& context) {
+  const auto folder = [&context](std::string_view variable) {
+    const std::string value = context.getenv()(variable).value_or("");
+    return value.starts_with('/') ? value : "";
+  };
+  if (const std::string cache = folder("XDG_CACHE_HOME"); !cache.empty())
+    return StrCat(cache, "/det/trees");
+  const std::string home = folder("HOME");
+  return home.empty() ? "" : StrCat(home, "/.cache/det/trees");
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> UploadModel(Context& context,
                                         Client* client,
                                         const std::string& directory) {
-  DET_ASSIGN_OR_RETURN(const PackedTree packed, PackTree(directory));
+  std::string rules_text;
+  DET_ASSIGN_OR_RETURN(const IgnoreRules rules, ReadRules(directory, &rules_text));
+  DET_ASSIGN_OR_RETURN(const std::vector<TreeEntry> entries, WalkTree(directory, rules));
+  const KnownTrees trees(CacheFolder(context));
+  const std::string fingerprint = Fingerprint(entries, rules_text);
+  if (const auto known = trees.Find(directory, fingerprint); known.has_value()) {
+    DET_ASSIGN_OR_RETURN(const bool there, client->HasContext(known->sha256));
+    if (there) {
+      context.Note(StrCat(directory,
+                          ": ",
+                          Count(known->files, "file"),
+                          ", ",
+                          BytesText(known->bytes),
+                          ", unchanged"));
+      return known->sha256;
+    }
+  }
+  const absl::Time packed_at = context.Now();
+  DET_ASSIGN_OR_RETURN(const PackedTree packed, PackEntries(directory, entries));
+  trees.Keep(
+      directory, entries, fingerprint, {packed.sha256, packed.files, packed.bytes}, packed_at);
   const std::string what =
       StrCat(directory, ": ", Count(packed.files, "file"), ", ", BytesText(packed.bytes));
   DET_ASSIGN_OR_RETURN(const bool present, client->HasContext(packed.sha256));

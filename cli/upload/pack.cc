@@ -18,8 +18,6 @@
 namespace det::cli {
 namespace {
 
-constexpr int64_t kIgnoreFileBytesMax = 1 << 20;
-
 // Where libarchive's bytes go.
 struct Sink {
   Fd file;
@@ -132,21 +130,16 @@ class Packer {
   std::string buffer_ = std::string(256 << 10, '\0');
 };
 
-absl::StatusOr<IgnoreRules> ReadRules(const std::string& directory) {
-  IgnoreRules rules;
-  rules.Add(DefaultIgnores());
-  const std::string path = StrCat(directory, "/.detignore");
-  if (access(path.c_str(), F_OK) != 0 && errno == ENOENT) return rules;
-  DET_ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kIgnoreFileBytesMax));
-  rules.Add(text);
-  return rules;
-}
-
 }  // namespace
 
 absl::StatusOr<PackedTree> PackTree(const std::string& directory) {
   DET_ASSIGN_OR_RETURN(const IgnoreRules rules, ReadRules(directory));
   DET_ASSIGN_OR_RETURN(const std::vector<TreeEntry> entries, WalkTree(directory, rules));
+  return PackEntries(directory, entries);
+}
+
+absl::StatusOr<PackedTree> PackEntries(const std::string& directory,
+                                       const std::vector<TreeEntry>& entries) {
   return Packer(directory).Pack(entries);
 }
 

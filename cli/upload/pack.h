@@ -2,10 +2,12 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 
 #include "cli/base/files.h"
+#include "cli/upload/walk.h"
 
 namespace det::cli {
 
@@ -22,5 +24,9 @@ struct PackedTree {
 // Leaves out what .detignore in `directory` says, and the default ignores. Errors as of WalkTree,
 // and ABORTED for a file that shrinks while it is read.
 absl::StatusOr<PackedTree> PackTree(const std::string& directory);
+
+// The same of what WalkTree found.
+absl::StatusOr<PackedTree> PackEntries(const std::string& directory,
+                                       const std::vector<TreeEntry>& entries);
 
 }  // namespace det::cli

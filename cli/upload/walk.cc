@@ -18,6 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr int64_t kIgnoreFileBytesMax = 1 << 20;
 constexpr char kHowToExclude[] = "remove it, or leave it out by a line in .detignore";
 
 absl::Status Refused(std::string_view path, std::string_view why) {
@@ -43,6 +44,10 @@ absl::StatusOr<std::vector<std::string>> NamesIn(const std::string& folder) {
 bool IsWithin(const fs::path& path, const fs::path& root) {
   const auto [mismatch, unused] = std::mismatch(root.begin(), root.end(), path.begin(), path.end());
   return mismatch == root.end();
+}
+
+int64_t Nanos(const timespec& time) {
+  return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
 }
 
 class Walker {
@@ -79,8 +84,10 @@ class Walker {
     struct stat info = {};
     if (lstat(Full(path).c_str(), &info) != 0) return FileError("read", Full(path), errno);
     if (rules_.Ignores(path, S_ISDIR(info.st_mode))) return absl::OkStatus();
-    TreeEntry entry{
-        .path = path, .mode = info.st_mode & 0777U, .modified_unix_seconds = info.st_mtim.tv_sec};
+    TreeEntry entry{.path = path,
+                    .mode = info.st_mode & 0777U,
+                    .modified_unix_seconds = info.st_mtim.tv_sec,
+                    .stamp = {info.st_ino, Nanos(info.st_mtim), Nanos(info.st_ctim)}};
     if (S_ISDIR(info.st_mode)) {
       entry.kind = TreeEntry::Kind::kDirectory;
       folders->push_back(path);
@@ -125,6 +132,19 @@ class Walker {
 };
 
 }  // namespace
+
+absl::StatusOr<IgnoreRules> ReadRules(const std::string& directory, std::string* text) {
+  IgnoreRules rules;
+  rules.Add(DefaultIgnores());
+  std::string own;
+  const std::string path = StrCat(directory, "/.detignore");
+  if (access(path.c_str(), F_OK) == 0 || errno != ENOENT) {
+    DET_ASSIGN_OR_RETURN(own, ReadFile(path, kIgnoreFileBytesMax));
+    rules.Add(own);
+  }
+  if (text != nullptr) *text = StrCat(DefaultIgnores(), "\n", own);
+  return rules;
+}
 
 absl::StatusOr<std::vector<TreeEntry>> WalkTree(const std::string& root, const IgnoreRules& rules) {
   return Walker(root, rules).Walk();

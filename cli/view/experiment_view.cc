@@ -47,6 +47,14 @@ const std::vector<ColumnOf<E>>& Columns() {
        [](const E& e) -> Cell { return std::string(e.smaller_is_better() ? "true" : "false"); }},
       {{.name = "searcher", .shrinks = true, .rank = 4},
        [](const E& e) { return TextCell(e.searcher()); }},
+      {{"workspace", Align::kLeft, Visible::kMachines},
+       [](const E& e) { return TextCell(e.workspace()); }},
+      {{"project", Align::kLeft, Visible::kMachines},
+       [](const E& e) { return TextCell(e.project()); }},
+      {{"labels", Align::kLeft, Visible::kMachines},
+       [](const E& e) { return TextCell(StrJoin(e.labels(), ",")); }},
+      {{"archived", Align::kLeft, Visible::kMachines},
+       [](const E& e) -> Cell { return std::string(e.archived() ? "true" : "false"); }},
       {{"pool", Align::kLeft, Visible::kMachines}, [](const E& e) { return TextCell(e.pool()); }},
       {{"priority", Align::kRight, Visible::kMachines},
        [](const E& e) -> Cell { return int64_t{e.priority()}; }},
@@ -57,6 +65,14 @@ const std::vector<ColumnOf<E>>& Columns() {
        [](const E& e) { return TimeCell(e.ended_unix_nanos()); }},
   };
   return *columns;
+}
+
+// "0123456789ab on main, with changes".
+std::string GitText(const api::CodeVersion& code) {
+  if (code.git_commit().empty()) return "";
+  std::string text = code.git_commit().substr(0, 12);
+  if (!code.git_branch().empty()) StrAppend(text, " on ", code.git_branch());
+  return code.git_dirty() ? text + ", with changes" : text;
 }
 
 Fields ExperimentFields(const E& e) {
@@ -78,6 +94,16 @@ Fields ExperimentFields(const E& e) {
       {"ended", TimeCell(e.ended_unix_nanos())},
       {"model", TextCell(e.context_sha256())},
   };
+  // Where there is something to say.
+  const auto add = [&fields](const std::string& label, const std::string& text) {
+    if (!text.empty()) fields.emplace_back(label, text);
+  };
+  add("commit", GitText(e.code()));
+  add("project", e.project().empty() ? "" : StrCat(e.workspace(), "/", e.project()));
+  add("labels", StrJoin(e.labels(), ", "));
+  add("archived", e.archived() ? "yes" : "");
+  add("description", e.description());
+  add("notes", e.notes());
   return fields;
 }
 

@@ -11,5 +11,11 @@ using TrialId = StrongId<struct TrialTag>;
 using TaskId = StrongId<struct TaskTag>;
 using AllocationId = StrongId<struct AllocationTag>;
 using AgentId = StrongName<struct AgentTag>;
+using WorkspaceId = StrongId<struct WorkspaceTag>;
+using ProjectId = StrongId<struct ProjectTag>;
+
+// Where experiments are that were put nowhere else.
+inline constexpr WorkspaceId kFirstWorkspace{1};
+inline constexpr ProjectId kFirstProject{1};
 
 }  // namespace det

@@ -31,15 +31,24 @@ void TokenTable::Add(const Secret& token, core::Principal principal) {
   by_hash_[Hash(token.Reveal())] = std::move(principal);
 }
 
-absl::StatusOr<core::Principal> TokenTable::Authenticate(std::string_view authorization) const {
+std::optional<std::string> TokenTable::HashOf(std::string_view authorization) {
   constexpr std::string_view kScheme = "Bearer ";
+  if (!authorization.starts_with(kScheme) || authorization.size() > kTokenBytesMax)
+    return std::nullopt;
+  return Hash(authorization.substr(kScheme.size()));
+}
+
+absl::StatusOr<core::Principal> TokenTable::Authenticate(std::string_view authorization) const {
   if (authorization.empty()) return Unauthenticated("no token was given");
-  if (!authorization.starts_with(kScheme) || authorization.size() > kTokenBytesMax) {
-    return Unauthenticated("the token can't be read");
-  }
-  const auto it = by_hash_.find(Hash(authorization.substr(kScheme.size())));
+  const std::optional<std::string> hash = HashOf(authorization);
+  if (!hash.has_value()) return Unauthenticated("the token can't be read");
+  const auto it = by_hash_.find(*hash);
   if (it == by_hash_.end()) return Unauthenticated("the token is not valid here");
   return it->second;
+}
+
+std::string HashToken(const Secret& token) {
+  return Hash(token.Reveal());
 }
 
 Secret NewToken() {

@@ -85,7 +85,7 @@ absl::StatusOr<Events> DecideDisable(const State& state,
                                      const Principal& principal,
                                      const DisableAgent& command,
                                      absl::Time now) {
-  DET_RETURN_IF_ERROR(Authorize(principal, Verb::kManageAgents, {}));
+  DET_RETURN_IF_ERROR(Authorize(principal, Verb::kAdminister, {.what = "agents"}));
   DET_RETURN_IF_ERROR(CheckNote(command.note));
   DET_ASSIGN_OR_RETURN(const Agent* agent, Known(state, command.id, command.slot));
   if (command.drain_for <= absl::ZeroDuration()) {
@@ -117,7 +117,7 @@ absl::StatusOr<Events> DecideEnable(const State& state,
                                     const Principal& principal,
                                     const EnableAgent& command,
                                     absl::Time now) {
-  DET_RETURN_IF_ERROR(Authorize(principal, Verb::kManageAgents, {}));
+  DET_RETURN_IF_ERROR(Authorize(principal, Verb::kAdminister, {.what = "agents"}));
   DET_ASSIGN_OR_RETURN(const Agent* agent, Known(state, command.id, command.slot));
   if (Find(*agent, command.slot) == nullptr) return Events{};
   return Events{AgentEnabled{

@@ -67,6 +67,8 @@ class Applier {
     experiment.context = e.context;
     experiment.source_checkpoint = e.source_checkpoint;
     experiment.parent = e.parent;
+    experiment.workspace = e.workspace;
+    experiment.project = e.project;
     experiment.created_at = at_;
     experiment.state = e.paused ? ExperimentState::kPaused : ExperimentState::kActive;
     experiment.reason = e.reason;

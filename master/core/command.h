@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <variant>
@@ -14,9 +15,17 @@ namespace det::core {
 
 enum class Role : uint8_t { kUser, kAdmin, kAgent, kMaster };
 
+// What a person may do in a workspace: each may all that the one before may.
+enum class Access : uint8_t { kNone, kViewer, kEditor, kAdministrator };
+struct Grants {
+  Access everywhere = Access::kNone;
+  std::map<WorkspaceId, Access> in;
+};
+
 struct Principal {
   Role role = Role::kUser;
-  std::string name;
+  std::string name;  // a user's handle: it stays when the user is renamed
+  std::shared_ptr<const Grants> grants = nullptr;  // of a user; nullptr grants nothing
   // "user:ann", "agent:gpu-3", "master".
   std::string Actor() const;
 };
@@ -28,6 +37,9 @@ struct CreateExperiment {
   std::string source_checkpoint;  // of the specification's warm start, resolved; "" is none
   bool paused = false;
   ExperimentId parent;  // that it is forked from; 0 is none
+  WorkspaceId workspace = kFirstWorkspace;
+  ProjectId project = kFirstProject;
+  CodeVersion code;
 };
 // A trial as it was when it ended.
 struct EndedTrial {

@@ -37,7 +37,7 @@ absl::Status CheckContinue(const State& state,
                            const Principal& principal,
                            const ContinueExperiment& command) {
   const Experiment& ended = command.ended;
-  DET_RETURN_IF_ERROR(Authorize(principal, Verb::kControl, {.owner = ended.owner}));
+  DET_RETURN_IF_ERROR(Authorize(principal, Verb::kControl, ObjectOf(ended)));
   const Experiment* live = state.Find(ended.id);
   const Experiment& now = live == nullptr ? ended : *live;
   if (kExperimentVerbTable(ExperimentVerb::kContinue, now.state).answer != Answer::kAllowed) {

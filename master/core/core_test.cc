@@ -7,6 +7,7 @@
 #include "common/base/status.h"
 #include "common/base/strings.h"
 #include "common/json/json.h"
+#include "master/core/authorize.h"
 #include "master/core/decide.h"
 #include "master/core/invariants.h"
 #include "master/core/limits.h"
@@ -52,7 +53,7 @@ struct Core {
     for (const EventBody& body : events) Apply(state, {now, body});
   }
   absl::Status Submit(const std::string& json) {
-    return Send({{Role::kUser, "ann"}, CreateExperiment{.spec = Spec(json)}});
+    return Send({EditorOf(kFirstWorkspace, "ann"), CreateExperiment{.spec = Spec(json)}});
   }
   absl::Status Kill(int64_t id) {
     return Send({{Role::kAdmin, "admin"}, KillExperiment{ExperimentId(id)}});

@@ -18,6 +18,14 @@
 // about, and each changes exactly one aggregate, named by OwnerOf. To add one: docs/checklists.md.
 namespace det::core {
 
+// Where a model directory stood in its git work tree; empty when it was in none.
+struct CodeVersion {
+  std::string commit;  // hexadecimal
+  std::string branch;  // "" when no branch was checked out
+  bool dirty = false;  // files differed from the commit
+  bool operator==(const CodeVersion&) const = default;
+};
+
 // Experiments.
 struct ExperimentCreated {
   ExperimentId id;
@@ -30,6 +38,9 @@ struct ExperimentCreated {
   Reason reason;
   int64_t queue_position = 0;
   ExperimentId parent;
+  WorkspaceId workspace = kFirstWorkspace;
+  ProjectId project = kFirstProject;
+  CodeVersion code;
 };
 struct ExperimentConfigured {
   ExperimentId id;

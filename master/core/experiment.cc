@@ -73,7 +73,7 @@ absl::StatusOr<const Experiment*> FindFor(const State& state,
     DET_RETURN_IF_ERROR(Authorize(principal, Verb::kRead, {}));
     return NotLive(id);
   }
-  DET_RETURN_IF_ERROR(Authorize(principal, Verb::kControl, {.owner = experiment->owner}));
+  DET_RETURN_IF_ERROR(Authorize(principal, Verb::kControl, ObjectOf(*experiment)));
   if (kExperimentVerbTable(verb, experiment->state).answer != Answer::kRefused) return experiment;
   const std::string subject = StrCat("experiment ", id.value());
   return Refusal(verb, experiment->state, subject, experiment->reason.text);
@@ -140,7 +140,8 @@ absl::StatusOr<Events> DecideCreate(const State& state,
                                     const Principal& principal,
                                     const CreateExperiment& command,
                                     absl::Time now) {
-  DET_RETURN_IF_ERROR(Authorize(principal, Verb::kCreate, {}));
+  DET_RETURN_IF_ERROR(
+      Authorize(principal, Verb::kCreate, {.workspace = command.workspace, .what = "experiments"}));
   DET_RETURN_IF_ERROR(CheckPool(state, command.spec->resources.resource_pool));
   DET_RETURN_IF_ERROR(CheckPoint(*command.spec));
   DET_RETURN_IF_ERROR(CheckLiveCount(state));
@@ -163,7 +164,10 @@ absl::StatusOr<Events> DecideCreate(const State& state,
       .paused = command.paused,
       .reason = MakeReason("SUBMITTED", StrCat(how, principal.name), principal.Actor(), now),
       .queue_position = experiment.queue_position,
-      .parent = command.parent});
+      .parent = command.parent,
+      .workspace = command.workspace,
+      .project = command.project,
+      .code = command.code});
   AppendSearch(state,
                experiment,
                {searcher::Start(experiment.SearchConfig(), experiment.search)},

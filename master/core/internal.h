@@ -7,6 +7,8 @@
 
 #include "absl/status/statusor.h"
 
+#include "common/base/strings.h"
+#include "master/core/authorize.h"
 #include "master/core/decide.h"
 
 // Shared by the files of this folder.
@@ -22,6 +24,13 @@ inline bool IsBetter(bool smaller_is_better, double metric, double than) {
 }
 
 Reason MakeReason(std::string_view code, std::string text, std::string actor, absl::Time now);
+
+// For Authorize.
+inline Object ObjectOf(const Experiment& experiment) {
+  return {.owner = experiment.owner,
+          .workspace = experiment.workspace,
+          .what = StrCat("experiment ", experiment.id.value())};
+}
 
 // Ids for the events of one decision: Apply has not raised the state's own yet.
 class IdSource {

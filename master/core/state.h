@@ -55,6 +55,8 @@ struct Experiment {
   std::string context;            // SHA-256 of the model directory, hexadecimal; "" is none
   std::string source_checkpoint;  // what its trials begin from; "" is nothing
   ExperimentId parent;            // that it was forked from; 0 is none
+  WorkspaceId workspace = kFirstWorkspace;
+  ProjectId project = kFirstProject;  // at its creation: the table knows where it is
   absl::Time created_at;
   ExperimentState state = ExperimentState::kActive;
   Reason reason;
@@ -339,6 +341,8 @@ void FieldsOfHead(A& a, Experiment& x) {
     x.context,
     x.source_checkpoint,
     x.parent,
+    x.workspace,
+    x.project,
     x.created_at,
     x.state,
     x.reason,

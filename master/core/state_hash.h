@@ -9,7 +9,7 @@ namespace det::core {
 
 // Raised with every change of what the hashes cover: hashes of two formats are not compared. A test
 // holds the hash of a fixed state.
-inline constexpr int64_t kHashFormat = 5;
+inline constexpr int64_t kHashFormat = 6;
 
 // A fingerprint of everything that decisions depend on, complete: O(state). Equal states have equal
 // hashes on every machine.

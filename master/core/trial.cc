@@ -301,8 +301,8 @@ absl::StatusOr<Events> DecideKillTrial(const State& state,
                  "TRIAL_NOT_LIVE",
                  StrCat("trial ", command.id.value(), " does not exist or has ended"));
   }
-  const std::string& owner = state.Find(trial->experiment)->owner;
-  DET_RETURN_IF_ERROR(Authorize(principal, Verb::kControl, {.owner = owner}));
+  DET_RETURN_IF_ERROR(
+      Authorize(principal, Verb::kControl, ObjectOf(*state.Find(trial->experiment))));
   const Answer answer = kTrialVerbTable(TrialVerb::kKill, trial->state).answer;
   if (answer == Answer::kNoOp) return Events{};
   if (answer == Answer::kRefused) {

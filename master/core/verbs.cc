@@ -31,6 +31,7 @@ std::string_view Name(ExperimentVerb verb) {
                                                                             "canceled",
                                                                             "killed",
                                                                             "configured",
+                                                                            "edited",
                                                                             "forked",
                                                                             "continued",
                                                                             "archived",

@@ -19,13 +19,14 @@ enum class ExperimentVerb : uint8_t {
   kCancel,
   kKill,
   kConfigure,  // priority, weight, slots, pool, retention
+  kEdit,       // name, description, notes, labels, project
   kFork,
   kContinue,
   kArchive,
   kUnarchive,
   kDelete,
 };
-inline constexpr size_t kExperimentVerbs = 10;
+inline constexpr size_t kExperimentVerbs = 11;
 
 enum class TrialVerb : uint8_t { kKill };
 inline constexpr size_t kTrialVerbs = 1;
@@ -95,6 +96,7 @@ inline constexpr auto kExperimentVerbTable = [] {
                                     kCancel,
                                     kKill,
                                     kConfigure,
+                                    kEdit,
                                     kFork,
                                     kContinue,
                                     kArchive,
@@ -118,6 +120,7 @@ inline constexpr auto kExperimentVerbTable = [] {
   table.Add(kKill, ended, kHasEnded).Add(kKill, {kCanceled}, kSoAlready);
   table.Add(kConfigure, {kActive, kPaused}, kYes).Add(kConfigure, stopping, kYes);
   table.Add(kConfigure, ended, kHasEnded);
+  table.Add(kEdit, {kActive, kPaused}, kYes).Add(kEdit, stopping, kYes).Add(kEdit, ended, kYes);
   table.Add(kFork, {kActive, kPaused}, kYes).Add(kFork, stopping, kYes).Add(kFork, ended, kYes);
   table.Add(kContinue, {kActive}, kIsLive);
   table.Add(kContinue, {kPaused}, No("EXPERIMENT_LIVE", "det experiment activate lets it go on"));

@@ -19,15 +19,15 @@ absl::Status NotKept(ExperimentId id, std::string_view why) {
 
 // What follows "deleted by ann" tells when; the row says it by its reason.
 std::string Because(const pqxx::row& row) {
-  auto text = row[2].as<std::string>();
+  auto text = row[1].as<std::string>();
   if (row[0].as<std::string>() == core::Name(core::ExperimentState::kDeleted)) {
-    StrAppend(text, " at ", row[3].as<std::string>());
+    StrAppend(text, " at ", row[2].as<std::string>());
   }
   return text;
 }
 
 constexpr char kWhere[] =
-    "SELECT state, owner, reason_text, "
+    "SELECT state, reason_text, "
     "to_char(reason_since AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC') "
     "FROM experiments WHERE id = $1";
 
@@ -45,7 +45,6 @@ absl::StatusOr<Standing> EndedStore::Where(ExperimentId id) {
     for (const auto& row : tx.exec_params(kWhere, id.value())) {
       found = true;
       name = row[0].as<std::string>();
-      standing.owner = row[1].as<std::string>();
       standing.because = Because(row);
     }
   }));
@@ -68,9 +67,19 @@ absl::StatusOr<Standing> EndedStore::Where(ExperimentId id) {
 absl::StatusOr<core::ContinueExperiment> EndedStore::Load(ExperimentId id) {
   std::string record;
   std::vector<std::string> trials;
+  WorkspaceId workspace;
+  ProjectId project;
+  bool archived = false;
   // Of a search what completed stays so, also when an earlier end of it is still on record.
   DET_RETURN_IF_ERROR(pool_->Read([&](pqxx::work& tx) {
     trials.clear();
+    for (const auto& row : tx.exec_params(
+             "SELECT workspace_id, project_id, archived FROM experiments WHERE id = $1",
+             id.value())) {
+      workspace = WorkspaceId(row[0].as<int64_t>());
+      project = ProjectId(row[1].as<int64_t>());
+      archived = row[2].as<bool>();
+    }
     const auto rows = tx.exec_params(
         "SELECT t.id IS NOT NULL, e.record FROM ended e "
         "LEFT JOIN trials t ON e.key = 'trial/' || t.id "
@@ -86,9 +95,18 @@ absl::StatusOr<core::ContinueExperiment> EndedStore::Load(ExperimentId id) {
       }
     }
   }));
+  if (archived) {
+    return Error(absl::StatusCode::kFailedPrecondition,
+                 "EXPERIMENT_ARCHIVED",
+                 StrCat("experiment ", id.value(), " is archived: it is not continued"),
+                 StrCat("det experiment unarchive ", id.value(), " takes it back"));
+  }
   if (record.empty()) return NotKept(id, "its search is too large to be kept, or older than this");
   core::ContinueExperiment command;
   DET_ASSIGN_OR_RETURN(command.ended, journal::DecodeEndedExperiment(record));
+  // It may have been moved since.
+  command.ended.workspace = workspace;
+  command.ended.project = project;
   for (const std::string& bytes : trials) {
     DET_ASSIGN_OR_RETURN(core::EndedTrial trial, journal::DecodeEndedTrial(bytes));
     command.trials.push_back(std::move(trial));
@@ -107,6 +125,13 @@ absl::Status EndedStore::BeginDelete(ExperimentId id, const core::Principal& pri
         StrCat("deleted by ", principal.name),
         principal.Actor());
   });
+}
+
+absl::Status Busy(ExperimentId id) {
+  return Error(absl::StatusCode::kAborted,
+               "EXPERIMENT_BUSY",
+               StrCat("experiment ", id.value(), " is being changed by another call"),
+               "try again in a moment");
 }
 
 absl::Status Refusal(core::ExperimentVerb verb, ExperimentId id, const Standing& standing) {

@@ -19,7 +19,6 @@ namespace det::ended {
 // Where an experiment stands, for who may do what to it.
 struct Standing {
   core::ExperimentState state = core::ExperimentState::kActive;
-  std::string owner;
   std::string because;  // of its state
 };
 
@@ -34,7 +33,8 @@ class EndedStore {
   // kNotFound: there was never one of the id.
   absl::StatusOr<Standing> Where(ExperimentId id);
 
-  // What ContinueExperiment carries; FAILED_PRECONDITION (NOT_KEPT) when its record is not there.
+  // What ContinueExperiment carries; FAILED_PRECONDITION when it is archived, or (NOT_KEPT) its
+  // record is not there.
   absl::StatusOr<core::ContinueExperiment> Load(ExperimentId id);
 
   // From an ended state, or DELETE_FAILED, to DELETING; what follows is the Deleter's.
@@ -44,6 +44,9 @@ class EndedStore {
   std::unique_ptr<pg::Pool> pool_;
   const int64_t epoch_;
 };
+
+// Somebody else holds its lock.
+absl::Status Busy(ExperimentId id);
 
 // The error of a verb that the state refuses. Of a deleted experiment NOT_FOUND, with who and when.
 absl::Status Refusal(core::ExperimentVerb verb, ExperimentId id, const Standing& standing);

@@ -233,7 +233,8 @@ TEST(EngineTest, ARefusedCommandChangesNothing) {
   TestEngine engine(journal);
   engine.Must(test::Submit());
   const TestEngine::Mark before = engine.State();
-  EXPECT_EQ(engine.Run(test::AsUser(core::KillExperiment{ExperimentId(1)}, "bob")).status().code(),
+  const core::Principal bob{core::Role::kUser, "bob"};
+  EXPECT_EQ(engine.Run({bob, core::KillExperiment{ExperimentId(1)}}).status().code(),
             absl::StatusCode::kPermissionDenied);
   EXPECT_EQ(engine.State(), before);
 }

@@ -37,6 +37,10 @@ Value ExperimentRow(const core::Experiment& e) {
   Value row;
   row["id"] = e.id.value();
   row["name"] = e.spec->name;
+  row["description"] = e.spec->description;
+  row["labels"] = Value::Array(e.spec->labels.begin(), e.spec->labels.end());
+  row["workspace_id"] = e.workspace.value();
+  row["project_id"] = e.project.value();
   row["owner"] = e.owner;
   row["state"] = core::Name(e.state);
   PutReason(e.reason, row);
@@ -273,6 +277,9 @@ void Projector::OnEvent(const State& state, int64_t seq, const Event& event) {
     row["experiment_id"] = created->id.value();
     row["config"] = spec::ToValue(*created->spec);
     row["config_text"] = created->config_text;
+    row["git_commit"] = created->code.commit;
+    row["git_branch"] = created->code.branch;
+    row["git_dirty"] = created->code.dirty;
     Put(Table::kSubmissions, std::move(row));
   } else if (const auto* configured = std::get_if<core::ExperimentConfigured>(&event.body)) {
     spec::ExperimentSpec spec = *state.Find(configured->id)->spec;

@@ -13,7 +13,7 @@ namespace det::engine {
 namespace {
 
 // Raised whenever a saved form changes: older ones are then ignored and the journal read instead.
-constexpr int64_t kFormat = 4;
+constexpr int64_t kFormat = 5;
 
 constexpr std::string_view kKinds[] = {"experiment/", "trial/", "task/", "agent/"};
 

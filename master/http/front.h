@@ -6,7 +6,7 @@
 #include "absl/status/statusor.h"
 
 #include "common/net/http_server.h"
-#include "master/auth/token_table.h"
+#include "master/auth/authenticator.h"
 #include "master/engine/engine.h"
 #include "master/http/metrics.h"
 #include "master/ingest/ingestor.h"
@@ -21,8 +21,8 @@ class Front {
     engine::Engine& engine;
     ingest::Ingestor& ingestor;
     Metrics& metrics;
-    const auth::TokenTable& tokens;  // people's
-    const auth::TokenTable& scrapers;
+    const auth::Authenticator& tokens;  // people's
+    const auth::Authenticator& scrapers;
   };
   struct Options {
     std::string host = "127.0.0.1";

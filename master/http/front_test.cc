@@ -8,6 +8,7 @@
 
 #include "common/base/strings.h"
 #include "common/testing/http_client.h"
+#include "master/auth/token_table.h"
 #include "master/journal/memory_journal.h"
 #include "master/testing/commands.h"
 #include "master/testing/test_engine.h"

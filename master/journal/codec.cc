@@ -17,6 +17,12 @@ namespace pb = det::journal::v1;
 using internal::Put;
 using internal::ToProto;
 
+// What events had before experiments were in workspaces.
+template <class Id>
+Id Or(Id id, Id other) {
+  return id.valid() ? id : other;
+}
+
 class Encoder {
  public:
   explicit Encoder(pb::Record* out) : out_(out) {}
@@ -33,6 +39,11 @@ class Encoder {
     Put(e.reason, m->mutable_reason());
     m->set_queue_position(e.queue_position);
     m->set_parent(e.parent.value());
+    m->set_workspace(e.workspace.value());
+    m->set_project(e.project.value());
+    m->set_git_commit(e.code.commit);
+    m->set_git_branch(e.code.branch);
+    m->set_git_dirty(e.code.dirty);
   }
   void operator()(const core::ExperimentConfigured& e) {
     pb::ExperimentConfigured* m = out_->mutable_experiment_configured();
@@ -345,6 +356,8 @@ class Decoder {
         .context = m.context_sha256(),
         .source_checkpoint = m.source_checkpoint(),
         .parent = ExperimentId(m.parent()),
+        .workspace = Or(WorkspaceId(m.workspace()), kFirstWorkspace),
+        .project = Or(ProjectId(m.project()), kFirstProject),
         .created_at = absl::FromUnixNanos(m.created_unix_nanos()),
         .state = Enum<core::ExperimentState>(m.state(), static_cast<int>(core::kExperimentStates)),
         .reason = Reason(m.reason())};
@@ -397,7 +410,10 @@ class Decoder {
                                      .paused = m.paused(),
                                      .reason = Reason(m.reason()),
                                      .queue_position = m.queue_position(),
-                                     .parent = ExperimentId(m.parent())};
+                                     .parent = ExperimentId(m.parent()),
+                                     .workspace = Or(WorkspaceId(m.workspace()), kFirstWorkspace),
+                                     .project = Or(ProjectId(m.project()), kFirstProject),
+                                     .code = {m.git_commit(), m.git_branch(), m.git_dirty()}};
     }
     if (r.has_experiment_configured()) return Configured(r.experiment_configured());
     if (r.has_experiment_continued()) {

@@ -1,5 +1,6 @@
 #include "master/journal/postgres_journal.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 
@@ -27,7 +28,12 @@ constexpr size_t kFixedParameters = 11;
 std::string UpsertSql(Table table, size_t parameter) {
   const TableShape& shape = ShapeOf(table);
   const std::string columns = StrJoin(shape.columns, ", ");
-  const std::string updates = StrJoin(shape.columns, ", ", [](std::string_view column) {
+  std::vector<std::string_view> updated = shape.columns;
+  std::erase_if(updated, [&](std::string_view column) {
+    return std::find(shape.insert_only.begin(), shape.insert_only.end(), column) !=
+           shape.insert_only.end();
+  });
+  const std::string updates = StrJoin(updated, ", ", [](std::string_view column) {
     return StrCat(column, " = EXCLUDED.", column);
   });
   return StrCat("INSERT INTO ",

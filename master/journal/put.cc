@@ -84,6 +84,8 @@ void Put(const core::Experiment& e, pb::SavedExperiment* out) {
   out->set_context_sha256(e.context);
   out->set_source_checkpoint(e.source_checkpoint);
   out->set_parent(e.parent.value());
+  out->set_workspace(e.workspace.value());
+  out->set_project(e.project.value());
   out->set_created_unix_nanos(absl::ToUnixNanos(e.created_at));
   out->set_state(ToProto<pb::ExperimentState>(e.state));
   Put(e.reason, out->mutable_reason());

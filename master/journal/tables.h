@@ -26,7 +26,10 @@ inline constexpr size_t kTables = 9;
 struct TableShape {
   std::string_view name;
   std::string_view key;                   // the columns that name a row, with commas
-  std::vector<std::string_view> columns;  // all of them
+  std::vector<std::string_view> columns;  // all that are written here
+  // Of these, those that a row is made with and people edit afterwards (master/catalog): a later
+  // row of the same key leaves them alone.
+  std::vector<std::string_view> insert_only = {};
 };
 
 const TableShape& ShapeOf(Table table);

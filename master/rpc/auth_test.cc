@@ -3,6 +3,7 @@
 #include <set>
 
 #include "det/agent/v1/agent.pb.h"
+#include "det/api/v1/catalog.pb.h"
 #include "det/api/v1/checkpoint.pb.h"
 #include "det/api/v1/cluster.pb.h"
 #include "det/api/v1/context.pb.h"
@@ -28,6 +29,7 @@ using grpc::StatusCode;
 // Makes the linker keep every service's descriptors.
 void Link() {
   for (const google::protobuf::Descriptor* one : {agent::v1::Hello::descriptor(),
+                                                  api::v1::User::descriptor(),
                                                   api::v1::Checkpoint::descriptor(),
                                                   api::v1::Agent::descriptor(),
                                                   api::v1::HasContextRequest::descriptor(),

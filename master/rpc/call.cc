@@ -66,6 +66,12 @@ class Unanswered {
 
 }  // namespace
 
+absl::Status Permit::Check(const Deps& deps) const {
+  const std::optional<core::Principal> now = deps.catalog.directory().Find(user_);
+  if (now.has_value()) return core::Authorize(*now, core::Verb::kRead, object_);
+  return Error(absl::StatusCode::kUnauthenticated, "USER_INACTIVE", "the user was deactivated");
+}
+
 Ending::Ending(const grpc::CallbackServerContext& context, grpc::ServerUnaryReactor* reactor)
     : reactor_(reactor),
       until_(std::min(SystemClock().Now() + kAnswerMax,

@@ -51,6 +51,39 @@ inline absl::Status AuthenticateAgent(const Deps& deps,
   return Error(absl::StatusCode::kPermissionDenied, "FORBIDDEN", "only agents may do this");
 }
 
+// May the caller do it to that experiment or trial? Of one that has ended too.
+template <class Id>
+absl::Status AuthorizeOn(const Deps& deps, const core::Principal& by, core::Verb verb, Id id) {
+  DET_ASSIGN_OR_RETURN(const core::Object object, deps.catalog.ObjectOf(id));
+  return core::Authorize(by, verb, object);
+}
+
+// The workspaces whose experiments the caller sees; nothing stands for all.
+inline store::Visible VisibleTo(const core::Principal& by) {
+  if (core::ReadsEverything(by)) return std::nullopt;
+  return core::ReadableWorkspaces(by);
+}
+
+// Of a stream, which may outlive what its caller may do: asked again with every step, without a
+// query.
+class Permit {
+ public:
+  template <class Id>
+  static absl::StatusOr<Permit> ToRead(const Deps& deps, const core::Principal& by, Id id) {
+    DET_ASSIGN_OR_RETURN(core::Object object, deps.catalog.ObjectOf(id));
+    DET_RETURN_IF_ERROR(core::Authorize(by, core::Verb::kRead, object));
+    return Permit(by.name, std::move(object));
+  }
+  absl::Status Check(const Deps& deps) const;
+
+ private:
+  Permit(std::string user, core::Object object)
+      : user_(std::move(user)), object_(std::move(object)) {}
+
+  std::string user_;  // a handle
+  core::Object object_;
+};
+
 inline absl::Status TooManyCalls() {
   return Error(absl::StatusCode::kResourceExhausted,
                "MASTER_BUSY",

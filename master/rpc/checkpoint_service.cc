@@ -13,17 +13,20 @@ namespace {
 namespace pb = det::api::v1;
 
 absl::Status List(const Deps& deps,
+                  const core::Principal& by,
                   const pb::ListCheckpointsRequest& request,
                   pb::ListCheckpointsResponse* response) {
   const TrialId trial(request.trial());
   const ExperimentId experiment(trial.value() != 0 ? 0 : request.experiment());
-  if (trial.value() != 0) DET_RETURN_IF_ERROR(deps.store.Trial(trial).status());
-  if (experiment.value() != 0) DET_RETURN_IF_ERROR(deps.store.Experiment(experiment).status());
+  if (trial.value() != 0) DET_RETURN_IF_ERROR(AuthorizeOn(deps, by, core::Verb::kRead, trial));
+  if (experiment.value() != 0)
+    DET_RETURN_IF_ERROR(AuthorizeOn(deps, by, core::Verb::kRead, experiment));
   std::vector<std::string> states(request.states().begin(), request.states().end());
   if (states.empty()) states = {"COMPLETED", "PARTIALLY_DELETED"};
   DET_ASSIGN_OR_RETURN(
       const auto page,
-      deps.store.ListCheckpoints(QueryOf(deps, request), {experiment, trial, std::move(states)}));
+      deps.store.ListCheckpoints(QueryOf(deps, request),
+                                 {experiment, trial, std::move(states), VisibleTo(by)}));
   for (const auto& row : page.rows) *response->add_checkpoints() = ToProto(row);
   response->set_next_page(page.next);
   return absl::OkStatus();
@@ -51,16 +54,12 @@ absl::Status Invalid(std::string_view what) {
   return Error(absl::StatusCode::kInvalidArgument, "INVALID_REQUEST", what);
 }
 
-// The experiment's owner decides over its checkpoints.
-absl::Status MayControl(const Deps& deps, const core::Principal& principal, ExperimentId id) {
-  DET_ASSIGN_OR_RETURN(const store::ExperimentRow row, deps.store.Experiment(id));
-  return core::Authorize(principal, core::Verb::kControl, {.owner = row.owner});
-}
-
 absl::Status Get(const Deps& deps,
+                 const core::Principal& by,
                  const pb::GetCheckpointRequest& request,
                  pb::GetCheckpointResponse* response) {
   DET_ASSIGN_OR_RETURN(const store::CheckpointRow row, deps.store.Checkpoint(request.uuid()));
+  DET_RETURN_IF_ERROR(AuthorizeOn(deps, by, core::Verb::kRead, row.trial));
   *response->mutable_checkpoint() = ToProto(row);
   DET_ASSIGN_OR_RETURN(const std::string config, deps.store.EffectiveConfig(row.experiment));
   DET_ASSIGN_OR_RETURN(const Value value, ParseJson(config));
@@ -80,7 +79,7 @@ absl::Status Delete(const Deps& deps,
   std::vector<deletion::Target> targets;
   for (const std::string& name : request.uuids()) {
     DET_ASSIGN_OR_RETURN(const store::CheckpointRow row, deps.store.Checkpoint(name));
-    DET_RETURN_IF_ERROR(MayControl(deps, principal, row.experiment));
+    DET_RETURN_IF_ERROR(AuthorizeOn(deps, principal, core::Verb::kControl, row.experiment));
     targets.push_back({row.trial, row.uuid});
     *response->add_checkpoints() = ToProto(row);
   }
@@ -93,18 +92,21 @@ absl::Status Delete(const Deps& deps,
 }
 
 absl::Status DeletionsOf(const Deps& deps,
+                         const core::Principal& by,
                          const pb::ListDeletionsRequest& request,
                          pb::ListDeletionsResponse* response) {
   if (request.ids_size() > kNamesMax) return Invalid("at most 1000 deletions at a time");
   absl::StatusOr<std::vector<deletion::Deletion>> found;
   if (request.experiment() != 0) {
     const ExperimentId id(request.experiment());
-    DET_RETURN_IF_ERROR(deps.store.Experiment(id).status());
+    DET_RETURN_IF_ERROR(AuthorizeOn(deps, by, core::Verb::kRead, id));
     found = deps.deletions.ByExperiment(id, Limit(request.limit(), 100, 1000));
   } else {
     found = deps.deletions.ByIds({request.ids().begin(), request.ids().end()});
   }
   DET_RETURN_IF_ERROR(found.status());
+  for (const deletion::Deletion& one : *found)
+    DET_RETURN_IF_ERROR(AuthorizeOn(deps, by, core::Verb::kRead, one.experiment));
   for (const deletion::Deletion& one : *found) *response->add_deletions() = DeletionToProto(one);
   return absl::OkStatus();
 }
@@ -114,7 +116,7 @@ absl::Status Patch(const Deps& deps,
                    const pb::PatchCheckpointMetadataRequest& request,
                    pb::PatchCheckpointMetadataResponse* response) {
   DET_ASSIGN_OR_RETURN(const store::CheckpointRow row, deps.store.Checkpoint(request.uuid()));
-  DET_RETURN_IF_ERROR(MayControl(deps, principal, row.experiment));
+  DET_RETURN_IF_ERROR(AuthorizeOn(deps, principal, core::Verb::kControl, row.experiment));
   const absl::StatusOr<Value> patch =
       ParseJson(request.patch_json(), {.bytes_max = kPatchBytesMax});
   DET_RETURN_IF_ERROR(Annotate(patch.status(), "patch_json"));
@@ -131,7 +133,7 @@ absl::Status Retain(const Deps& deps,
                     const pb::SetRetentionRequest& request,
                     pb::SetRetentionResponse* response) {
   const ExperimentId id(request.experiment());
-  DET_RETURN_IF_ERROR(MayControl(deps, principal, id));
+  DET_RETURN_IF_ERROR(AuthorizeOn(deps, principal, core::Verb::kControl, id));
   DET_ASSIGN_OR_RETURN(deletion::Retention plan, deps.deletions.Preview(id, std::nullopt));
   gc::Policy policy = plan.policy;
   if (request.has_save_experiment_best()) {
@@ -170,16 +172,16 @@ class CheckpointService final : public pb::CheckpointService::CallbackService {
                                             const pb::ListCheckpointsRequest* request,
                                             pb::ListCheckpointsResponse* response) override {
     return Unary(
-        deps_, context, request, response, [this](const auto&, const auto& req, auto* res) {
-          return List(deps_, req, res);
+        deps_, context, request, response, [this](const auto& by, const auto& req, auto* res) {
+          return List(deps_, by, req, res);
         });
   }
   grpc::ServerUnaryReactor* GetCheckpoint(grpc::CallbackServerContext* context,
                                           const pb::GetCheckpointRequest* request,
                                           pb::GetCheckpointResponse* response) override {
     return Unary(
-        deps_, context, request, response, [this](const auto&, const auto& req, auto* res) {
-          return Get(deps_, req, res);
+        deps_, context, request, response, [this](const auto& by, const auto& req, auto* res) {
+          return Get(deps_, by, req, res);
         });
   }
   grpc::ServerUnaryReactor* DeleteCheckpoints(grpc::CallbackServerContext* context,
@@ -197,8 +199,8 @@ class CheckpointService final : public pb::CheckpointService::CallbackService {
                                           const pb::ListDeletionsRequest* request,
                                           pb::ListDeletionsResponse* response) override {
     return Unary(
-        deps_, context, request, response, [this](const auto&, const auto& req, auto* res) {
-          return DeletionsOf(deps_, req, res);
+        deps_, context, request, response, [this](const auto& by, const auto& req, auto* res) {
+          return DeletionsOf(deps_, by, req, res);
         });
   }
   grpc::ServerUnaryReactor* PatchCheckpointMetadata(

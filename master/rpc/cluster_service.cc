@@ -31,7 +31,7 @@ pb::GetClusterResponse GetCluster(const Deps& deps,
   response.set_version(deps.version);
   response.set_epoch(deps.engine.epoch());
   response.set_started_unix_nanos(absl::ToUnixNanos(deps.started));
-  response.set_user(principal.name);
+  response.set_user(deps.catalog.directory().NameOf(principal.name));
   int64_t slots = 0, free = 0;
   for (const auto& [name, pool] : state.indexes.view.pools()) {
     slots += pool.slots_total;
@@ -111,16 +111,20 @@ void PutPlace(const core::JobPlace& place, pb::JobPlace* out) {
   out->set_position(place.position);
 }
 
-absl::StatusOr<pb::ListJobsResponse> ListJobs(const core::State& state,
-                                              const pb::ListJobsRequest& request,
-                                              absl::Time now) {
+absl::StatusOr<pb::ListJobsResponse> ListJobs(const Deps& deps,
+                                              const core::Principal& by,
+                                              const core::State& state,
+                                              const pb::ListJobsRequest& request) {
   pb::ListJobsResponse response;
   const auto& jobs = state.indexes.jobs;
-  DET_ASSIGN_OR_RETURN(auto list, LiveList<pb::Job>::Make(JobFields(), request, now));
+  DET_ASSIGN_OR_RETURN(auto list, LiveList<pb::Job>::Make(JobFields(), request, deps.clock.Now()));
   auto job = request.has_after() ? jobs.upper_bound(FromProto(request.after())) : jobs.begin();
   for (; job != jobs.end() && list.Wants(); ++job) {
+    const core::Experiment& experiment = *state.Find(job->second);
+    if (core::AccessOf(by, experiment.workspace) < core::Access::kViewer) continue;
     pb::Job candidate;
-    PutJob(state, *state.Find(job->second), &candidate);
+    PutJob(state, experiment, &candidate);
+    candidate.set_owner(deps.catalog.directory().NameOf(candidate.owner()));
     list.Add(std::move(candidate));
   }
   const bool more = job != jobs.end();
@@ -176,6 +180,22 @@ absl::Status ExplainEnded(const Deps& deps,
   return absl::OkStatus();
 }
 
+// What is explained, and who asks.
+struct Explained {
+  core::Principal by;
+  absl::StatusOr<core::Explanation> why;
+};
+
+absl::Status MayBeTold(const Deps& deps,
+                       const core::Principal& by,
+                       const pb::ExplainRequest& request) {
+  if (request.kind() == "experiment")
+    return AuthorizeOn(deps, by, core::Verb::kRead, ExperimentId(request.id()));
+  if (request.kind() == "trial")
+    return AuthorizeOn(deps, by, core::Verb::kRead, TrialId(request.id()));
+  return AuthorizeOn(deps, by, core::Verb::kRead, AllocationId(request.id()));
+}
+
 // A kind that is none of them is refused where the answer is told.
 absl::StatusOr<core::Explanation> Explain(const core::State& state,
                                           const pb::ExplainRequest& request,
@@ -186,7 +206,7 @@ absl::StatusOr<core::Explanation> Explain(const core::State& state,
 }
 
 absl::Status TellExplanation(const Deps& deps,
-                             const absl::StatusOr<core::Explanation>& why,
+                             const Explained& found,
                              const pb::ExplainRequest& request,
                              pb::ExplainResponse* response) {
   if (request.kind() != "experiment" && request.kind() != "trial" &&
@@ -195,12 +215,13 @@ absl::Status TellExplanation(const Deps& deps,
                  "INVALID_KIND",
                  "the kind must be experiment, trial or allocation");
   }
+  DET_RETURN_IF_ERROR(MayBeTold(deps, found.by, request));
   DET_ASSIGN_OR_RETURN(
       const auto history,
       deps.store.History(request.kind(), std::to_string(request.id()), kHistoryMax));
   for (const auto& line : history) *response->add_history() = ToProto(line);
-  if (!why.ok()) return ExplainEnded(deps, request, response);
-  PutExplanation(*why, response);
+  if (!found.why.ok()) return ExplainEnded(deps, request, response);
+  PutExplanation(*found.why, response);
   return absl::OkStatus();
 }
 
@@ -397,8 +418,8 @@ class ClusterService final : public pb::ClusterService::CallbackService {
     return FromState(
         deps_,
         Wire{context, request, response},
-        [this](const auto&, const auto& req, const core::State& state) {
-          return rpc::ListJobs(state, req, deps_.clock.Now());
+        [this](const auto& by, const auto& req, const core::State& state) {
+          return rpc::ListJobs(deps_, by, state, req);
         },
         kIfFound);
   }
@@ -408,8 +429,8 @@ class ClusterService final : public pb::ClusterService::CallbackService {
     return FromState(
         deps_,
         Wire{context, request, response},
-        [this](const auto&, const auto& req, const core::State& state) {
-          return rpc::Explain(state, req, deps_.clock.Now());
+        [this](const auto& by, const auto& req, const core::State& state) {
+          return Explained{by, rpc::Explain(state, req, deps_.clock.Now())};
         },
         [this](const auto& found, const auto& req, auto* res) {
           return TellExplanation(deps_, found, req, res);

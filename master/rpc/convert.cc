@@ -36,7 +36,20 @@ api::v1::Experiment ToProto(const store::ExperimentRow& row) {
   if (row.ended_at.has_value()) out.set_ended_unix_nanos(absl::ToUnixNanos(*row.ended_at));
   out.set_context_sha256(row.context);
   if (row.parent.has_value()) out.set_parent(row.parent->value());
+  out.set_workspace(row.workspace);
+  out.set_project(row.project);
+  for (const std::string& label : row.labels) out.add_labels(label);
+  out.set_archived(row.archived);
+  out.set_description(row.description);
   return out;
+}
+
+void PutDetails(const store::ExperimentDetails& details, api::v1::Experiment* out) {
+  out->set_notes(details.notes);
+  if (details.git_commit.empty()) return;
+  out->mutable_code()->set_git_commit(details.git_commit);
+  out->mutable_code()->set_git_branch(details.git_branch);
+  out->mutable_code()->set_git_dirty(details.git_dirty);
 }
 
 api::v1::Trial ToProto(const store::TrialRow& row) {

@@ -12,6 +12,7 @@
 namespace det::rpc {
 
 api::v1::Experiment ToProto(const store::ExperimentRow& row);
+void PutDetails(const store::ExperimentDetails& details, api::v1::Experiment* out);
 api::v1::Trial ToProto(const store::TrialRow& row);
 api::v1::Checkpoint ToProto(const store::CheckpointRow& row);
 api::v1::Transition ToProto(const store::TransitionRow& row);

@@ -8,7 +8,8 @@
 #include "common/concurrency/thread_pool.h"
 #include "common/concurrency/timer.h"
 #include "common/concurrency/topics.h"
-#include "master/auth/token_table.h"
+#include "master/auth/authenticator.h"
+#include "master/catalog/catalog.h"
 #include "master/config/layers.h"
 #include "master/config/secret_store.h"
 #include "master/deletion/deletions.h"
@@ -25,6 +26,9 @@
 
 namespace det::rpc {
 
+// An upload from which nothing came for so long is ended.
+inline constexpr absl::Duration kUploadIdle = absl::Minutes(5);
+
 // What the services work with; all of it outlives the server.
 struct Deps {
   engine::Engine& engine;
@@ -38,6 +42,8 @@ struct Deps {
   ended::EndedLocks& ended_locks;
   ended::Deleter& ended_deleter;
   const auth::TokenTable& tokens;
+  catalog::Catalog& catalog;
+  const auth::Authenticator& tokens;
   ThreadPool& pool;      // for calls that block
   ThreadPool& searches;  // for those that go through much: few threads, so that others have theirs
   Topics& log_news;      // by trial: lines that became durable
@@ -49,6 +55,7 @@ struct Deps {
   std::string cluster_id;
   std::string version;
   absl::Time started;
+  absl::Duration upload_idle = kUploadIdle;
 };
 
 }  // namespace det::rpc

@@ -2,6 +2,7 @@
 
 #include "master/rpc/call.h"
 #include "master/rpc/convert.h"
+#include "master/rpc/experiment_catalog.h"
 #include "master/rpc/fork.h"
 #include "master/rpc/polling_writer.h"
 #include "master/rpc/revive.h"
@@ -27,15 +28,19 @@ absl::Status CheckWhole(const store::CheckpointRow& row) {
 }
 
 // The checkpoint that every trial begins from; "" is none.
-absl::StatusOr<std::string> WarmStart(const Deps& deps, const spec::SearcherSpec& searcher) {
+absl::StatusOr<std::string> WarmStart(const Deps& deps,
+                                      const core::Principal& by,
+                                      const spec::SearcherSpec& searcher) {
   if (searcher.source_checkpoint_uuid.has_value()) {
     DET_ASSIGN_OR_RETURN(const store::CheckpointRow row,
                          deps.store.Checkpoint(*searcher.source_checkpoint_uuid));
+    DET_RETURN_IF_ERROR(AuthorizeOn(deps, by, core::Verb::kRead, row.trial));
     DET_RETURN_IF_ERROR(CheckWhole(row));
     return row.uuid;
   }
   if (!searcher.source_trial_id.has_value()) return "";
   const TrialId trial(*searcher.source_trial_id);
+  DET_RETURN_IF_ERROR(AuthorizeOn(deps, by, core::Verb::kRead, trial));
   DET_ASSIGN_OR_RETURN(const std::string uuid, deps.store.LatestCheckpoint(trial));
   if (uuid.empty()) {
     return Error(absl::StatusCode::kFailedPrecondition,
@@ -57,22 +62,36 @@ absl::Status CheckContext(const Deps& deps, const std::string& sha256) {
                StrCat("the model directory ", sha256, " was not uploaded"));
 }
 
+struct Creation {
+  catalog::Placement* place;  // held until the experiment is durable
+  pb::CreateExperimentResponse* response;
+};
+
 MaybeCommand PrepareCreate(const Deps& deps,
                            const core::Principal& principal,
                            const pb::CreateExperimentRequest& asked,
-                           pb::CreateExperimentResponse* response) {
-  DET_ASSIGN_OR_RETURN(const pb::CreateExperimentRequest request, WithParent(deps, asked));
+                           Creation creation) {
+  DET_ASSIGN_OR_RETURN(const pb::CreateExperimentRequest request,
+                       WithParent(deps, principal, asked));
+  pb::CreateExperimentResponse* response = creation.response;
   DET_ASSIGN_OR_RETURN(
       config::ParsedConfig parsed,
       ReadSubmitted(deps,
                     principal,
                     {.text = request.config(),
                      .name = request.config_name(),
-                     .overrides = {request.overrides().begin(), request.overrides().end()}}));
+                     .overrides = {request.overrides().begin(), request.overrides().end()},
+                     .template_name = request.template_()}));
+  DET_RETURN_IF_ERROR(CheckTexts(&parsed.spec));
   for (const std::string& warning : parsed.warnings) response->add_warnings(warning);
-  response->set_effective_config(spec::ToValue(parsed.spec).ToJson());
   DET_RETURN_IF_ERROR(CheckContext(deps, request.context_sha256()));
-  DET_ASSIGN_OR_RETURN(const std::string source, WarmStart(deps, parsed.spec.searcher));
+  DET_ASSIGN_OR_RETURN(const std::string source, WarmStart(deps, principal, parsed.spec.searcher));
+  DET_ASSIGN_OR_RETURN(*creation.place, PlaceOf(deps, principal, request, parsed.spec));
+  // Quotas go by it, whoever named it.
+  parsed.spec.workspace = creation.place->names.workspace;
+  parsed.spec.project = creation.place->names.project;
+  response->set_effective_config(spec::ToValue(parsed.spec).ToJson());
+  DET_ASSIGN_OR_RETURN(core::CodeVersion code, CodeOf(request));
   if (request.validate_only()) return std::nullopt;
   DET_RETURN_IF_ERROR(KeepSecrets(deps, principal, parsed));
   core::CreateExperiment create{
@@ -81,7 +100,10 @@ MaybeCommand PrepareCreate(const Deps& deps,
       .context = request.context_sha256(),
       .source_checkpoint = source,
       .paused = request.paused(),
-      .parent = ExperimentId(request.parent())};
+      .parent = ExperimentId(request.parent()),
+      .workspace = creation.place->workspace,
+      .project = creation.place->project,
+      .code = std::move(code)};
   return core::Command{principal, std::move(create)};
 }
 
@@ -96,9 +118,11 @@ absl::Status CompleteCreate(const Deps& deps,
 }
 
 absl::Status Get(const Deps& deps,
+                 const core::Principal& by,
                  const pb::GetExperimentRequest& request,
                  pb::GetExperimentResponse* response) {
   const ExperimentId id(request.id());
+  DET_RETURN_IF_ERROR(AuthorizeOn(deps, by, core::Verb::kRead, id));
   DET_ASSIGN_OR_RETURN(const store::ExperimentRow row, deps.store.Experiment(id));
   DET_ASSIGN_OR_RETURN(*response->mutable_effective_config(), deps.store.EffectiveConfig(id));
   if (request.with_submitted()) {
@@ -106,7 +130,9 @@ absl::Status Get(const Deps& deps,
   }
   DET_ASSIGN_OR_RETURN(const auto history,
                        deps.store.History("experiment", id.ToString(), kHistoryMax));
+  DET_ASSIGN_OR_RETURN(const store::ExperimentDetails details, deps.store.Details(id));
   *response->mutable_experiment() = ToProto(row);
+  PutDetails(details, response->mutable_experiment());
   for (const auto& line : history) *response->add_history() = ToProto(line);
   return absl::OkStatus();
 }
@@ -117,9 +143,8 @@ absl::Status List(const Deps& deps,
                   pb::ListExperimentsResponse* response) {
   store::ListQuery query = QueryOf(deps, request);
   if (query.page.empty() && request.before_id() > 0) query.page = StrCat("i", request.before_id());
-  DET_ASSIGN_OR_RETURN(
-      const auto page,
-      deps.store.ListExperiments(query, request.only_mine() ? principal.name : ""));
+  DET_ASSIGN_OR_RETURN(const auto scope, ScopeOf(deps, principal, request));
+  DET_ASSIGN_OR_RETURN(const auto page, deps.store.ListExperiments(query, scope));
   for (const auto& row : page.rows) *response->add_experiments() = ToProto(row);
   response->set_next_page(page.next);
   if (page.next.starts_with('i') && request.sort().empty() && !page.rows.empty()) {
@@ -162,11 +187,15 @@ core::ExperimentSettings SettingsOf(const pb::ConfigureExperimentRequest& reques
 
 class Watcher : public PollingWriter<pb::WatchExperimentResponse> {
  public:
-  Watcher(const Deps& deps, ExperimentId id)
-      : PollingWriter(deps, kWatchInterval), deps_(deps), id_(id) {}
+  Watcher(const Deps& deps, core::Principal by, ExperimentId id)
+      : PollingWriter(deps, kWatchInterval), deps_(deps), by_(std::move(by)), id_(id) {}
 
  private:
   absl::StatusOr<Step> Next(pb::WatchExperimentResponse* response) override {
+    if (!permit_.has_value()) {
+      DET_ASSIGN_OR_RETURN(permit_, Permit::ToRead(deps_, by_, id_));
+    }
+    DET_RETURN_IF_ERROR(permit_->Check(deps_));
     // Nothing durable happened since the last look: what trials say of themselves goes out each
     // second.
     const int64_t seq = deps_.engine.durable_seq();
@@ -198,7 +227,9 @@ class Watcher : public PollingWriter<pb::WatchExperimentResponse> {
   }
 
   const Deps& deps_;
+  const core::Principal by_;
   const ExperimentId id_;
+  std::optional<Permit> permit_;
   int64_t seen_ = -1;
   absl::Time sent_ = absl::InfinitePast();
 };
@@ -210,13 +241,14 @@ class ExperimentService final : public pb::ExperimentService::CallbackService {
   grpc::ServerUnaryReactor* CreateExperiment(grpc::CallbackServerContext* context,
                                              const pb::CreateExperimentRequest* request,
                                              pb::CreateExperimentResponse* response) override {
+    const auto place = std::make_shared<catalog::Placement>();
     return Mutate(
         deps_,
         Wire{context, request, response},
-        [this](const auto& principal, const auto& req, auto* res) {
-          return PrepareCreate(deps_, principal, req, res);
+        [this, place](const auto& principal, const auto& req, auto* res) {
+          return PrepareCreate(deps_, principal, req, {place.get(), res});
         },
-        [this](const auto& outcome, const auto&, auto* res) {
+        [this, place](const auto& outcome, const auto&, auto* res) {
           return CompleteCreate(deps_, outcome, res);
         });
   }
@@ -224,8 +256,8 @@ class ExperimentService final : public pb::ExperimentService::CallbackService {
                                           const pb::GetExperimentRequest* request,
                                           pb::GetExperimentResponse* response) override {
     return Unary(
-        deps_, context, request, response, [this](const auto&, const auto& req, auto* res) {
-          return Get(deps_, req, res);
+        deps_, context, request, response, [this](const auto& by, const auto& req, auto* res) {
+          return Get(deps_, by, req, res);
         });
   }
   grpc::ServerUnaryReactor* ListExperiments(grpc::CallbackServerContext* context,
@@ -269,9 +301,10 @@ class ExperimentService final : public pb::ExperimentService::CallbackService {
     return Mutate(
         deps_,
         Wire{context, request, response},
-        [](const auto& principal, const auto& req, auto*) -> MaybeCommand {
-          return core::Command{principal,
-                               core::ConfigureExperiment{ExperimentId(req.id()), SettingsOf(req)}};
+        [this](const auto& principal, const auto& req, auto*) -> MaybeCommand {
+          const ExperimentId id(req.id());
+          DET_RETURN_IF_ERROR(AuthorizeOn(deps_, principal, core::Verb::kControl, id));
+          return core::Command{principal, core::ConfigureExperiment{id, SettingsOf(req)}};
         },
         [this](const auto& outcome, const auto& req, auto* res) {
           return CompleteControl(
@@ -288,12 +321,20 @@ class ExperimentService final : public pb::ExperimentService::CallbackService {
                                              pb::ExperimentResponse* response) override {
     return Delete(deps_, Wire{context, request, response});
   }
+  grpc::ServerUnaryReactor* EditExperiments(grpc::CallbackServerContext* context,
+                                            const pb::EditExperimentsRequest* request,
+                                            pb::EditExperimentsResponse* response) override {
+    return Unary(
+        deps_, context, request, response, [this](const auto& by, const auto& req, auto* res) {
+          return EditEach(deps_, by, req, res);
+        });
+  }
   grpc::ServerWriteReactor<pb::WatchExperimentResponse>* WatchExperiment(
       grpc::CallbackServerContext* context, const pb::WatchExperimentRequest* request) override {
     const auto principal = AuthenticateUser(deps_, *context);
     if (!principal.ok())
       return new Refused<grpc::ServerWriteReactor<pb::WatchExperimentResponse>>(principal.status());
-    auto watcher = std::make_shared<Watcher>(deps_, ExperimentId(request->id()));
+    auto watcher = std::make_shared<Watcher>(deps_, *principal, ExperimentId(request->id()));
     watcher->Begin();
     return watcher.get();
   }
@@ -307,8 +348,11 @@ class ExperimentService final : public pb::ExperimentService::CallbackService {
     return Mutate(
         deps_,
         Wire{context, request, response},
-        [](const auto& principal, const auto& req, auto*) -> MaybeCommand {
-          return core::Command{principal, C{ExperimentId(req.id())}};
+        [this](const auto& principal, const auto& req, auto*) -> MaybeCommand {
+          // Of one that has ended the core knows nothing.
+          const ExperimentId id(req.id());
+          DET_RETURN_IF_ERROR(AuthorizeOn(deps_, principal, core::Verb::kControl, id));
+          return core::Command{principal, C{id}};
         },
         [this, verb](const auto& outcome, const auto& req, auto* res) {
           return CompleteControl(deps_, outcome, verb, ExperimentId(req.id()), res);

@@ -27,9 +27,13 @@ constexpr absl::Duration kScanTimeMax = absl::Milliseconds(200);
 // page; others have their turn in between.
 class Tailer : public PollingWriter<pb::LogBatch> {
  public:
-  Tailer(const Deps& deps, const pb::TailLogsRequest& request, store::LogFilter filter)
+  Tailer(const Deps& deps,
+         core::Principal by,
+         const pb::TailLogsRequest& request,
+         store::LogFilter filter)
       : PollingWriter(deps, kLookInterval),
         deps_(deps),
+        by_(std::move(by)),
         trial_(request.trial()),
         follow_(request.follow()),
         left_(request.head() > 0 ? request.head() : INT64_MAX),
@@ -47,6 +51,10 @@ class Tailer : public PollingWriter<pb::LogBatch> {
 
  private:
   absl::StatusOr<Step> Next(pb::LogBatch* batch) override {
+    if (!permit_.has_value()) {
+      DET_ASSIGN_OR_RETURN(permit_, Permit::ToRead(deps_, by_, trial_));
+    }
+    DET_RETURN_IF_ERROR(permit_->Check(deps_));
     if (tail_left_ > 0) return SeekTail();
     std::vector<store::LogRow> rows;
     DET_ASSIGN_OR_RETURN(const bool more, forth_.Step(kLinesPerPage, &rows));
@@ -88,8 +96,10 @@ class Tailer : public PollingWriter<pb::LogBatch> {
   }
 
   const Deps& deps_;
+  const core::Principal by_;
   const TrialId trial_;
   const bool follow_;
+  std::optional<Permit> permit_;
   int64_t left_;
   int32_t tail_left_;
   store::LogScan back_;
@@ -98,8 +108,10 @@ class Tailer : public PollingWriter<pb::LogBatch> {
 };
 
 absl::Status Search(const Deps& deps,
+                    const core::Principal& by,
                     const pb::SearchLogsRequest& request,
                     pb::SearchLogsResponse* response) {
+  DET_RETURN_IF_ERROR(AuthorizeOn(deps, by, core::Verb::kRead, TrialId(request.trial())));
   DET_ASSIGN_OR_RETURN(store::LogFilter filter, FromProto(request.filter()));
   const bool newest_first = request.order() == pb::SearchLogsRequest::ORDER_NEWEST_FIRST;
   const int64_t limit = Limit(request.limit(), 100, 1000);
@@ -148,7 +160,7 @@ class LogService final : public pb::LogService::CallbackService {
     if (!principal.ok()) return new Refusal(principal.status());
     absl::StatusOr<store::LogFilter> filter = FromProto(request->filter());
     if (!filter.ok()) return new Refusal(filter.status());
-    auto tailer = std::make_shared<Tailer>(deps_, *request, *std::move(filter));
+    auto tailer = std::make_shared<Tailer>(deps_, *principal, *request, *std::move(filter));
     tailer->Follow();
     tailer->Begin();
     return tailer.get();
@@ -161,7 +173,7 @@ class LogService final : public pb::LogService::CallbackService {
         deps_.searches,
         deps_,
         Wire{context, request, response},
-        [this](const auto&, const auto& req, auto* res) { return Search(deps_, req, res); });
+        [this](const auto& by, const auto& req, auto* res) { return Search(deps_, by, req, res); });
   }
 
  private:

@@ -4,6 +4,7 @@
 
 #include "common/base/status.h"
 #include "common/base/strings.h"
+#include "master/rpc/call.h"
 #include "master/rpc/convert.h"
 
 namespace det::rpc {
@@ -91,10 +92,11 @@ absl::StatusOr<store::SeriesQuery> FromProto(const pb::GetMetricSeriesRequest& r
 }  // namespace
 
 absl::Status GetMetrics(const Deps& deps,
+                        const core::Principal& by,
                         const pb::GetMetricsRequest& request,
                         pb::GetMetricsResponse* response) {
   const TrialId trial(request.trial());
-  DET_RETURN_IF_ERROR(deps.store.Trial(trial).status());
+  DET_RETURN_IF_ERROR(AuthorizeOn(deps, by, core::Verb::kRead, trial));
   const int64_t limit = Limit(request.limit(), 1000, 100000);
   std::optional<store::MetricCursor> after;
   if (request.has_after()) {
@@ -127,9 +129,12 @@ absl::Status GetMetrics(const Deps& deps,
 }
 
 absl::Status GetMetricSummaries(const Deps& deps,
+                                const core::Principal& by,
                                 const pb::GetMetricSummariesRequest& request,
                                 pb::GetMetricSummariesResponse* response) {
   DET_RETURN_IF_ERROR(CheckTrials(request.trials_size(), kSummaryTrialsMax));
+  for (const int64_t trial : request.trials())
+    DET_RETURN_IF_ERROR(AuthorizeOn(deps, by, core::Verb::kRead, TrialId(trial)));
   const int64_t limit = Limit(request.limit(), 1000, 50000);
   DET_ASSIGN_OR_RETURN(auto rows,
                        deps.metrics.Summaries({{request.trials().begin(), request.trials().end()},
@@ -145,12 +150,13 @@ absl::Status GetMetricSummaries(const Deps& deps,
 }
 
 absl::Status GetMetricSeries(const Deps& deps,
+                             const core::Principal& by,
                              const pb::GetMetricSeriesRequest& request,
                              pb::GetMetricSeriesResponse* response) {
   DET_ASSIGN_OR_RETURN(store::SeriesQuery query, FromProto(request));
   for (const int64_t trial : request.trials()) {
     query.trial = TrialId(trial);
-    DET_RETURN_IF_ERROR(deps.store.Trial(query.trial).status());
+    DET_RETURN_IF_ERROR(AuthorizeOn(deps, by, core::Verb::kRead, query.trial));
     DET_ASSIGN_OR_RETURN(store::Series series, deps.metrics.ReadSeries(query));
     ToProto(std::move(series), query.trial, response->add_series());
   }

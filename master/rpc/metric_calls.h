@@ -9,12 +9,15 @@
 namespace det::rpc {
 
 absl::Status GetMetrics(const Deps& deps,
+                        const core::Principal& by,
                         const api::v1::GetMetricsRequest& request,
                         api::v1::GetMetricsResponse* response);
 absl::Status GetMetricSummaries(const Deps& deps,
+                                const core::Principal& by,
                                 const api::v1::GetMetricSummariesRequest& request,
                                 api::v1::GetMetricSummariesResponse* response);
 absl::Status GetMetricSeries(const Deps& deps,
+                             const core::Principal& by,
                              const api::v1::GetMetricSeriesRequest& request,
                              api::v1::GetMetricSeriesResponse* response);
 

@@ -9,20 +9,13 @@ namespace {
 namespace pb = det::api::v1;
 using core::ExperimentVerb;
 
-absl::Status Busy(ExperimentId id) {
-  return Error(absl::StatusCode::kAborted,
-               "EXPERIMENT_BUSY",
-               StrCat("experiment ", id.value(), " is being continued or deleted by another call"),
-               "try again in a moment");
-}
-
 // Where the experiment stands, if the verb may be done to it there, by this principal.
 absl::StatusOr<core::Answer> Check(const Deps& deps,
                                    const core::Principal& principal,
                                    ExperimentVerb verb,
                                    ExperimentId id) {
+  DET_RETURN_IF_ERROR(AuthorizeOn(deps, principal, core::Verb::kControl, id));
   DET_ASSIGN_OR_RETURN(const ended::Standing standing, deps.ended.Where(id));
-  DET_RETURN_IF_ERROR(core::Authorize(principal, core::Verb::kControl, {.owner = standing.owner}));
   const core::Answer answer = core::kExperimentVerbTable(verb, standing.state).answer;
   if (answer == core::Answer::kRefused) return ended::Refusal(verb, id, standing);
   return answer;
@@ -88,7 +81,7 @@ std::optional<Begun> Begin(const Deps& deps, const Call& call, grpc::ServerUnary
   const ExperimentId id(call.request->id());
   auto held = deps.ended_locks.TryLock(id);
   if (!held.has_value()) {
-    ending->Finish(Busy(id));
+    ending->Finish(ended::Busy(id));
     return std::nullopt;
   }
   auto lock = std::make_shared<ended::EndedLocks::Held>(*std::move(held));

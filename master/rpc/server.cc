@@ -44,6 +44,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Deps& deps, const Op
                     MakeCheckpointService,
                     MakeClusterService,
                     MakeContextService,
+                    MakeCatalogService,
                     MakeAgentControlService,
                     MakeAgentDataService}) {
     parts->services.push_back(make(deps));

@@ -18,6 +18,7 @@ std::unique_ptr<grpc::Service> MakeLogService(const Deps& deps);
 std::unique_ptr<grpc::Service> MakeCheckpointService(const Deps& deps);
 std::unique_ptr<grpc::Service> MakeClusterService(const Deps& deps);
 std::unique_ptr<grpc::Service> MakeContextService(const Deps& deps);
+std::unique_ptr<grpc::Service> MakeCatalogService(const Deps& deps);
 std::unique_ptr<grpc::Service> MakeAgentControlService(const Deps& deps);
 std::unique_ptr<grpc::Service> MakeAgentDataService(const Deps& deps);
 

@@ -42,8 +42,13 @@ absl::StatusOr<config::ParsedConfig> ReadSubmitted(const Deps& deps,
   spec::ParseDefaults defaults = deps.defaults;
   // A seed that nobody chose: any will do, and the effective configuration says which it was.
   defaults.seed = static_cast<uint32_t>(absl::ToUnixSeconds(deps.clock.Now()));
+  config::ClusterLayers layers = deps.layers;
+  layers.find_template = [&](const std::string& name) -> absl::StatusOr<std::string> {
+    DET_ASSIGN_OR_RETURN(catalog::TemplateRow found, deps.catalog.Template(principal, name));
+    return std::move(found.config);
+  };
   DET_ASSIGN_OR_RETURN(config::ParsedConfig parsed,
-                       config::ParseExperimentConfig(input, defaults, deps.layers));
+                       config::ParseExperimentConfig(input, defaults, layers));
   DET_RETURN_IF_ERROR(CheckSecretNames(deps, principal, parsed));
   return parsed;
 }

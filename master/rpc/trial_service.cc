@@ -13,9 +13,11 @@ namespace pb = det::api::v1;
 constexpr int64_t kHistoryMax = 200;
 
 absl::Status Get(const Deps& deps,
+                 const core::Principal& by,
                  const pb::GetTrialRequest& request,
                  pb::GetTrialResponse* response) {
   const TrialId id(request.id());
+  DET_RETURN_IF_ERROR(AuthorizeOn(deps, by, core::Verb::kRead, id));
   DET_ASSIGN_OR_RETURN(const store::TrialRow row, deps.store.Trial(id));
   DET_ASSIGN_OR_RETURN(const auto history, deps.store.History("trial", id.ToString(), kHistoryMax));
   *response->mutable_trial() = ToProto(row);
@@ -24,11 +26,12 @@ absl::Status Get(const Deps& deps,
 }
 
 absl::Status List(const Deps& deps,
+                  const core::Principal& by,
                   const pb::ListTrialsRequest& request,
                   pb::ListTrialsResponse* response) {
   const ExperimentId experiment(request.experiment());
   if (experiment.value() != 0) {
-    DET_RETURN_IF_ERROR(deps.store.Experiment(experiment).status());
+    DET_RETURN_IF_ERROR(AuthorizeOn(deps, by, core::Verb::kRead, experiment));
     DET_ASSIGN_OR_RETURN(const int64_t total, deps.store.CountTrials(experiment));
     response->set_total(total);
   }
@@ -39,7 +42,8 @@ absl::Status List(const Deps& deps,
       deps.store.ListTrials(query,
                             {.experiment = experiment,
                              .by_best = request.order() == pb::ListTrialsRequest::ORDER_BY_BEST,
-                             .only_live = request.only_live()}));
+                             .only_live = request.only_live(),
+                             .workspaces = VisibleTo(by)}));
   for (const auto& row : page.rows) *response->add_trials() = ToProto(row);
   response->set_next_page(page.next);
   return absl::OkStatus();
@@ -76,16 +80,16 @@ class TrialService final : public pb::TrialService::CallbackService {
                                      const pb::GetTrialRequest* request,
                                      pb::GetTrialResponse* response) override {
     return Unary(
-        deps_, context, request, response, [this](const auto&, const auto& req, auto* res) {
-          return Get(deps_, req, res);
+        deps_, context, request, response, [this](const auto& by, const auto& req, auto* res) {
+          return Get(deps_, by, req, res);
         });
   }
   grpc::ServerUnaryReactor* ListTrials(grpc::CallbackServerContext* context,
                                        const pb::ListTrialsRequest* request,
                                        pb::ListTrialsResponse* response) override {
     return Unary(
-        deps_, context, request, response, [this](const auto&, const auto& req, auto* res) {
-          return List(deps_, req, res);
+        deps_, context, request, response, [this](const auto& by, const auto& req, auto* res) {
+          return List(deps_, by, req, res);
         });
   }
   grpc::ServerUnaryReactor* KillTrial(grpc::CallbackServerContext* context,
@@ -94,8 +98,10 @@ class TrialService final : public pb::TrialService::CallbackService {
     return Mutate(
         deps_,
         Wire{context, request, response},
-        [](const auto& principal, const auto& req, auto*) -> MaybeCommand {
-          return core::Command{principal, core::KillTrial{TrialId(req.id())}};
+        [this](const auto& principal, const auto& req, auto*) -> MaybeCommand {
+          const TrialId id(req.id());
+          DET_RETURN_IF_ERROR(AuthorizeOn(deps_, principal, core::Verb::kControl, id));
+          return core::Command{principal, core::KillTrial{id}};
         },
         [this](const auto& outcome, const auto& req, auto* res) {
           return CompleteKill(deps_, outcome, TrialId(req.id()), res);
@@ -105,16 +111,16 @@ class TrialService final : public pb::TrialService::CallbackService {
                                        const pb::GetMetricsRequest* request,
                                        pb::GetMetricsResponse* response) override {
     return Unary(
-        deps_, context, request, response, [this](const auto&, const auto& req, auto* res) {
-          return rpc::GetMetrics(deps_, req, res);
+        deps_, context, request, response, [this](const auto& by, const auto& req, auto* res) {
+          return rpc::GetMetrics(deps_, by, req, res);
         });
   }
   grpc::ServerUnaryReactor* GetMetricSummaries(grpc::CallbackServerContext* context,
                                                const pb::GetMetricSummariesRequest* request,
                                                pb::GetMetricSummariesResponse* response) override {
     return Unary(
-        deps_, context, request, response, [this](const auto&, const auto& req, auto* res) {
-          return rpc::GetMetricSummaries(deps_, req, res);
+        deps_, context, request, response, [this](const auto& by, const auto& req, auto* res) {
+          return rpc::GetMetricSummaries(deps_, by, req, res);
         });
   }
   grpc::ServerUnaryReactor* GetMetricSeries(grpc::CallbackServerContext* context,
@@ -123,8 +129,8 @@ class TrialService final : public pb::TrialService::CallbackService {
     return UnaryOn(deps_.searches,
                    deps_,
                    Wire{context, request, response},
-                   [this](const auto&, const auto& req, auto* res) {
-                     return rpc::GetMetricSeries(deps_, req, res);
+                   [this](const auto& by, const auto& req, auto* res) {
+                     return rpc::GetMetricSeries(deps_, by, req, res);
                    });
   }
 

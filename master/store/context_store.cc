@@ -6,11 +6,15 @@
 #include "common/base/status.h"
 #include "common/base/strings.h"
 #include "common/digest/sha256.h"
+#include "common/os/random.h"
 #include "common/pg/pg.h"
 
 namespace det::store {
 namespace {
 
+// How chunks are called until all of their upload is there; ';' comes after ':'.
+const char* const kUploading = "upload:";
+const char* const kPastUploading = "upload;";
 constexpr int kReadersMax = 4;
 constexpr int kWritersMax = 4;
 
@@ -22,6 +26,12 @@ absl::Status CheckName(const std::string& sha256) {
   return Error(absl::StatusCode::kInvalidArgument,
                "INVALID_SHA256",
                "a context is named by 64 lower-case hexadecimal digits");
+}
+
+absl::Status Missing(const std::string& sha256) {
+  return Error(absl::StatusCode::kNotFound,
+               "CONTEXT_NOT_FOUND",
+               StrCat("context ", sha256, " does not exist"));
 }
 
 }  // namespace
@@ -37,11 +47,37 @@ ContextStore::~ContextStore() = default;
 absl::StatusOr<bool> ContextStore::Has(const std::string& sha256) {
   DET_RETURN_IF_ERROR(CheckName(sha256));
   bool has = false;
+  bool old = false;
   DET_RETURN_IF_ERROR(pool_->Read([&](pqxx::work& tx) {
-    has = tx.exec_params1("SELECT EXISTS (SELECT FROM contexts WHERE sha256 = $1)", sha256)[0]
-              .as<bool>();
+    const pqxx::result rows = tx.exec_params(
+        "SELECT used_at < now() - $2 * interval '1 second' FROM contexts "
+        "WHERE sha256 = $1",
+        sha256,
+        absl::ToInt64Seconds(kContextTouch));
+    has = !rows.empty();
+    old = has && rows[0][0].as<bool>();
+  }));
+  if (!old) return has;
+  // Who asks is about to use it. It may go meanwhile: then it is not there.
+  DET_RETURN_IF_ERROR(writers_->Write([&](pqxx::work& tx) {
+    tx.exec_params("SELECT det_fence($1)", epoch_);
+    has =
+        !tx.exec_params("UPDATE contexts SET used_at = now() WHERE sha256 = $1 RETURNING 1", sha256)
+             .empty();
   }));
   return has;
+}
+
+absl::StatusOr<int64_t> ContextStore::Bytes(const std::string& sha256) {
+  DET_RETURN_IF_ERROR(CheckName(sha256));
+  std::optional<int64_t> bytes;
+  DET_RETURN_IF_ERROR(pool_->Read([&](pqxx::work& tx) {
+    const pqxx::result rows =
+        tx.exec_params("SELECT bytes FROM contexts WHERE sha256 = $1", sha256);
+    if (!rows.empty()) bytes = rows[0][0].as<int64_t>();
+  }));
+  if (bytes.has_value()) return *bytes;
+  return Missing(sha256);
 }
 
 // Chunks are written in transactions of their own, so that a large upload holds no long one, and
@@ -51,14 +87,20 @@ struct ContextStore::Upload::State {
       : writers(*store.writers_),
         epoch(store.epoch_),
         bytes_max(store.context_bytes_max_),
-        name(std::move(sha256)) {}
+        name(std::move(sha256)),
+        upload(StrCat(kUploading, RandomUuid())),
+        live(store.live_) {
+    MutexLock lock(live->mutex);
+    live->uploads.insert(upload);
+  }
+  ~State() {
+    MutexLock lock(live->mutex);
+    live->uploads.erase(upload);
+  }
 
   absl::Status Store(std::string_view chunk) {
     DET_RETURN_IF_ERROR(writers.Write([&](pqxx::work& tx) {
       tx.exec_params("SELECT det_fence($1)", epoch);
-      if (upload.empty()) {
-        upload = tx.exec1("SELECT 'upload:' || gen_random_uuid()")[0].as<std::string>();
-      }
       tx.exec_params("INSERT INTO context_chunks (sha256, number, data) VALUES ($1, $2, $3::bytea)",
                      upload,
                      chunks,
@@ -72,7 +114,8 @@ struct ContextStore::Upload::State {
   const int64_t epoch;
   const int64_t bytes_max;
   const std::string name;
-  std::string upload;
+  const std::string upload;
+  const std::shared_ptr<Live> live;
   Sha256 hash;
   std::string pending;
   int64_t bytes = 0;
@@ -82,7 +125,7 @@ struct ContextStore::Upload::State {
 ContextStore::Upload::Upload(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
 ContextStore::Upload::~Upload() {
-  if (state_->upload.empty()) return;
+  if (state_->chunks == 0) return;
   // What an upload that broke off leaves; when this fails too, the next start cleans up.
   const absl::Status ignored = state_->writers.Write([&](pqxx::work& tx) {
     tx.exec_params("DELETE FROM context_chunks WHERE sha256 = $1", state_->upload);
@@ -124,12 +167,13 @@ absl::StatusOr<int64_t> ContextStore::Upload::Finish() {
   if (!s.pending.empty() || s.chunks == 0) DET_RETURN_IF_ERROR(s.Store(s.pending));
   DET_RETURN_IF_ERROR(s.writers.Write([&](pqxx::work& tx) {
     tx.exec_params("SELECT det_fence($1)", s.epoch);
-    const bool first = tx.exec_params(
+    const bool first = tx.exec_params1(
                              "INSERT INTO contexts (sha256, bytes) VALUES ($1, $2) "
-                             "ON CONFLICT DO NOTHING",
+                             "ON CONFLICT (sha256) DO UPDATE SET used_at = now() "
+                             "RETURNING xmax = 0",
                              s.name,
-                             s.bytes)
-                           .affected_rows() == 1;
+                             s.bytes)[0]
+                           .as<bool>();
     // Somebody else may have stored the same bytes meanwhile: then ours go (see the destructor).
     if (first) {
       tx.exec_params("UPDATE context_chunks SET sha256 = $1 WHERE sha256 = $2", s.name, s.upload);
@@ -139,22 +183,50 @@ absl::StatusOr<int64_t> ContextStore::Upload::Finish() {
 }
 
 absl::Status ContextStore::RemoveBrokenUploads() {
-  pg::Connection connection(conninfo_);
-  return connection.Transact([&](pqxx::work& tx) {
+  std::vector<std::string> left;
+  DET_RETURN_IF_ERROR(pool_->Read([&](pqxx::work& tx) {
+    left.clear();
+    // A list of names, without the chunks themselves.
+    for (const auto& row : tx.exec_params(
+             "SELECT DISTINCT sha256 FROM context_chunks WHERE sha256 >= $1 AND sha256 < $2",
+             kUploading,
+             kPastUploading))
+      left.push_back(row[0].as<std::string>());
+  }));
+  {
+    // Read after the names: an upload that is under way was in this list before its first chunk.
+    MutexLock lock(live_->mutex);
+    const std::set<std::string>& uploads = live_->uploads;
+    std::erase_if(left, [&](const std::string& name) { return uploads.contains(name); });
+  }
+  if (left.empty()) return absl::OkStatus();
+  return writers_->Write([&](pqxx::work& tx) {
     tx.exec_params("SELECT det_fence($1)", epoch_);
-    tx.exec("DELETE FROM context_chunks WHERE sha256 LIKE 'upload:%'");
+    tx.exec_params("DELETE FROM context_chunks WHERE sha256 = ANY ($1)", pg::ArrayOf(left));
   });
+}
+
+absl::StatusOr<int64_t> ContextStore::RemoveUnused(absl::Duration grace) {
+  int64_t removed = 0;
+  DET_RETURN_IF_ERROR(writers_->Write([&](pqxx::work& tx) {
+    tx.exec_params("SELECT det_fence($1)", epoch_);
+    removed = static_cast<int64_t>(
+        tx.exec_params(
+              "WITH gone AS (DELETE FROM contexts c WHERE used_at < now() - $1 * interval '1 "
+              "second' AND NOT EXISTS (SELECT FROM experiments e WHERE e.context = c.sha256) "
+              "RETURNING sha256), chunks AS (DELETE FROM context_chunks WHERE sha256 IN "
+              "(SELECT sha256 FROM gone)) SELECT sha256 FROM gone",
+              absl::ToInt64Seconds(grace))
+            .size());
+  }));
+  return removed;
 }
 
 absl::StatusOr<std::optional<std::string>> ContextStore::Chunk(const std::string& sha256,
                                                                int64_t number) {
   if (number == 0) {
     DET_ASSIGN_OR_RETURN(const bool has, Has(sha256));
-    if (!has) {
-      return Error(absl::StatusCode::kNotFound,
-                   "CONTEXT_NOT_FOUND",
-                   StrCat("context ", sha256, " does not exist"));
-    }
+    if (!has) return Missing(sha256);
   }
   std::optional<std::string> chunk;
   DET_RETURN_IF_ERROR(pool_->Read([&](pqxx::work& tx) {

@@ -56,7 +56,23 @@ struct Source {
   std::string id;     // the column; empty: there is none
   bool newest_first = true;
   std::string last;  // makes every order one of its own
+
+  // One condition more, with "$" where its value stands. One that is not asked for is left out, so
+  // that an index can serve the others.
+  void Require(std::string condition, std::string value) {
+    values.push_back(std::move(value));
+    condition.insert(condition.find('$') + 1, StrCat(values.size()));
+    StrAppend(where, " AND ", condition);
+  }
 };
+
+// `workspace` gives a row's.
+void RequireVisible(std::string_view workspace, const Visible& visible, Source* source) {
+  if (!visible.has_value()) return;
+  std::vector<int64_t> ids;
+  for (const WorkspaceId id : *visible) ids.push_back(id.value());
+  source->Require(StrCat(workspace, " = ANY ($::bigint[])"), pg::ArrayOf(ids));
+}
 
 // One request for a page.
 template <class Row>
@@ -198,16 +214,19 @@ std::string BestFirst(std::string_view metric, std::string_view smaller_is_bette
 }  // namespace
 
 absl::StatusOr<ListPage<ExperimentRow>> ReadStore::ListExperiments(const ListQuery& query,
-                                                                   const std::string& owner) {
+                                                                   const ExperimentScope& scope) {
   Source source{.select = StrCat("SELECT ",
                                  ExperimentColumns(),
                                  ", best_hparams FROM experiments LEFT JOIN LATERAL (SELECT "
                                  "hparams AS best_hparams FROM trials best WHERE best.id = "
                                  "best_trial) AS best ON true"),
-                .where = "($1::text = '' OR owner = $1::text) AND state <> 'DELETED'",
-                .values = {owner},
+                .where = StrCat("state <> 'DELETED'", scope.archived ? "" : " AND NOT archived"),
                 .id = "id",
                 .last = "id DESC"};
+  if (!scope.owner.empty()) source.Require("owner = $::text", scope.owner);
+  RequireVisible("workspace_id", scope.workspaces, &source);
+  if (scope.project.valid()) source.Require("project_id = $::bigint", scope.project.ToString());
+  if (!scope.labels.empty()) source.Require("labels @> $::text[]", pg::ArrayOf(scope.labels));
   const auto convert = [](const pqxx::row& row) {
     ExperimentRow experiment = ToExperiment(row);
     experiment.best_hparams = row["best_hparams"].as<std::string>(std::string());
@@ -225,6 +244,9 @@ absl::StatusOr<ListPage<TrialRow>> ReadStore::ListTrials(const ListQuery& query,
                 .id = "t.id",
                 .newest_first = scope.experiment.value() == 0,
                 .last = "t.id"};
+  RequireVisible("(SELECT workspace_id FROM experiments WHERE id = t.experiment_id)",
+                 scope.workspaces,
+                 &source);
   if (scope.by_best) {
     source.order = BestFirst("t.best_metric",
                              "(SELECT smaller_is_better FROM experiments WHERE id = "
@@ -248,6 +270,7 @@ absl::StatusOr<ListPage<CheckpointRow>> ReadStore::ListCheckpoints(const ListQue
                                                 ", c.steps_completed DESC")
                                        : "c.steps_completed DESC, c.reported_at DESC",
                 .last = "c.trial_id, c.uuid"};
+  RequireVisible("e.workspace_id", scope.workspaces, &source);
   if (scope.trial.value() == 0 && !of_experiment) source.order = "c.reported_at DESC";
   return Lister<CheckpointRow>(*pool_, CheckpointFields(), ToCheckpoint)
       .Run(std::move(source), query);

@@ -68,7 +68,7 @@ class ListsTest : public testing::Test {
     std::vector<int64_t> ids;
     query.now = absl::FromUnixSeconds(1'800'000'000);
     do {
-      const auto page = store->ListExperiments(query, "");
+      const auto page = store->ListExperiments(query, {});
       EXPECT_TRUE(page.ok()) << page.status();
       if (!page.ok()) break;
       EXPECT_LE(static_cast<int64_t>(page->rows.size()), query.limit);
@@ -120,7 +120,7 @@ TEST_F(ListsTest, PagesHoldEachRowThatTheFilterLetsThroughOnceInOrder) {
 }
 
 TEST_F(ListsTest, APageByIdIsReadFromTheIndex) {
-  const auto page = store->ListExperiments({.page = "i2000", .limit = 5}, "");
+  const auto page = store->ListExperiments({.page = "i2000", .limit = 5}, {});
   ASSERT_TRUE(page.ok()) << page.status();
   EXPECT_EQ(page->rows.front().id.value(), 1999);
   EXPECT_EQ(page->next, "i1995");
@@ -142,19 +142,19 @@ TEST_F(ListsTest, TrialsAreFilteredWithinAnExperimentAndOfAll) {
 TEST_F(ListsTest, RefusesPagesThatItNeverGave) {
   for (const char* page :
        {"x", "i", "ix", "o-1", "i99999999999999999999", "i7; DROP TABLE trials"}) {
-    EXPECT_EQ(ErrorReason(store->ListExperiments({.page = page}, "").status()), "BAD_PAGE") << page;
+    EXPECT_EQ(ErrorReason(store->ListExperiments({.page = page}, {}).status()), "BAD_PAGE") << page;
   }
-  EXPECT_EQ(ErrorReason(store->ListExperiments({.sort = {"name"}, .page = "i7"}, "").status()),
+  EXPECT_EQ(ErrorReason(store->ListExperiments({.sort = {"name"}, .page = "i7"}, {}).status()),
             "BAD_PAGE");
-  EXPECT_EQ(ErrorReason(store->ListExperiments({.page = "o1000001"}, "").status()), "PAGE_TOO_FAR");
+  EXPECT_EQ(ErrorReason(store->ListExperiments({.page = "o1000001"}, {}).status()), "PAGE_TOO_FAR");
 }
 
 TEST_F(ListsTest, WhatIsWrongWithAFilterIsShown) {
-  const absl::Status status = store->ListExperiments({.filter = "stat = ACTIVE"}, "").status();
+  const absl::Status status = store->ListExperiments({.filter = "stat = ACTIVE"}, {}).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(ErrorReason(status), "BAD_FILTER");
   EXPECT_EQ(ErrorReason(store->ListTrials({.sort = {"x"}}, {}).status()), "BAD_SORT");
-  const auto quoted = store->ListExperiments({.filter = "name = \"'; DROP TABLE trials; --\""}, "");
+  const auto quoted = store->ListExperiments({.filter = "name = \"'; DROP TABLE trials; --\""}, {});
   ASSERT_TRUE(quoted.ok());
   EXPECT_TRUE(quoted->rows.empty());
 }

@@ -1,5 +1,6 @@
 #include "master/store/read_store.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "common/base/status.h"
@@ -71,13 +72,28 @@ class Fields : public RowFields {
 
 std::string ExperimentColumns() {
   return StrCat(
-      "id, name, owner, state, reason_code, reason_text, reason_actor, ",
+      "id, name, coalesce((SELECT u.name FROM users u WHERE u.handle = experiments.owner), owner), "
+      "state, reason_code, reason_text, reason_actor, ",
       Micros("reason_since"),
       ", context, searcher, metric, smaller_is_better, pool, priority, progress, trials_created, "
       "trials_closed, best_trial, best_metric, best_steps, parent_id, ",
       Micros("created_at"),
       ", ",
-      Micros("ended_at"));
+      Micros("ended_at"),
+      ", coalesce((SELECT w.name FROM workspaces w WHERE w.id = workspace_id), ''), "
+      "coalesce((SELECT p.name FROM projects p WHERE p.id = project_id), ''), "
+      "array_to_string(labels, chr(31)), archived, description");
+}
+
+// Labels have no control characters.
+std::vector<std::string> SplitLabels(const std::string& text) {
+  std::vector<std::string> labels;
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = std::min(text.find('\x1f', at), text.size());
+    labels.push_back(text.substr(at, end - at));
+    at = end + 1;
+  }
+  return labels;
 }
 
 ExperimentRow ToExperiment(const pqxx::row& row) {
@@ -103,6 +119,11 @@ ExperimentRow ToExperiment(const pqxx::row& row) {
   if (const auto parent = f.MaybeInt()) e.parent = ExperimentId(*parent);
   e.created_at = f.Time();
   e.ended_at = f.MaybeTime();
+  e.workspace = f.Text();
+  e.project = f.Text();
+  e.labels = SplitLabels(f.Text());
+  e.archived = f.Bool();
+  e.description = f.Text();
   return e;
 }
 
@@ -284,6 +305,28 @@ absl::StatusOr<std::string> ReadStore::EffectiveConfig(ExperimentId id) {
 
 absl::StatusOr<std::string> ReadStore::SubmittedConfig(ExperimentId id) {
   return Submission(id, "config_text");
+}
+
+absl::StatusOr<ExperimentDetails> ReadStore::Details(ExperimentId id) {
+  Rows<ExperimentDetails> rows;
+  DET_RETURN_IF_ERROR(pool_->Read([&](pqxx::work& tx) {
+    Collect(
+        tx.exec_params("SELECT e.notes, s.git_commit, s.git_branch, s.git_dirty "
+                       "FROM experiments e LEFT JOIN submissions s ON s.experiment_id = e.id "
+                       "WHERE e.id = $1",
+                       id.value()),
+        [](const pqxx::row& row) {
+          Fields f(row);
+          ExperimentDetails details;
+          details.notes = f.Text();
+          details.git_commit = f.Text();
+          details.git_branch = f.Text();
+          details.git_dirty = f.Bool();
+          return details;
+        },
+        &rows);
+  }));
+  return Only<ExperimentDetails>(std::move(rows), "experiment", id.ToString());
 }
 
 absl::StatusOr<TrialRow> ReadStore::Trial(TrialId id) {

@@ -47,7 +47,20 @@ struct ExperimentRow {
   std::optional<ExperimentId> parent;
   absl::Time created_at;
   std::optional<absl::Time> ended_at;
+  std::string workspace;  // names
+  std::string project;
+  std::vector<std::string> labels;
+  bool archived = false;
+  std::string description;
   std::string best_hparams;  // JSON, of the best trial; "" where there is none, or not in a list
+};
+
+// What is told of one experiment only.
+struct ExperimentDetails {
+  std::string notes;
+  std::string git_commit;  // "": its model directory was in no work tree
+  std::string git_branch;
+  bool git_dirty = false;
 };
 
 struct TrialRow {
@@ -109,6 +122,9 @@ struct ListQuery {
   absl::Time now;  // from which ages are counted
 };
 
+// The workspaces whose experiments, trials and checkpoints a list shows; nothing stands for all.
+using Visible = std::optional<std::vector<WorkspaceId>>;
+
 // Fewer rows than asked for do not mean the end: an empty `next` does.
 template <class Row>
 struct ListPage {
@@ -131,11 +147,19 @@ class ReadStore {
 
   // kNotFound (EXPERIMENT_DELETED), with who and when, of one that was deleted.
   absl::StatusOr<ExperimentRow> Experiment(ExperimentId id);
+  absl::StatusOr<ExperimentDetails> Details(ExperimentId id);
   absl::StatusOr<std::string> EffectiveConfig(ExperimentId id);  // JSON
   absl::StatusOr<std::string> SubmittedConfig(ExperimentId id);  // as given, without secrets
-  // Newest first where the query has no sort; owner "" is anybody.
+  struct ExperimentScope {
+    std::string owner;                     // a handle; "": anybody's
+    bool archived = false;                 // these too
+    Visible workspaces = {};               // nothing: all
+    ProjectId project = {};                // 0: any
+    std::vector<std::string> labels = {};  // that all are there
+  };
+  // Newest first where the query has no sort.
   absl::StatusOr<ListPage<ExperimentRow>> ListExperiments(const ListQuery& query,
-                                                          const std::string& owner);
+                                                          const ExperimentScope& scope);
 
   absl::StatusOr<TrialRow> Trial(TrialId id);
   struct TrialFilter {
@@ -150,6 +174,7 @@ class ReadStore {
     ExperimentId experiment;  // 0: of all, the newest first
     bool by_best = false;
     bool only_live = false;  // those that hold slots
+    Visible workspaces = {};
   };
   absl::StatusOr<ListPage<TrialRow>> ListTrials(const ListQuery& query, const TrialScope& scope);
   absl::StatusOr<int64_t> CountTrials(ExperimentId experiment);
@@ -164,6 +189,7 @@ class ReadStore {
     ExperimentId experiment;          // 0: of all
     TrialId trial;                    // 0: of all
     std::vector<std::string> states;  // empty: any
+    Visible workspaces = {};
   };
   // Without a sort of an experiment the best first; else the newest.
   absl::StatusOr<ListPage<CheckpointRow>> ListCheckpoints(const ListQuery& query,

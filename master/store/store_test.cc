@@ -246,7 +246,7 @@ TEST_F(ReadStoreTest, ExperimentsComeNewestFirstInPagesOfEverybodyOrOne) {
   }
   const auto ids = [&](const ListQuery& query, const std::string& owner = "") {
     std::vector<int64_t> out;
-    const auto page = store.ListExperiments(query, owner);
+    const auto page = store.ListExperiments(query, {.owner = owner});
     EXPECT_TRUE(page.ok()) << page.status();
     for (const ExperimentRow& row : page->rows) out.push_back(row.id.value());
     return out;

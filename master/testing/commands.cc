@@ -2,6 +2,7 @@
 
 #include "common/base/check.h"
 #include "common/json/json.h"
+#include "master/core/authorize.h"
 #include "master/spec/parse.h"
 
 namespace det::test {
@@ -24,7 +25,7 @@ std::shared_ptr<const spec::ExperimentSpec> MakeSpec(std::string_view json) {
 }
 
 core::Command AsUser(core::CommandBody body, std::string name) {
-  return {{core::Role::kUser, std::move(name)}, std::move(body)};
+  return {core::EditorOf(kFirstWorkspace, std::move(name)), std::move(body)};
 }
 
 core::Command AsAgent(const AgentId& agent, core::CommandBody body) {

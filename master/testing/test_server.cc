@@ -7,7 +7,7 @@
 
 namespace det::test {
 
-TestServer::TestServer()
+TestServer::TestServer(absl::Duration upload_idle)
     : journal_(database_.conninfo(), "a/1/1"),
       engine_(journal_),
       store_(database_.conninfo()),
@@ -21,12 +21,18 @@ TestServer::TestServer()
                  .engine = engine_.engine(),
                  .on_fatal = [](const absl::Status&) {},
                  .log_news = &log_news_}),
+      directory_(tokens_, engine_.clock()),
+      catalog_(database_.conninfo(), engine_.engine().epoch(), directory_),
       pool_(4, 1000),
       searches_(1, 1000) {
   tokens_.Add(Secret(kAdminToken), {core::Role::kAdmin, "admin"});
   tokens_.Add(Secret(kAnnToken), {core::Role::kUser, "ann"});
   tokens_.Add(Secret(kBobToken), {core::Role::kUser, "bob"});
   tokens_.Add(Secret(kAgentToken), {core::Role::kAgent, ""});
+  for (const char* name : {"admin", "ann", "bob"}) {
+    const absl::Status made = catalog_.EnsureUser(name, name == std::string_view("admin"));
+    DET_CHECK(made.ok(), made.ToString());
+  }
   deps_ = std::make_unique<rpc::Deps>(rpc::Deps{.engine = engine_.engine(),
                                                 .ingestor = ingestor_,
                                                 .store = store_,
@@ -38,6 +44,8 @@ TestServer::TestServer()
                                                 .ended_locks = ended_locks_,
                                                 .ended_deleter = ended_deleter_,
                                                 .tokens = tokens_,
+                                                .catalog = catalog_,
+                                                .tokens = directory_,
                                                 .pool = pool_,
                                                 .searches = searches_,
                                                 .log_news = log_news_,
@@ -48,12 +56,16 @@ TestServer::TestServer()
                                                 .secrets = secrets_,
                                                 .cluster_id = kClusterId,
                                                 .version = "1.2.3",
-                                                .started = engine_.clock().Now()});
+                                                .started = engine_.clock().Now(),
+                                                .upload_idle = upload_idle});
   auto server = rpc::Server::Start(*deps_, {});
   DET_CHECK(server.ok(), server.status().ToString());
   server_ = *std::move(server);
-  channel_ = grpc::CreateChannel(StrCat("127.0.0.1:", server_->port()),
-                                 grpc::InsecureChannelCredentials());
+  channel_ = grpc::CreateChannel(address(), grpc::InsecureChannelCredentials());
+}
+
+std::string TestServer::address() const {
+  return StrCat("127.0.0.1:", server_->port());
 }
 
 TestServer::~TestServer() {

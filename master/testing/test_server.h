@@ -10,6 +10,7 @@
 #include "common/concurrency/topics.h"
 #include "common/testing/tmp_dir.h"
 #include "master/auth/token_table.h"
+#include "master/catalog/catalog.h"
 #include "master/config/secret_store.h"
 #include "master/deletion/deletions.h"
 #include "master/deletion/worker.h"
@@ -37,12 +38,14 @@ inline constexpr char kClusterId[] = "cluster-1";
 // A master's gRPC door, on a port of its own, over a database of its own.
 class TestServer {
  public:
-  TestServer();
+  explicit TestServer(absl::Duration upload_idle = rpc::kUploadIdle);
   ~TestServer();
 
   std::shared_ptr<grpc::Channel> channel() const { return channel_; }
+  std::string address() const;
   TestEngine& engine() { return engine_; }
   store::ReadStore& store() { return store_; }
+  catalog::Catalog& catalog() { return catalog_; }
   deletion::Deletions& deletions() { return deletions_; }
   const TestDatabase& database() const { return database_; }
   const ingest::Ingestor& ingestor() const { return ingestor_; }
@@ -67,6 +70,8 @@ class TestServer {
   ended::Deleter ended_deleter_;
   ingest::Ingestor ingestor_;
   auth::TokenTable tokens_;
+  catalog::Directory directory_;
+  catalog::Catalog catalog_;
   TmpDir secrets_folder_;
   config::FolderSecretStore secrets_{secrets_folder_.path()};
   ThreadPool pool_;

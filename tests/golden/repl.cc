@@ -7,6 +7,7 @@
 #include "common/base/overload.h"
 #include "common/base/strings.h"
 #include "common/json/json.h"
+#include "master/core/authorize.h"
 #include "master/core/desired.h"
 #include "master/core/explain.h"
 #include "master/core/index.h"
@@ -183,7 +184,7 @@ std::string Repl::Execute(const std::vector<std::string>& words, std::string_vie
   const std::string& verb = words[0];
   const ExperimentId experiment(Number(words, 1));
   const AllocationId allocation(Number(words, 1));
-  const core::Principal user{core::Role::kUser, user_};
+  const core::Principal user = core::EditorOf(kFirstWorkspace, user_);
   if (verb == "agent") return Agent(words);
   if (verb == "scheduler") return Scheduler(words);
   if (verb == "user") {
@@ -324,7 +325,8 @@ std::string Repl::Submit(std::string_view json) {
   for (const Problem& problem : problems)
     StrAppend(text, problem.path, ": ", problem.message, "\n");
   if (HasErrors(problems)) return text;
-  return text + Send({{core::Role::kUser, user_}, core::CreateExperiment{.spec = spec}});
+  return text +
+         Send({core::EditorOf(kFirstWorkspace, user_), core::CreateExperiment{.spec = spec}});
 }
 
 // The rules are not part of what is recorded: another master may have others.

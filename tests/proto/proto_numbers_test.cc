@@ -8,6 +8,7 @@
 #include <string>
 
 #include "det/agent/v1/agent.pb.h"
+#include "det/api/v1/catalog.pb.h"
 #include "det/api/v1/checkpoint.pb.h"
 #include "det/api/v1/cluster.pb.h"
 #include "det/api/v1/common.pb.h"
@@ -87,6 +88,7 @@ class Collector {
 // Makes the linker keep every file's descriptors.
 void Link() {
   for (const google::protobuf::Descriptor* one : {agent::v1::Hello::descriptor(),
+                                                  api::v1::User::descriptor(),
                                                   api::v1::Checkpoint::descriptor(),
                                                   api::v1::Agent::descriptor(),
                                                   api::v1::Reason::descriptor(),

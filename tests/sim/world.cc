@@ -3,6 +3,7 @@
 #include "common/base/hash.h"
 #include "common/base/strings.h"
 #include "common/json/json.h"
+#include "master/core/authorize.h"
 #include "master/core/explain.h"
 #include "master/core/state_hash.h"
 #include "master/engine/snapshotter.h"
@@ -159,7 +160,7 @@ class World {
   }
 
   core::Command AsUser(core::CommandBody body) {
-    return {{core::Role::kUser, "ann"}, std::move(body)};
+    return {core::EditorOf(kFirstWorkspace, "ann"), std::move(body)};
   }
 
   void Submit() {

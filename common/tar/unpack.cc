@@ -1,4 +1,4 @@
-#include "agent/prepare/unpack.h"
+#include "common/tar/unpack.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -15,7 +15,7 @@
 #include "common/base/value.h"
 #include "common/os/os_error.h"
 
-namespace det::agent {
+namespace det {
 namespace {
 
 constexpr size_t kBlockBytes = 1 << 16;
@@ -208,4 +208,4 @@ absl::Status UnpackTar(const std::string& archive,
   return Unpacker(real.get(), limits).Run(archive);
 }
 
-}  // namespace det::agent
+}  // namespace det

@@ -4,7 +4,7 @@
 
 #include "absl/status/status.h"
 
-namespace det::agent {
+namespace det {
 
 struct UnpackLimits {
   int64_t bytes_max = int64_t{64} << 30;  // of all files together, holes included
@@ -20,4 +20,4 @@ absl::Status UnpackTar(const std::string& archive,
                        const std::string& directory,
                        const UnpackLimits& limits = {});
 
-}  // namespace det::agent
+}  // namespace det

@@ -1,0 +1,212 @@
+#include <memory>
+
+#include "cli/app/context.h"
+#include "cli/base/cause.h"
+#include "cli/client/client.h"
+#include "cli/cmd/bulk.h"
+#include "cli/cmd/catalog_verbs.h"
+#include "cli/cmd/ids.h"
+
+// What the scheduler does not look at: archive, labels, names, places.
+namespace det::cli {
+namespace {
+
+// "7", "7,e8".
+absl::StatusOr<std::vector<int64_t>> SplitIds(const std::string& text) {
+  std::vector<std::string> words;
+  for (size_t at = 0; at <= text.size();) {
+    const size_t end = std::min(text.find(',', at), text.size());
+    words.push_back(text.substr(at, end - at));
+    at = end + 1;
+  }
+  return ParseIds(words, 'e', "experiment");
+}
+
+// What went wrong with one of them, as if it had been a call of its own.
+absl::Status StatusOf(const api::EditExperimentsResponse::Result& result) {
+  if (result.code() == 0) return absl::OkStatus();
+  return Error(static_cast<absl::StatusCode>(result.code()),
+               result.reason(),
+               result.message(),
+               result.hint());
+}
+
+absl::StatusOr<ExitCode> Edit(Context& context,
+                              const std::vector<int64_t>& ids,
+                              api::EditExperimentsRequest request,
+                              const std::string& done) {
+  for (const int64_t id : ids) request.add_ids(id);
+  DET_ASSIGN_OR_RETURN(Client * client, context.Connect());
+  DET_ASSIGN_OR_RETURN(
+      const auto response,
+      client->Ask<api::EditExperimentsResponse>("ExperimentService/EditExperiments", request));
+  std::vector<Outcome> outcomes;
+  for (const auto& result : response.results()) {
+    const absl::Status status = StatusOf(result);
+    if (!status.ok()) context.PrintError(status);
+    Outcome& outcome = outcomes.emplace_back(
+        Outcome{result.id(), absl::UnknownError("no answer for this one"), done});
+    if (status.ok()) {
+      outcome.result = result.experiment();
+    } else {
+      outcome.result = status;
+    }
+  }
+  return ShowOutcomes(context, outcomes, ids.size());
+}
+
+Command ArchiveCommand(bool archived) {
+  auto ids = std::make_shared<std::vector<std::string>>();
+  const std::string verb = archived ? "archive" : "unarchive";
+  return {
+      .noun = "experiment",
+      .verb = verb,
+      .summary = archived ? "Hide experiments that have ended from lists."
+                          : "Take archived experiments back.",
+      .params = {Required("ID", ids.get(), "the experiments: 7 or e7")},
+      .examples = {{StrCat("det e ", verb, " 7 8 9"),
+                    archived ? "det e ls --archived still shows them" : "they are listed again"}},
+      .run = [ids, archived](Context& context) -> absl::StatusOr<ExitCode> {
+        DET_ASSIGN_OR_RETURN(const auto numbers, ParseIds(*ids, 'e', "experiment"));
+        api::EditExperimentsRequest request;
+        request.set_archived(archived);
+        return Edit(context, numbers, request, archived ? "archived" : "back");
+      }};
+}
+
+struct LabelWords {
+  std::string ids;
+  std::vector<std::string> labels;
+};
+
+Command LabelCommand(bool add) {
+  auto words = std::make_shared<LabelWords>();
+  return {
+      .noun = "experiment",
+      .verb = add ? "label add" : "label remove",
+      .aliases = add ? std::vector<std::string>{} : std::vector<std::string>{"label rm"},
+      .summary = add ? "Give experiments labels." : "Take labels away from experiments.",
+      .params = {Required("ID", &words->ids, "the experiment, or several: 7,8,9"),
+                 Required("LABEL", &words->labels, "the labels")},
+      .examples = {{add ? "det e label add 7,8 baseline 'run 2'" : "det e label remove 7 baseline",
+                    add ? "det e ls --label baseline finds them" : "no baseline after all"}},
+      .run = [words, add](Context& context) -> absl::StatusOr<ExitCode> {
+        DET_ASSIGN_OR_RETURN(const auto numbers, SplitIds(words->ids));
+        api::EditExperimentsRequest request;
+        auto* labels = request.mutable_labels();
+        for (const std::string& label : words->labels)
+          add ? labels->add_add(label) : labels->add_remove(label);
+        return Edit(context, numbers, request, add ? "labelled" : "label removed");
+      }};
+}
+
+struct TextWords {
+  std::string ids;
+  std::string text;
+};
+
+using SetText = void (*)(api::EditExperimentsRequest*, const std::string&);
+
+Command TextCommand(const std::string& what, const std::string& example, SetText set) {
+  auto words = std::make_shared<TextWords>();
+  return {
+      .noun = "experiment",
+      .verb = StrCat("set ", what),
+      .summary = StrCat("Set the ", what, " of experiments."),
+      .params = {Required("ID", &words->ids, "the experiment, or several: 7,8,9"),
+                 Required("TEXT", &words->text, StrCat("the ", what))},
+      .examples = {{StrCat("det e set ", what, " 7 '", example, "'"), "det e describe 7 shows it"}},
+      .run = [words, what, set](Context& context) -> absl::StatusOr<ExitCode> {
+        DET_ASSIGN_OR_RETURN(const auto numbers, SplitIds(words->ids));
+        api::EditExperimentsRequest request;
+        set(&request, words->text);
+        return Edit(context, numbers, request, StrCat(what, " set"));
+      }};
+}
+
+absl::StatusOr<ExitCode> Move(Context& context, std::vector<std::string> words) {
+  if (words.size() < 2)
+    return UsageError("name the experiments and the project: 7 8 vision/digits");
+  ProjectWords place{words.back(), ""};
+  // Two words, as migrants from Determined write it.
+  if (words.size() > 2 && words.back().find('/') == std::string::npos) {
+    place = {words[words.size() - 2], words.back()};
+    words.pop_back();
+  }
+  words.pop_back();
+  DET_ASSIGN_OR_RETURN(const ProjectWords to, Understand(place));
+  DET_ASSIGN_OR_RETURN(const auto ids, ParseIds(words, 'e', "experiment"));
+  api::EditExperimentsRequest request;
+  request.mutable_move_to()->set_workspace(to.workspace);
+  request.mutable_move_to()->set_project(to.project);
+  return Edit(context, ids, request, StrCat("moved to ", to.workspace, "/", to.project));
+}
+
+}  // namespace
+
+Command ExperimentArchiveCommand() {
+  return ArchiveCommand(true);
+}
+Command ExperimentUnarchiveCommand() {
+  return ArchiveCommand(false);
+}
+Command ExperimentLabelAddCommand() {
+  return LabelCommand(true);
+}
+Command ExperimentLabelRemoveCommand() {
+  return LabelCommand(false);
+}
+
+Command ExperimentLabelListCommand() {
+  auto id = std::make_shared<std::string>();
+  return {.noun = "experiment",
+          .verb = "label list",
+          .aliases = {"label ls"},
+          .summary = "List the labels of an experiment.",
+          .params = {Required("ID", id.get(), "the experiment: 7 or e7")},
+          .examples = {{"det e label list 7", "one a line"}},
+          .run = [id](Context& context) -> absl::StatusOr<ExitCode> {
+            DET_ASSIGN_OR_RETURN(const int64_t number, ParseId(*id, 'e', "experiment"));
+            DET_ASSIGN_OR_RETURN(Client * client, context.Connect());
+            DET_ASSIGN_OR_RETURN(const api::GetExperimentResponse response,
+                                 client->GetExperiment(number));
+            Document::List list;
+            Table table{.columns = {{"label"}}, .key = "label"};
+            for (const std::string& label : response.experiment().labels()) {
+              list.emplace_back(label);
+              table.rows.push_back({label});
+            }
+            DET_RETURN_IF_ERROR(context.Show({std::move(list), std::move(table), {}}));
+            return ExitCode::kOk;
+          }};
+}
+
+Command ExperimentSetNameCommand() {
+  return TextCommand("name", "digits, wide", [](auto* request, const std::string& text) {
+    request->set_name(text);
+  });
+}
+Command ExperimentSetDescriptionCommand() {
+  return TextCommand("description", "twice the width", [](auto* request, const std::string& text) {
+    request->set_description(text);
+  });
+}
+Command ExperimentSetNotesCommand() {
+  return TextCommand("notes", "lr of 0.1 is too high", [](auto* request, const std::string& text) {
+    request->set_notes(text);
+  });
+}
+
+Command ExperimentMoveCommand() {
+  auto words = std::make_shared<std::vector<std::string>>();
+  return {.noun = "experiment",
+          .verb = "move",
+          .aliases = {"mv"},
+          .summary = "Move experiments to another project.",
+          .details = "One that has not ended stays in its workspace.",
+          .params = {Required("ID", words.get(), "the experiments, then WORKSPACE/PROJECT")},
+          .examples = {{"det e move 7 8 vision/digits", "into the project digits of vision"}},
+          .run = [words](Context& context) { return Move(context, *words); }};
+}
+
+}  // namespace det::cli

@@ -1,0 +1,118 @@
+#include "cli/cmd/catalog_verbs.h"
+
+// det user: who there is.
+namespace det::cli {
+namespace {
+
+absl::StatusOr<ExitCode> Change(Context& context,
+                                const api::ChangeUserRequest& request,
+                                const std::string& line) {
+  DET_ASSIGN_OR_RETURN(Client * client, context.Connect());
+  DET_ASSIGN_OR_RETURN(const auto response,
+                       client->Ask<api::UserResponse>("CatalogService/ChangeUser", request));
+  return ShowDone(context, response.user(), UserTable, line);
+}
+
+Command ActivationCommand(bool active) {
+  auto name = std::make_shared<std::string>();
+  const std::string verb = active ? "activate" : "deactivate";
+  return {
+      .noun = "user",
+      .verb = verb,
+      .summary =
+          active ? "Let a user in again." : "Let a user in no more; their experiments go on.",
+      .params = {Required("NAME", name.get(), "the user")},
+      .examples = {{StrCat("det user ", verb, " bob"), active ? "bob is back" : "bob has left"}},
+      .run = [name, active](Context& context) {
+        api::ChangeUserRequest request;
+        request.set_name(*name);
+        request.set_active(active);
+        return Change(context,
+                      request,
+                      StrCat("user ", *name, active ? " is active" : " is not active any more"));
+      }};
+}
+
+struct NewUserWords {
+  std::string name;
+  std::string display_name;
+  bool administrator = false;
+};
+
+absl::StatusOr<ExitCode> Create(Context& context, const NewUserWords& words) {
+  api::CreateUserRequest request;
+  request.set_name(words.name);
+  request.set_display_name(words.display_name);
+  request.set_administrator(words.administrator);
+  DET_ASSIGN_OR_RETURN(Client * client, context.Connect());
+  DET_ASSIGN_OR_RETURN(const auto response,
+                       client->Ask<api::UserResponse>("CatalogService/CreateUser", request));
+  const std::string& name = response.user().name();
+  DET_ASSIGN_OR_RETURN(
+      const ExitCode code,
+      ShowDone(context, response.user(), UserTable, StrCat("created user ", name)));
+  context.Note(StrCat("give them a token: det token create laptop --user ", name));
+  return code;
+}
+
+}  // namespace
+
+Command UserListCommand() {
+  auto limit = std::make_shared<MaybeLimit>();
+  return {.noun = "user",
+          .verb = "list",
+          .aliases = {"ls"},
+          .summary = "List users.",
+          .params = {Option("--limit", "N", limit.get(), "at most so many (1000)")},
+          .examples = {{"det user list", "who is there?"}},
+          .run = [limit](Context& context) {
+            return ShowList<api::ListUsersResponse>(
+                context,
+                "CatalogService/ListUsers",
+                api::ListUsersRequest(),
+                *limit,
+                [](const auto& page) { return page.users(); },
+                UserTable);
+          }};
+}
+
+Command UserCreateCommand() {
+  auto words = std::make_shared<NewUserWords>();
+  return {.noun = "user",
+          .verb = "create",
+          .summary = "Make a user.",
+          .params = {Required("NAME", &words->name, "letters, digits and . _ @ + -"),
+                     Option("--display-name", "TEXT", &words->display_name, "as people say it"),
+                     Flag("--admin", &words->administrator, "an administrator of the cluster")},
+          .examples = {{"det user create ann --display-name 'Ann Lee'", "a new colleague"}},
+          .run = [words](Context& context) { return Create(context, *words); }};
+}
+
+Command UserActivateCommand() {
+  return ActivationCommand(true);
+}
+Command UserDeactivateCommand() {
+  return ActivationCommand(false);
+}
+
+Command UserRenameCommand() {
+  struct Words {
+    std::string name;
+    std::string to;
+  };
+  auto words = std::make_shared<Words>();
+  return {.noun = "user",
+          .verb = "rename",
+          .summary = "Give a user another name; what is theirs stays theirs.",
+          .params = {Required("NAME", &words->name, "the user"),
+                     Required("NEW", &words->to, "the new name")},
+          .examples = {{"det user rename ann anna", "the old name stays reserved for her"}},
+          .run = [words](Context& context) {
+            api::ChangeUserRequest request;
+            request.set_name(words->name);
+            request.set_new_name(words->to);
+            return Change(context, request, StrCat("user ", words->name, " is now ", words->to));
+          }};
+}
+
+}  // namespace det::cli
