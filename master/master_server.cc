@@ -297,7 +297,6 @@ absl::Status MasterServer::Parts::StartDoors() {
                 .ended = *ended,
                 .ended_locks = ended_locks,
                 .ended_deleter = *ended_deleter,
-                .tokens = tokens,
                 .catalog = *catalog,
                 .tokens = *people,
                 .pool = *pool,

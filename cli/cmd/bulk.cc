@@ -5,7 +5,7 @@
 
 #include "cli/app/context.h"
 #include "cli/client/client.h"
-#include "cli/cmd/ids.h"
+#include "cli/cmd/selection.h"
 #include "cli/view/experiment_view.h"
 #include "cli/view/proto_document.h"
 #include "common/base/status.h"
@@ -70,42 +70,10 @@ ExitCode CodeOfAll(const std::vector<Outcome>& outcomes, size_t asked) {
   return CodeOf(outcomes[0].result.status());
 }
 
-// What the verb would be done to, and that it was not done.
-absl::StatusOr<ExitCode> Preview(Context& context,
-                                 Client* client,
-                                 const Act& act,
-                                 const std::vector<int64_t>& ids) {
-  std::vector<api::Experiment> found;
-  for (const int64_t id : ids) {
-    const absl::StatusOr<api::GetExperimentResponse> response = client->GetExperiment(id);
-    if (response.ok()) {
-      found.push_back(response->experiment());
-    } else {
-      context.PrintError(response.status());
-    }
-  }
-  DET_RETURN_IF_ERROR(context.Show({ToDocumentList(found), ExperimentTable(found), {}}));
-  return Error(absl::StatusCode::kInvalidArgument,
-               "USAGE",
-               StrCat("nothing was done: det e ",
-                      act.verb,
-                      " of these ",
-                      found.size(),
-                      found.size() == 1 ? " experiment" : " experiments",
-                      " can't be undone"),
-               "repeat it with --yes");
-}
-
-struct Words {
-  std::vector<std::string> ids;
-  bool yes = false;
-};
-
-absl::StatusOr<ExitCode> Run(Context& context, const Act& act, const Words& given) {
-  const std::vector<std::string>& words = given.ids;
-  DET_ASSIGN_OR_RETURN(const std::vector<int64_t> ids, ParseIds(words, 'e', "experiment"));
+absl::StatusOr<ExitCode> Run(Context& context, const Act& act, const Selection& selection) {
+  DET_ASSIGN_OR_RETURN(const std::vector<int64_t> ids,
+                       Select(context, selection, {act.verb, act.needs_yes}));
   DET_ASSIGN_OR_RETURN(Client * client, context.Connect());
-  if (act.needs_yes && !given.yes) return Preview(context, client, act, ids);
   std::vector<Outcome> outcomes;
   for (const int64_t id : ids) {
     const absl::StatusOr<api::ExperimentResponse> response = (client->*act.call)(id);
@@ -130,16 +98,17 @@ absl::StatusOr<ExitCode> ShowOutcomes(Context& context,
 }
 
 Command BulkCommand(Act act) {
-  auto words = std::make_shared<Words>();
+  auto selection = std::make_shared<Selection>();
   Command command{.noun = "experiment",
                   .verb = act.verb,
                   .aliases = act.aliases,
                   .summary = act.summary,
-                  .params = {Required("ID", &words->ids, "the experiments: 7 or e7")},
+                  .params = {Optional("ID", &selection->ids, "the experiments: 7 or e7"),
+                             FilterParam(selection.get()),
+                             YesParam(selection.get())},
                   .examples = act.examples};
-  if (act.needs_yes) command.params.push_back(Flag("--yes", &words->yes, "do it, for good"));
-  command.run = [words, act = std::move(act)](Context& context) {
-    return Run(context, act, *words);
+  command.run = [selection, act = std::move(act)](Context& context) {
+    return Run(context, act, *selection);
   };
   return command;
 }

@@ -91,6 +91,8 @@ std::vector<Command> WorkCommands() {
           DisableCommand("slot"),
           EnableCommand("slot"),
           JobListCommand(),
+          JobUpdateCommand(),
+          JobUpdateBatchCommand(),
           ConfigExplainCommand(),
           ContextListCommand(),
           ContextShowCommand(),

@@ -107,6 +107,8 @@ Command CheckpointRmCommand();
 Command AgentListCommand();
 Command SlotListCommand();
 Command JobListCommand();
+Command JobUpdateCommand();
+Command JobUpdateBatchCommand();
 
 Command ConfigExplainCommand();
 

@@ -34,7 +34,11 @@ std::vector<Param> ConfigParams(ConfigWords* words) {
       Option("--config",
              "KEY=VALUE",
              &words->overrides,
-             "set a field: searcher.max_trials=8; may be repeated")};
+             "set a field: searcher.max_trials=8; may be repeated"),
+      Option("--template",
+             "NAME",
+             &words->template_name,
+             "a stored template: its keys count where the configuration has none")};
 }
 
 absl::StatusOr<ConfigText> ReadConfig(const ConfigWords& words) {

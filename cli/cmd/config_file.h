@@ -13,9 +13,10 @@ namespace det::cli {
 struct ConfigWords {
   std::string path;                    // "-": the standard input
   std::vector<std::string> overrides;  // "searcher.max_trials=8"
+  std::string template_name;           // stored with the cluster; "" is none
 };
 
-// The parameters that fill `words`: CONFIG and --config.
+// The parameters that fill `words`: CONFIG, --config and --template.
 std::vector<Param> ConfigParams(ConfigWords* words);
 
 struct ConfigText {

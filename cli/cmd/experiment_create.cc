@@ -27,7 +27,6 @@ struct Options {
   bool paused = false;
   bool validate = false;
   std::string project;
-  std::string template_name;
 };
 
 absl::StatusOr<api::CreateExperimentRequest> MakeRequest(const Options& options) {
@@ -39,7 +38,7 @@ absl::StatusOr<api::CreateExperimentRequest> MakeRequest(const Options& options)
   for (const std::string& text : FromCheckpoint(options.checkpoint)) request.add_overrides(text);
   request.set_paused(options.paused);
   request.set_validate_only(options.validate);
-  request.set_template_(options.template_name);
+  request.set_template_(options.config.template_name);
   if (!options.project.empty()) {
     DET_ASSIGN_OR_RETURN(const ProjectWords place, SplitProject(options.project));
     request.set_workspace(place.workspace);
@@ -127,10 +126,6 @@ std::vector<Param> Params(Options* options) {
              "WORKSPACE/PROJECT",
              &options->project,
              "where it belongs, before what the configuration says"),
-      Option("--template",
-             "NAME",
-             &options->template_name,
-             "a stored template: its keys count where the configuration has none"),
       Flag("--paused", &options->paused, "do not start it: see det e activate"),
       Flag("--validate", &options->validate, "check the configuration only"),
   };

@@ -6,20 +6,23 @@
 #include "cli/cmd/bulk.h"
 #include "cli/cmd/catalog_verbs.h"
 #include "cli/cmd/ids.h"
+#include "cli/cmd/selection.h"
 
 // What the scheduler does not look at: archive, labels, names, places.
 namespace det::cli {
 namespace {
 
+constexpr size_t kEditedMax = 1000;  // in one call
+
 // "7", "7,e8".
-absl::StatusOr<std::vector<int64_t>> SplitIds(const std::string& text) {
+std::vector<std::string> SplitWords(const std::string& text) {
   std::vector<std::string> words;
   for (size_t at = 0; at <= text.size();) {
     const size_t end = std::min(text.find(',', at), text.size());
     words.push_back(text.substr(at, end - at));
     at = end + 1;
   }
-  return ParseIds(words, 'e', "experiment");
+  return words;
 }
 
 // What went wrong with one of them, as if it had been a call of its own.
@@ -31,53 +34,75 @@ absl::Status StatusOf(const api::EditExperimentsResponse::Result& result) {
                result.hint());
 }
 
+Outcome OutcomeOf(Context& context,
+                  const api::EditExperimentsResponse::Result& result,
+                  const std::string& done) {
+  const absl::Status status = StatusOf(result);
+  if (status.ok()) return {result.id(), result.experiment(), done};
+  context.PrintError(status);
+  return {result.id(), status};
+}
+
 absl::StatusOr<ExitCode> Edit(Context& context,
                               const std::vector<int64_t>& ids,
                               api::EditExperimentsRequest request,
                               const std::string& done) {
-  for (const int64_t id : ids) request.add_ids(id);
   DET_ASSIGN_OR_RETURN(Client * client, context.Connect());
-  DET_ASSIGN_OR_RETURN(
-      const auto response,
-      client->Ask<api::EditExperimentsResponse>("ExperimentService/EditExperiments", request));
   std::vector<Outcome> outcomes;
-  for (const auto& result : response.results()) {
-    const absl::Status status = StatusOf(result);
-    if (!status.ok()) context.PrintError(status);
-    Outcome& outcome = outcomes.emplace_back(
-        Outcome{result.id(), absl::UnknownError("no answer for this one"), done});
-    if (status.ok()) {
-      outcome.result = result.experiment();
-    } else {
-      outcome.result = status;
-    }
+  for (size_t first = 0; first < ids.size(); first += kEditedMax) {
+    request.clear_ids();
+    for (size_t i = first; i < std::min(first + kEditedMax, ids.size()); ++i)
+      request.add_ids(ids[i]);
+    DET_ASSIGN_OR_RETURN(
+        const auto response,
+        client->Ask<api::EditExperimentsResponse>("ExperimentService/EditExperiments", request));
+    for (const auto& result : response.results())
+      outcomes.push_back(OutcomeOf(context, result, done));
   }
   return ShowOutcomes(context, outcomes, ids.size());
 }
 
 Command ArchiveCommand(bool archived) {
-  auto ids = std::make_shared<std::vector<std::string>>();
+  auto selection = std::make_shared<Selection>();
   const std::string verb = archived ? "archive" : "unarchive";
   return {
       .noun = "experiment",
       .verb = verb,
       .summary = archived ? "Hide experiments that have ended from lists."
                           : "Take archived experiments back.",
-      .params = {Required("ID", ids.get(), "the experiments: 7 or e7")},
+      .params = {Optional("ID", &selection->ids, "the experiments: 7 or e7"),
+                 FilterParam(selection.get()),
+                 YesParam(selection.get())},
       .examples = {{StrCat("det e ", verb, " 7 8 9"),
                     archived ? "det e ls --archived still shows them" : "they are listed again"}},
-      .run = [ids, archived](Context& context) -> absl::StatusOr<ExitCode> {
-        DET_ASSIGN_OR_RETURN(const auto numbers, ParseIds(*ids, 'e', "experiment"));
+      .run = [selection, verb, archived](Context& context) -> absl::StatusOr<ExitCode> {
+        DET_ASSIGN_OR_RETURN(const auto ids,
+                             Select(context, *selection, {.verb = verb, .archived = !archived}));
         api::EditExperimentsRequest request;
         request.set_archived(archived);
-        return Edit(context, numbers, request, archived ? "archived" : "back");
+        return Edit(context, ids, request, archived ? "archived" : "back");
       }};
 }
 
 struct LabelWords {
-  std::string ids;
-  std::vector<std::string> labels;
+  std::vector<std::string> words;  // the ids, unless a filter names them, and the labels
+  Selection selection;
 };
+
+absl::StatusOr<ExitCode> Label(Context& context, LabelWords words, bool add) {
+  std::vector<std::string>& labels = words.words;
+  if (words.selection.filter.empty() && !labels.empty()) {
+    words.selection.ids = SplitWords(labels.front());
+    labels.erase(labels.begin());
+  }
+  if (labels.empty()) return UsageError("name the labels");
+  const std::string verb = add ? "label add" : "label remove";
+  DET_ASSIGN_OR_RETURN(const auto ids, Select(context, words.selection, {.verb = verb}));
+  api::EditExperimentsRequest request;
+  auto* change = request.mutable_labels();
+  for (const std::string& label : labels) add ? change->add_add(label) : change->add_remove(label);
+  return Edit(context, ids, request, add ? "labelled" : "label removed");
+}
 
 Command LabelCommand(bool add) {
   auto words = std::make_shared<LabelWords>();
@@ -86,18 +111,12 @@ Command LabelCommand(bool add) {
       .verb = add ? "label add" : "label remove",
       .aliases = add ? std::vector<std::string>{} : std::vector<std::string>{"label rm"},
       .summary = add ? "Give experiments labels." : "Take labels away from experiments.",
-      .params = {Required("ID", &words->ids, "the experiment, or several: 7,8,9"),
-                 Required("LABEL", &words->labels, "the labels")},
+      .params = {Required("WORD", &words->words, "the experiments (7 or 7,8,9), then the labels"),
+                 FilterParam(&words->selection),
+                 YesParam(&words->selection)},
       .examples = {{add ? "det e label add 7,8 baseline 'run 2'" : "det e label remove 7 baseline",
                     add ? "det e ls --label baseline finds them" : "no baseline after all"}},
-      .run = [words, add](Context& context) -> absl::StatusOr<ExitCode> {
-        DET_ASSIGN_OR_RETURN(const auto numbers, SplitIds(words->ids));
-        api::EditExperimentsRequest request;
-        auto* labels = request.mutable_labels();
-        for (const std::string& label : words->labels)
-          add ? labels->add_add(label) : labels->add_remove(label);
-        return Edit(context, numbers, request, add ? "labelled" : "label removed");
-      }};
+      .run = [words, add](Context& context) { return Label(context, *words, add); }};
 }
 
 struct TextWords {
@@ -117,29 +136,32 @@ Command TextCommand(const std::string& what, const std::string& example, SetText
                  Required("TEXT", &words->text, StrCat("the ", what))},
       .examples = {{StrCat("det e set ", what, " 7 '", example, "'"), "det e describe 7 shows it"}},
       .run = [words, what, set](Context& context) -> absl::StatusOr<ExitCode> {
-        DET_ASSIGN_OR_RETURN(const auto numbers, SplitIds(words->ids));
+        DET_ASSIGN_OR_RETURN(const auto numbers,
+                             ParseIds(SplitWords(words->ids), 'e', "experiment"));
         api::EditExperimentsRequest request;
         set(&request, words->text);
         return Edit(context, numbers, request, StrCat(what, " set"));
       }};
 }
 
-absl::StatusOr<ExitCode> Move(Context& context, std::vector<std::string> words) {
-  if (words.size() < 2)
+absl::StatusOr<ExitCode> Move(Context& context, Selection selection) {
+  std::vector<std::string>& words = selection.ids;
+  const size_t ids = selection.filter.empty() ? 1 : 0;
+  if (words.size() < ids + 1)
     return UsageError("name the experiments and the project: 7 8 vision/digits");
   ProjectWords place{words.back(), ""};
   // Two words, as migrants from Determined write it.
-  if (words.size() > 2 && words.back().find('/') == std::string::npos) {
+  if (words.size() > ids + 1 && words.back().find('/') == std::string::npos) {
     place = {words[words.size() - 2], words.back()};
     words.pop_back();
   }
   words.pop_back();
   DET_ASSIGN_OR_RETURN(const ProjectWords to, Understand(place));
-  DET_ASSIGN_OR_RETURN(const auto ids, ParseIds(words, 'e', "experiment"));
+  DET_ASSIGN_OR_RETURN(const auto numbers, Select(context, selection, {.verb = "move"}));
   api::EditExperimentsRequest request;
   request.mutable_move_to()->set_workspace(to.workspace);
   request.mutable_move_to()->set_project(to.project);
-  return Edit(context, ids, request, StrCat("moved to ", to.workspace, "/", to.project));
+  return Edit(context, numbers, request, StrCat("moved to ", to.workspace, "/", to.project));
 }
 
 }  // namespace
@@ -198,15 +220,17 @@ Command ExperimentSetNotesCommand() {
 }
 
 Command ExperimentMoveCommand() {
-  auto words = std::make_shared<std::vector<std::string>>();
+  auto selection = std::make_shared<Selection>();
   return {.noun = "experiment",
           .verb = "move",
           .aliases = {"mv"},
           .summary = "Move experiments to another project.",
           .details = "One that has not ended stays in its workspace.",
-          .params = {Required("ID", words.get(), "the experiments, then WORKSPACE/PROJECT")},
+          .params = {Required("ID", &selection->ids, "the experiments, then WORKSPACE/PROJECT"),
+                     FilterParam(selection.get()),
+                     YesParam(selection.get())},
           .examples = {{"det e move 7 8 vision/digits", "into the project digits of vision"}},
-          .run = [words](Context& context) { return Move(context, *words); }};
+          .run = [selection](Context& context) { return Move(context, *selection); }};
 }
 
 }  // namespace det::cli

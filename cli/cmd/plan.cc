@@ -28,6 +28,7 @@ absl::StatusOr<ExitCode> Run(Context& context, const PlanWords& words) {
   request.set_config(config.text);
   request.set_config_name(config.name);
   for (const std::string& text : words.config.overrides) request.add_overrides(text);
+  request.set_template_(words.config.template_name);
   request.set_units_per_second(words.speed.value_or(0));
   DET_ASSIGN_OR_RETURN(Client * client, context.Connect());
   DET_ASSIGN_OR_RETURN(const api::PlanExperimentResponse plan, client->PlanExperiment(request));

@@ -16,6 +16,7 @@ absl::StatusOr<ExitCode> Run(Context& context, const ConfigWords& words) {
   request.set_config(config.text);
   request.set_config_name(config.name);
   for (const std::string& text : words.overrides) request.add_overrides(text);
+  request.set_template_(words.template_name);
   DET_ASSIGN_OR_RETURN(Client * client, context.Connect());
   DET_ASSIGN_OR_RETURN(const api::PreviewSearchResponse preview, client->PreviewSearch(request));
   for (const std::string& warning : preview.warnings()) context.Warn(warning);

@@ -261,6 +261,32 @@ TEST_F(VerbsTest, DeletingShowsWhatWouldGoAndWaitsForAYes) {
   EXPECT_THAT(preview.err, HasSubstr("--yes"));
   EXPECT_THAT(preview.out, HasSubstr("7"));
 }
+TEST_F(VerbsTest, AFilterShowsWhatItFindsAndWaitsForAYes) {
+  const CliResult preview = runner_.Run("e pause --filter state=ACTIVE");
+  EXPECT_EQ(preview.code, ExitCode::kUsage);
+  EXPECT_THAT(preview.err, HasSubstr("nothing was done"));
+  EXPECT_THAT(preview.out, HasSubstr("mnist-asha"));
+  // The one who answers here finds everything: some of it has ended.
+  const CliResult done = runner_.Run("e pause --filter state=ACTIVE --yes");
+  EXPECT_EQ(done.code, ExitCode::kPartial) << done.err;
+  EXPECT_THAT(done.out, HasSubstr("experiment 7: PAUSED"));
+  EXPECT_EQ(runner_.Run("e pause").code, ExitCode::kUsage);
+  EXPECT_EQ(runner_.Run("e pause 7 --filter state=ACTIVE").code, ExitCode::kUsage);
+}
+TEST_F(VerbsTest, JobsAreChangedOneByOneAndTogether) {
+  const CliResult one = runner_.Run("j update 7 --priority 10 -w 2 --behind-of e6");
+  EXPECT_EQ(one.code, ExitCode::kOk) << one.err;
+  EXPECT_THAT(one.out, HasSubstr("experiment 7: priority 10, weight 2, moved behind e6"));
+  const CliResult both = runner_.Run("j update-batch 7.priority=11 7.weight=3 6.max_slots=none");
+  EXPECT_THAT(both.out, HasSubstr("experiment 7: priority 11, weight 3"));
+  for (const char* line : {"j update 7",
+                           "j update 7 --priority high",
+                           "j update-batch 7.colour=red",
+                           "j update-batch 7",
+                           "j update-batch x.priority=1"}) {
+    EXPECT_EQ(runner_.Run(line).code, ExitCode::kUsage) << line;
+  }
+}
 TEST_F(VerbsTest, KillingTrialsGoesOnAfterAnError) {
   const CliResult some = runner_.Run("t kill 17 999");
   EXPECT_EQ(some.code, ExitCode::kPartial);

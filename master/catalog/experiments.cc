@@ -2,8 +2,8 @@
 
 #include "common/base/overload.h"
 #include "common/pg/pg.h"
-#include "master/core/verbs.h"
 #include "master/catalog/change.h"
+#include "master/core/verbs.h"
 
 // What people edit of an experiment, beside what the core decides on. The journal writes these
 // columns once, with the row.

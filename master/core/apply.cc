@@ -90,6 +90,9 @@ class Applier {
     ApplySettings(e.settings, spec.get());
     experiment.spec = std::move(spec);
   }
+  void operator()(const ExperimentReordered& e) {
+    At<Experiment>(state_.experiments, e.id).queue_position = e.position;
+  }
   void operator()(const ExperimentContinued& e) {
     state_.experiments[e.experiment.id] = e.experiment;
   }

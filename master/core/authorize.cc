@@ -17,6 +17,7 @@ Access Needed(Verb verb) {
     case Verb::kCreate:
     case Verb::kControl:
       return Access::kEditor;
+    case Verb::kDelete:
     case Verb::kManage:
       return Access::kAdministrator;
     default:
@@ -42,7 +43,8 @@ bool UserMay(const Principal& principal, Verb verb, const Object& object) {
   const Access access = AccessOf(principal, object.workspace);
   if (access >= needed) return true;
   const bool owns = !object.owner.empty() && object.owner == principal.name;
-  return verb == Verb::kControl && owns && access >= Access::kViewer;
+  const bool owners = verb == Verb::kControl || verb == Verb::kDelete;
+  return owners && owns && access >= Access::kViewer;
 }
 
 bool Allowed(const Principal& principal, Verb verb, const Object& object) {
@@ -61,7 +63,7 @@ bool Allowed(const Principal& principal, Verb verb, const Object& object) {
 
 std::string_view Name(Verb verb) {
   static constexpr std::string_view kNames[] = {
-      "look at", "create", "change", "manage", "administer", "run tasks for", "rule"};
+      "look at", "create", "change", "delete", "manage", "administer", "run tasks for", "rule"};
   return kNames[static_cast<size_t>(verb)];
 }
 

@@ -12,7 +12,8 @@ namespace det::core {
 enum class Verb : uint8_t {
   kRead,        // look at it
   kCreate,      // an experiment, a project, a template
-  kControl,     // pause, activate, cancel, kill; name, label, archive, move, delete
+  kControl,     // pause, activate, cancel, kill; name, label, archive, move
+  kDelete,      // what nobody brings back: an experiment, its checkpoints
   kManage,      // a workspace itself: who may what in it, its name, its end
   kAdminister,  // what belongs to nobody: users, workspaces, agents
   kRunTasks,    // what agents do
@@ -33,6 +34,7 @@ struct Object {
 //   reading       viewers of the object's workspace
 //   creating      editors of the workspace; of nothing in particular: who is editor anywhere
 //   controlling   editors of the workspace, and the object's owner while they are viewer there
+//   deleting      administrators of the workspace, and the owner while they are viewer there
 //   managing      administrators of the workspace
 //   administering administrators of the cluster, who may do all of the above everywhere
 //

@@ -24,8 +24,8 @@ struct Who {
   std::string_view name;
   Principal principal;
 };
-// Against every object below: which of read, create, control, manage, administer, run, rule is
-// allowed, a letter each ("rckmatR"), or "-".
+// Against every object below: which of read, create, control, delete, manage, administer, run, rule
+// is allowed, a letter each ("rckdmatR"), or "-".
 struct Line {
   std::string_view who;
   std::string_view cluster;  // no workspace
@@ -34,7 +34,7 @@ struct Line {
 };
 
 std::string Letters(const Principal& principal, const Object& object) {
-  static constexpr std::string_view kLetters = "rckmatR";
+  static constexpr std::string_view kLetters = "rckdmatR";
   std::string letters;
   for (size_t i = 0; i < kLetters.size(); ++i) {
     const bool ok = Authorize(principal, static_cast<Verb>(i), object).ok();
@@ -60,19 +60,19 @@ TEST(Authorize, EveryRoleVerbAndObject) {
       {"master", {Role::kMaster, ""}},
   };
   const Line lines[] = {
-      {"nobody", "r------", "-------", "-------"},
-      {"none", "r------", "-------", "-------"},
-      {"viewer", "r------", "r------", "r-k----"},
-      {"editor", "rc-----", "rck----", "rck----"},
-      {"administrator", "rc-----", "rckm---", "rckm---"},
-      {"editor elsewhere", "rc-----", "-------", "-------"},
-      {"administrator elsewhere", "rc-----", "-------", "-------"},
-      {"viewer everywhere", "r------", "r------", "r-k----"},
-      {"editor everywhere", "rc-----", "rck----", "rck----"},
-      {"administrator everywhere", "rc-----", "rckm---", "rckm---"},
-      {"cluster administrator", "rckma--", "rckma--", "rckma--"},
-      {"agent", "-------", "-------", "-------"},
-      {"master", "rckmatR", "rckmatR", "rckmatR"},
+      {"nobody", "r-------", "--------", "--------"},
+      {"none", "r-------", "--------", "--------"},
+      {"viewer", "r-------", "r-------", "r-kd----"},
+      {"editor", "rc------", "rck-----", "rckd----"},
+      {"administrator", "rc------", "rckdm---", "rckdm---"},
+      {"editor elsewhere", "rc------", "--------", "--------"},
+      {"administrator elsewhere", "rc------", "--------", "--------"},
+      {"viewer everywhere", "r-------", "r-------", "r-kd----"},
+      {"editor everywhere", "rc------", "rck-----", "rckd----"},
+      {"administrator everywhere", "rc------", "rckdm---", "rckdm---"},
+      {"cluster administrator", "rckdma--", "rckdma--", "rckdma--"},
+      {"agent", "--------", "--------", "--------"},
+      {"master", "rckdmatR", "rckdmatR", "rckdmatR"},
   };
   ASSERT_EQ(std::size(people), std::size(lines));
   for (size_t i = 0; i < std::size(people); ++i) {

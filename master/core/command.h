@@ -53,9 +53,15 @@ struct ContinueExperiment {
   std::vector<EndedTrial> trials;                    // those that may go on
   std::shared_ptr<const spec::ExperimentSpec> spec;  // in place of its own, unless null
 };
+// To the place directly before or behind another in the queue of the pool.
+struct QueueMove {
+  ExperimentId beside;
+  bool behind = false;
+};
 struct ConfigureExperiment {
   ExperimentId id;
   ExperimentSettings settings;
+  std::optional<QueueMove> move = {};  // after the settings; in a pool of priorities it takes those
 };
 struct KillTrial {
   TrialId id;

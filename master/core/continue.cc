@@ -87,7 +87,7 @@ absl::StatusOr<Events> DecideContinue(const State& state,
   experiment.state = ExperimentState::kActive;
   experiment.reason = reason;
   experiment.open_trials.clear();
-  experiment.queue_position = experiment.id.value();
+  experiment.queue_position = LastPosition(state, experiment.id);
   experiment.ended_at = absl::InfinitePast();
   Events events(1);
   IdSource ids(state);

@@ -133,7 +133,7 @@ Core InState(ExperimentState state) {
 
 TEST(Verbs, EveryPairOfALivingExperimentIsAnsweredByTheTable) {
   using enum ExperimentState;
-  const Principal ann{Role::kUser, "ann"};
+  const Principal ann = EditorOf(kFirstWorkspace, "ann");
   for (const ExperimentState state :
        {kActive, kPaused, kStoppingCompleted, kStoppingCanceled, kStoppingKilled, kStoppingError}) {
     for (const VerbCase& c : kVerbCases) {
@@ -180,7 +180,7 @@ TEST(Verbs, ATrialIsKilledInEveryState) {
     if (state != kActive) core.Take({TrialMoved{.id = TrialId(1), .to = state}});
     core.Settle();
     const Answer answer = kTrialVerbTable(TrialVerb::kKill, state).answer;
-    const Command kill{{Role::kUser, "ann"}, KillTrial{TrialId(1)}};
+    const Command kill{EditorOf(kFirstWorkspace, "ann"), KillTrial{TrialId(1)}};
     const auto events = Decide(core.state, kill, core.now);
     ASSERT_TRUE(events.ok());
     EXPECT_EQ(events->empty(), answer == Answer::kNoOp);
@@ -210,7 +210,7 @@ TEST(Settings, WhatIsOutOfRangeIsRefusedByName) {
 
 TEST(Settings, OnlyWhatDiffersIsRecorded) {
   Core core = InState(ExperimentState::kActive);
-  const Principal ann{Role::kUser, "ann"};
+  const Principal ann = EditorOf(kFirstWorkspace, "ann");
   const ConfigureExperiment same{ExperimentId(1), {.priority = 42, .pool = "default"}};
   EXPECT_TRUE(Decide(core.state, {ann, same}, core.now)->empty());
   const ConfigureExperiment other{ExperimentId(1), {.priority = 42, .max_slots = 3}};

@@ -172,6 +172,7 @@ Key OwnerOf(const EventBody& body) {
   return std::visit(overloaded{
                         [](const ExperimentCreated& e) -> Key { return e.id; },
                         [](const ExperimentConfigured& e) -> Key { return e.id; },
+                        [](const ExperimentReordered& e) -> Key { return e.id; },
                         [](const ExperimentContinued& e) -> Key { return e.experiment.id; },
                         [](const ExperimentMoved& e) -> Key { return e.id; },
                         [](const SearchAdvanced& e) -> Key { return e.id; },

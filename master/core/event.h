@@ -42,6 +42,12 @@ struct ExperimentCreated {
   ProjectId project = kFirstProject;
   CodeVersion code;
 };
+// Another place in the queue.
+struct ExperimentReordered {
+  ExperimentId id;
+  int64_t position = 0;
+  Reason reason;  // without a code when another's move made it go
+};
 struct ExperimentConfigured {
   ExperimentId id;
   ExperimentSettings settings;  // those that changed
@@ -248,6 +254,7 @@ struct AgentEnabled {
 
 using EventBody = std::variant<ExperimentCreated,
                                ExperimentConfigured,
+                               ExperimentReordered,
                                ExperimentContinued,
                                ExperimentMoved,
                                SearchAdvanced,

@@ -150,7 +150,7 @@ absl::StatusOr<Events> DecideCreate(const State& state,
   experiment.id = ids.Experiment();
   experiment.spec = command.spec;
   experiment.source_checkpoint = command.source_checkpoint;
-  experiment.queue_position = experiment.id.value();
+  experiment.queue_position = LastPosition(state, experiment.id);
   experiment.search = searcher::MakeState(experiment.SearchConfig());
   const std::string_view how = command.paused ? "submitted paused by " : "submitted by ";
   Events events;
@@ -189,21 +189,62 @@ absl::StatusOr<Events> DecideControl(const State& state, const Command& command,
                       .reason = MakeReason(request.code, text, command.principal.Actor(), now)}};
 }
 
+namespace {
+
+// The place that was asked for decides on the priority.
+absl::Status CheckPriority(const ExperimentSettings& settings, const QueueTarget& target) {
+  if (!settings.priority.has_value() || !target.priority.has_value() ||
+      *settings.priority == *target.priority)
+    return absl::OkStatus();
+  return Error(absl::StatusCode::kInvalidArgument,
+               "INVALID_SETTING",
+               StrCat("priority ",
+                      *settings.priority,
+                      " and a place among those of priority ",
+                      *target.priority,
+                      " exclude each other"));
+}
+
+}  // namespace
+
 absl::StatusOr<Events> DecideConfigure(const State& state,
                                        const Principal& principal,
                                        const ConfigureExperiment& command,
                                        absl::Time now) {
   DET_ASSIGN_OR_RETURN(const Experiment* experiment,
                        FindFor(state, principal, command.id, ExperimentVerb::kConfigure));
-  DET_RETURN_IF_ERROR(CheckSettings(command.settings));
-  const ExperimentSettings differing = Differing(command.settings, *experiment->spec);
-  if (differing == ExperimentSettings()) return Events{};
+  ExperimentSettings settings = command.settings;
+  if (command.move.has_value()) {
+    const std::string& pool =
+        settings.pool.has_value() ? *settings.pool : experiment->spec->resources.resource_pool;
+    DET_ASSIGN_OR_RETURN(const QueueTarget target,
+                         FindTarget(state, *experiment, *command.move, pool));
+    DET_RETURN_IF_ERROR(CheckPriority(settings, target));
+    if (target.priority.has_value()) settings.priority = target.priority;
+  }
+  if (!command.move.has_value() || settings != ExperimentSettings())
+    DET_RETURN_IF_ERROR(CheckSettings(settings));
+  Events events;
+  const ExperimentSettings differing = Differing(settings, *experiment->spec);
   if (differing.pool.has_value()) DET_RETURN_IF_ERROR(CheckPool(state, *differing.pool));
-  std::string text = StrCat(Describe(differing), " set by ", principal.name);
-  return Events{ExperimentConfigured{
-      .id = experiment->id,
-      .settings = differing,
-      .reason = MakeReason("USER_CONFIGURED", std::move(text), principal.Actor(), now)}};
+  if (differing != ExperimentSettings()) {
+    std::string text = StrCat(Describe(differing), " set by ", principal.name);
+    events.push_back(ExperimentConfigured{
+        .id = experiment->id,
+        .settings = differing,
+        .reason = MakeReason("USER_CONFIGURED", std::move(text), principal.Actor(), now)});
+  }
+  if (!command.move.has_value()) return events;
+  std::string text = StrCat("moved ",
+                            command.move->behind ? "behind" : "ahead of",
+                            " experiment ",
+                            command.move->beside.value(),
+                            " by ",
+                            principal.name);
+  const Reason reason = MakeReason("USER_REORDERED", std::move(text), principal.Actor(), now);
+  for (EventBody& event : MoveBeside(state, *experiment, *command.move, reason))
+    events.push_back(std::move(event));
+  return events;
 }
 
 Events AdvanceExperiment(const State& state, const Experiment& experiment, absl::Time now) {

@@ -39,7 +39,8 @@ JobPlace PlaceOf(const Experiment& experiment) {
   const spec::ResourcesSpec& resources = experiment.spec->resources;
   return {.pool = resources.resource_pool,
           .priority = resources.priority,
-          .position = experiment.queue_position};
+          .position = experiment.queue_position,
+          .id = experiment.id};
 }
 
 scheduler::Job JobOf(const Experiment& experiment) {
@@ -73,12 +74,14 @@ scheduler::Running RunningOf(const Task& task) {
 }  // namespace
 
 void AddToIndexes(const Experiment& experiment, Indexes& indexes) {
-  indexes.jobs.emplace(PlaceOf(experiment), experiment.id);
+  indexes.jobs.insert(PlaceOf(experiment));
+  indexes.positions.emplace(experiment.queue_position, experiment.id);
   indexes.view.SetJob(JobOf(experiment));
 }
 
 void RemoveFromIndexes(const Experiment& experiment, Indexes& indexes) {
   indexes.jobs.erase(PlaceOf(experiment));
+  indexes.positions.erase({experiment.queue_position, experiment.id});
 }
 
 void AddToIndexes(const Task& task, Indexes& indexes) {

@@ -58,6 +58,23 @@ absl::StatusOr<Events> DecideConfigure(const State& state,
                                        absl::Time now);
 Events AdvanceExperiment(const State& state, const Experiment& experiment, absl::Time now);
 
+// queue.cc
+// Behind all that live.
+int64_t LastPosition(const State& state, ExperimentId id);
+struct QueueTarget {
+  std::optional<int64_t> priority;  // that it needs there; nothing: the order has none
+};
+// Whether the experiment, in that pool, may be moved so.
+absl::StatusOr<QueueTarget> FindTarget(const State& state,
+                                       const Experiment& experiment,
+                                       const QueueMove& move,
+                                       const std::string& pool);
+// Nothing when it is there already. By the live positions of its target's pool: O(jobs in it).
+Events MoveBeside(const State& state,
+                  const Experiment& experiment,
+                  const QueueMove& move,
+                  const Reason& reason);
+
 // continue.cc
 absl::StatusOr<Events> DecideContinue(const State& state,
                                       const Principal& principal,

@@ -103,6 +103,7 @@ class Checker {
     Expect(fresh.on_agent == state_.indexes.on_agent, "the index by agent differs");
     Expect(fresh.allocations == state_.indexes.allocations, "the index of allocations differs");
     Expect(fresh.jobs == state_.indexes.jobs, "the index of jobs differs");
+    Expect(fresh.positions == state_.indexes.positions, "the index of positions differs");
     Expect(fresh.deadlines == state_.indexes.deadlines, "the index of deadlines differs");
     Expect(fresh.agents_connected == state_.indexes.agents_connected,
            "the count of connected agents differs");

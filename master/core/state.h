@@ -47,6 +47,9 @@ struct BestTrial {
   int64_t steps_completed = 0;
 };
 
+// Between the places of two jobs in the queue, so that others find room there.
+inline constexpr int64_t kQueueStep = int64_t{1} << 20;
+
 struct Experiment {
   ExperimentId id;
   std::shared_ptr<const spec::ExperimentSpec>
@@ -65,7 +68,7 @@ struct Experiment {
   std::map<searcher::RequestId, TrialId> open_trials;  // whose end the searcher was not told
   std::optional<BestTrial> best;
   bool metric_reported = false;  // by one of the trials that are closed
-  int64_t queue_position = 0;
+  int64_t queue_position = 0;    // less goes first
   absl::Time ended_at = absl::InfinitePast();
 
   bool IsSingle() const { return std::holds_alternative<spec::SingleSpec>(spec->searcher.method); }
@@ -181,6 +184,7 @@ struct JobPlace {
   std::string pool;
   int64_t priority = 0;
   int64_t position = 0;
+  ExperimentId id;
   auto operator<=>(const JobPlace&) const = default;
 };
 
@@ -190,7 +194,8 @@ struct Indexes {
   std::map<AgentId, std::map<AllocationId, TaskId>> on_agent;
   std::map<AllocationId, TaskId> allocations;
   std::set<std::pair<absl::Time, Key>> deadlines;
-  std::map<JobPlace, ExperimentId> jobs;
+  std::set<JobPlace> jobs;
+  std::set<std::pair<int64_t, ExperimentId>> positions;  // of all pools
   int64_t agents_connected = 0;
 };
 

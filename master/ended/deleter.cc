@@ -26,6 +26,10 @@ std::vector<std::pair<std::string, std::string>> PlainTables() {
       {"streams", StrCat("allocation_id IN (SELECT id FROM allocations WHERE ", of_trials, ")")},
       {"allocations", of_trials},
       {"trial_live", of_trials},
+      {"metric_runs", of_trials},
+      {"metric_summaries", of_trials},
+      {"retention", "experiment_id = $1"},
+      {"deletions", "experiment_id = $1"},
       {"checkpoints", "experiment_id = $1"},
       {"transitions", "experiment_id = $1 AND kind <> 'experiment'"},
       {"ended", "experiment_id = $1"}};

@@ -73,9 +73,9 @@ absl::StatusOr<core::ContinueExperiment> EndedStore::Load(ExperimentId id) {
   // Of a search what completed stays so, also when an earlier end of it is still on record.
   DET_RETURN_IF_ERROR(pool_->Read([&](pqxx::work& tx) {
     trials.clear();
-    for (const auto& row : tx.exec_params(
-             "SELECT workspace_id, project_id, archived FROM experiments WHERE id = $1",
-             id.value())) {
+    for (const auto& row :
+         tx.exec_params("SELECT workspace_id, project_id, archived FROM experiments WHERE id = $1",
+                        id.value())) {
       workspace = WorkspaceId(row[0].as<int64_t>());
       project = ProjectId(row[1].as<int64_t>());
       archived = row[2].as<bool>();

@@ -160,6 +160,10 @@ class Historian {
   Line operator()(const core::ExperimentConfigured& e) const {
     return Transition{"experiment", e.id.ToString(), e.id.value(), "CONFIGURED", e.reason};
   }
+  Line operator()(const core::ExperimentReordered& e) const {
+    if (e.reason.code.empty()) return std::nullopt;
+    return Transition{"experiment", e.id.ToString(), e.id.value(), "REORDERED", e.reason};
+  }
   Line operator()(const core::ExperimentContinued& e) const {
     const core::Experiment& x = e.experiment;
     return Transition{"experiment", x.id.ToString(), x.id.value(), "ACTIVE", x.reason};

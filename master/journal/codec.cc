@@ -23,6 +23,10 @@ Id Or(Id id, Id other) {
   return id.valid() ? id : other;
 }
 
+int64_t PlaceOf(const pb::ExperimentCreated& m) {
+  return m.queue_place() != 0 ? m.queue_place() : m.queue_position() * core::kQueueStep;
+}
+
 class Encoder {
  public:
   explicit Encoder(pb::Record* out) : out_(out) {}
@@ -37,7 +41,7 @@ class Encoder {
     m->set_source_checkpoint(e.source_checkpoint);
     m->set_paused(e.paused);
     Put(e.reason, m->mutable_reason());
-    m->set_queue_position(e.queue_position);
+    m->set_queue_place(e.queue_position);
     m->set_parent(e.parent.value());
     m->set_workspace(e.workspace.value());
     m->set_project(e.project.value());
@@ -60,6 +64,12 @@ class Encoder {
       m->set_log_retention_days_unset(!s.log_retention_days->has_value());
       if (s.log_retention_days->has_value()) m->set_log_retention_days(**s.log_retention_days);
     }
+    Put(e.reason, m->mutable_reason());
+  }
+  void operator()(const core::ExperimentReordered& e) {
+    pb::ExperimentReordered* m = out_->mutable_experiment_reordered();
+    m->set_id(e.id.value());
+    m->set_queue_place(e.position);
     Put(e.reason, m->mutable_reason());
   }
   void operator()(const core::ExperimentContinued& e) {
@@ -372,7 +382,7 @@ class Decoder {
           core::BestTrial{TrialId(m.best().trial()), m.best().metric(), m.best().steps_completed()};
     }
     e.metric_reported = m.metric_reported();
-    e.queue_position = m.queue_position();
+    e.queue_position = m.queue_place();
     return e;
   }
   core::Trial Saved(const pb::SavedTrial& m) {
@@ -409,13 +419,17 @@ class Decoder {
                                      .source_checkpoint = m.source_checkpoint(),
                                      .paused = m.paused(),
                                      .reason = Reason(m.reason()),
-                                     .queue_position = m.queue_position(),
+                                     .queue_position = PlaceOf(m),
                                      .parent = ExperimentId(m.parent()),
                                      .workspace = Or(WorkspaceId(m.workspace()), kFirstWorkspace),
                                      .project = Or(ProjectId(m.project()), kFirstProject),
                                      .code = {m.git_commit(), m.git_branch(), m.git_dirty()}};
     }
     if (r.has_experiment_configured()) return Configured(r.experiment_configured());
+    if (r.has_experiment_reordered()) {
+      const pb::ExperimentReordered& m = r.experiment_reordered();
+      return core::ExperimentReordered{ExperimentId(m.id()), m.queue_place(), Reason(m.reason())};
+    }
     if (r.has_experiment_continued()) {
       return core::ExperimentContinued{Saved(r.experiment_continued().experiment())};
     }

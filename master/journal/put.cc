@@ -102,7 +102,7 @@ void Put(const core::Experiment& e, pb::SavedExperiment* out) {
     out->mutable_best()->set_steps_completed(e.best->steps_completed);
   }
   out->set_metric_reported(e.metric_reported);
-  out->set_queue_position(e.queue_position);
+  out->set_queue_place(e.queue_position);
 }
 
 void Put(const core::Trial& t, int64_t runs, pb::SavedTrial* out) {

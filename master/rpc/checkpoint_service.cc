@@ -79,7 +79,7 @@ absl::Status Delete(const Deps& deps,
   std::vector<deletion::Target> targets;
   for (const std::string& name : request.uuids()) {
     DET_ASSIGN_OR_RETURN(const store::CheckpointRow row, deps.store.Checkpoint(name));
-    DET_RETURN_IF_ERROR(AuthorizeOn(deps, principal, core::Verb::kControl, row.experiment));
+    DET_RETURN_IF_ERROR(AuthorizeOn(deps, principal, core::Verb::kDelete, row.experiment));
     targets.push_back({row.trial, row.uuid});
     *response->add_checkpoints() = ToProto(row);
   }
@@ -133,7 +133,7 @@ absl::Status Retain(const Deps& deps,
                     const pb::SetRetentionRequest& request,
                     pb::SetRetentionResponse* response) {
   const ExperimentId id(request.experiment());
-  DET_RETURN_IF_ERROR(AuthorizeOn(deps, principal, core::Verb::kControl, id));
+  DET_RETURN_IF_ERROR(AuthorizeOn(deps, principal, core::Verb::kDelete, id));
   DET_ASSIGN_OR_RETURN(deletion::Retention plan, deps.deletions.Preview(id, std::nullopt));
   gc::Policy policy = plan.policy;
   if (request.has_save_experiment_best()) {

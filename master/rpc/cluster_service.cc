@@ -2,7 +2,6 @@
 
 #include "det/api/v1/cluster.grpc.pb.h"
 
-#include "master/config/experiment_config.h"
 #include "master/core/explain.h"
 #include "master/core/plan.h"
 #include "master/rpc/call.h"
@@ -11,6 +10,7 @@
 #include "master/rpc/health.h"
 #include "master/rpc/live_list.h"
 #include "master/rpc/services.h"
+#include "master/rpc/submitted_config.h"
 #include "master/searcher/hparams.h"
 #include "master/searcher/preview.h"
 #include "master/searcher/searcher.h"
@@ -102,13 +102,17 @@ void PutJob(const core::State& state, const core::Experiment& experiment, pb::Jo
 }
 
 core::JobPlace FromProto(const pb::JobPlace& place) {
-  return {.pool = place.pool(), .priority = place.priority(), .position = place.position()};
+  return {.pool = place.pool(),
+          .priority = place.priority(),
+          .position = place.position(),
+          .id = ExperimentId(place.experiment())};
 }
 
 void PutPlace(const core::JobPlace& place, pb::JobPlace* out) {
   out->set_pool(place.pool);
   out->set_priority(place.priority);
   out->set_position(place.position);
+  out->set_experiment(place.id.value());
 }
 
 absl::StatusOr<pb::ListJobsResponse> ListJobs(const Deps& deps,
@@ -120,7 +124,7 @@ absl::StatusOr<pb::ListJobsResponse> ListJobs(const Deps& deps,
   DET_ASSIGN_OR_RETURN(auto list, LiveList<pb::Job>::Make(JobFields(), request, deps.clock.Now()));
   auto job = request.has_after() ? jobs.upper_bound(FromProto(request.after())) : jobs.begin();
   for (; job != jobs.end() && list.Wants(); ++job) {
-    const core::Experiment& experiment = *state.Find(job->second);
+    const core::Experiment& experiment = *state.Find(job->id);
     if (core::AccessOf(by, experiment.workspace) < core::Access::kViewer) continue;
     pb::Job candidate;
     PutJob(state, experiment, &candidate);
@@ -128,7 +132,7 @@ absl::StatusOr<pb::ListJobsResponse> ListJobs(const Deps& deps,
     list.Add(std::move(candidate));
   }
   const bool more = job != jobs.end();
-  if (more && !list.sorted()) PutPlace(std::prev(job)->first, response.mutable_next_after());
+  if (more && !list.sorted()) PutPlace(*std::prev(job), response.mutable_next_after());
   DET_RETURN_IF_ERROR(list.Finish(more, response.mutable_jobs(), response.mutable_next_page()));
   return response;
 }
@@ -225,17 +229,24 @@ absl::Status TellExplanation(const Deps& deps,
   return absl::OkStatus();
 }
 
+// What a request that records nothing says of a configuration.
+template <class Request>
+absl::StatusOr<config::ParsedConfig> ReadAsked(const Deps& deps,
+                                               const core::Principal& by,
+                                               const Request& request) {
+  return ReadSubmitted(deps,
+                       by,
+                       {.text = request.config(),
+                        .name = request.config_name(),
+                        .overrides = {request.overrides().begin(), request.overrides().end()},
+                        .template_name = request.template_()});
+}
+
 absl::Status PreviewSearch(const Deps& deps,
+                           const core::Principal& by,
                            const pb::PreviewSearchRequest& request,
                            pb::PreviewSearchResponse* response) {
-  DET_ASSIGN_OR_RETURN(
-      const config::ParsedConfig parsed,
-      config::ParseExperimentConfig(
-          {.text = request.config(),
-           .name = request.config_name().empty() ? "configuration" : request.config_name(),
-           .overrides = {request.overrides().begin(), request.overrides().end()}},
-          deps.defaults,
-          deps.layers));
+  DET_ASSIGN_OR_RETURN(const config::ParsedConfig parsed, ReadAsked(deps, by, request));
   for (const std::string& warning : parsed.warnings) response->add_warnings(warning);
   response->set_searcher(std::string(spec::SearcherName(parsed.spec.searcher)));
   const searcher::Config config{parsed.spec.searcher, parsed.spec.hparams, parsed.spec.seed};
@@ -253,18 +264,18 @@ absl::Status PreviewSearch(const Deps& deps,
 }
 
 absl::StatusOr<config::ParsedConfig> ParsePlanned(const Deps& deps,
+                                                  const core::Principal& by,
                                                   const pb::PlanExperimentRequest& request) {
   if (!(request.units_per_second() >= 0)) {
     return Error(absl::StatusCode::kInvalidArgument,
                  "INVALID_SPEED",
                  "units_per_second must not be negative");
   }
-  return config::ParseExperimentConfig(
-      {.text = request.config(),
-       .name = request.config_name().empty() ? "configuration" : request.config_name(),
-       .overrides = {request.overrides().begin(), request.overrides().end()}},
-      deps.defaults,
-      deps.layers);
+  DET_ASSIGN_OR_RETURN(config::ParsedConfig parsed, ReadAsked(deps, by, request));
+  // Quotas go by it.
+  if (parsed.spec.workspace.empty())
+    parsed.spec.workspace = deps.catalog.directory().NameOf(kFirstWorkspace);
+  return parsed;
 }
 
 void PutSearch(const config::ParsedConfig& parsed, double speed, pb::PlanExperimentResponse* out) {
@@ -314,9 +325,10 @@ grpc::ServerUnaryReactor* Plan(const Deps& deps,
   const auto ending = std::make_shared<Ending>(*call.context, reactor);
   const std::optional<core::Principal> principal = AuthorOf(deps, *call.context, *ending);
   if (!principal.has_value()) return reactor;
-  const auto plan = [=, &deps, owner = principal->name, request = *call.request] {
-    absl::StatusOr<config::ParsedConfig> parsed = ParsePlanned(deps, request);
+  const auto plan = [=, &deps, by = *principal, request = *call.request] {
+    absl::StatusOr<config::ParsedConfig> parsed = ParsePlanned(deps, by, request);
     if (!parsed.ok()) return ending->Finish(parsed.status());
+    const std::string& owner = by.name;
     ReadState(deps, ending, [=, &deps, parsed = *parsed](const core::State& state) -> Tell {
       return [=,
               found = core::PlanExperiment(
@@ -440,8 +452,8 @@ class ClusterService final : public pb::ClusterService::CallbackService {
                                           const pb::PreviewSearchRequest* request,
                                           pb::PreviewSearchResponse* response) override {
     return Unary(
-        deps_, context, request, response, [this](const auto&, const auto& req, auto* res) {
-          return rpc::PreviewSearch(deps_, req, res);
+        deps_, context, request, response, [this](const auto& by, const auto& req, auto* res) {
+          return rpc::PreviewSearch(deps_, by, req, res);
         });
   }
   grpc::ServerUnaryReactor* PlanExperiment(grpc::CallbackServerContext* context,

@@ -41,7 +41,6 @@ struct Deps {
   ended::EndedStore& ended;
   ended::EndedLocks& ended_locks;
   ended::Deleter& ended_deleter;
-  const auth::TokenTable& tokens;
   catalog::Catalog& catalog;
   const auth::Authenticator& tokens;
   ThreadPool& pool;      // for calls that block

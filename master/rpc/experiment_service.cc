@@ -185,6 +185,18 @@ core::ExperimentSettings SettingsOf(const pb::ConfigureExperimentRequest& reques
   return s;
 }
 
+absl::StatusOr<std::optional<core::QueueMove>> MoveOf(
+    const pb::ConfigureExperimentRequest& request) {
+  if (request.has_ahead_of() && request.has_behind_of()) {
+    return Error(absl::StatusCode::kInvalidArgument,
+                 "INVALID_SETTING",
+                 "ahead_of and behind_of exclude each other");
+  }
+  if (request.has_ahead_of()) return core::QueueMove{ExperimentId(request.ahead_of()), false};
+  if (request.has_behind_of()) return core::QueueMove{ExperimentId(request.behind_of()), true};
+  return std::nullopt;
+}
+
 class Watcher : public PollingWriter<pb::WatchExperimentResponse> {
  public:
   Watcher(const Deps& deps, core::Principal by, ExperimentId id)
@@ -304,7 +316,8 @@ class ExperimentService final : public pb::ExperimentService::CallbackService {
         [this](const auto& principal, const auto& req, auto*) -> MaybeCommand {
           const ExperimentId id(req.id());
           DET_RETURN_IF_ERROR(AuthorizeOn(deps_, principal, core::Verb::kControl, id));
-          return core::Command{principal, core::ConfigureExperiment{id, SettingsOf(req)}};
+          DET_ASSIGN_OR_RETURN(const auto move, MoveOf(req));
+          return core::Command{principal, core::ConfigureExperiment{id, SettingsOf(req), move}};
         },
         [this](const auto& outcome, const auto& req, auto* res) {
           return CompleteControl(

@@ -6,9 +6,7 @@
 namespace det::rpc {
 
 absl::StatusOr<api::v1::CreateExperimentRequest> WithParent(
-    const Deps& deps,
-    const core::Principal& by,
-    const api::v1::CreateExperimentRequest& request) {
+    const Deps& deps, const core::Principal& by, const api::v1::CreateExperimentRequest& request) {
   api::v1::CreateExperimentRequest whole = request;
   if (request.parent() == 0) return whole;
   const ExperimentId parent(request.parent());

@@ -14,7 +14,9 @@ absl::StatusOr<core::Answer> Check(const Deps& deps,
                                    const core::Principal& principal,
                                    ExperimentVerb verb,
                                    ExperimentId id) {
-  DET_RETURN_IF_ERROR(AuthorizeOn(deps, principal, core::Verb::kControl, id));
+  const bool deletes = verb == ExperimentVerb::kDelete;
+  DET_RETURN_IF_ERROR(
+      AuthorizeOn(deps, principal, deletes ? core::Verb::kDelete : core::Verb::kControl, id));
   DET_ASSIGN_OR_RETURN(const ended::Standing standing, deps.ended.Where(id));
   const core::Answer answer = core::kExperimentVerbTable(verb, standing.state).answer;
   if (answer == core::Answer::kRefused) return ended::Refusal(verb, id, standing);

@@ -54,7 +54,7 @@ struct Job {
   std::string owner;
   std::string workspace;
   int64_t priority = 42;  // 1..99, lower goes first
-  int64_t position = 0;   // among those of one priority, lower goes first; no two jobs share it
+  int64_t position = 0;   // among those of one priority, lower goes first, then the older id
   double weight = 1;      // > 0, of its share
   std::optional<int64_t> max_slots;
   bool operator==(const Job&) const = default;

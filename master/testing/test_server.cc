@@ -43,7 +43,6 @@ TestServer::TestServer(absl::Duration upload_idle)
                                                 .ended = ended_,
                                                 .ended_locks = ended_locks_,
                                                 .ended_deleter = ended_deleter_,
-                                                .tokens = tokens_,
                                                 .catalog = catalog_,
                                                 .tokens = directory_,
                                                 .pool = pool_,

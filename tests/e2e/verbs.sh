@@ -57,6 +57,22 @@ expect 3 'resource pool "nowhere" does not exist' det e set pool "$id" nowhere
 expect 5 'ACTIVE.*continued' det e continue "$id"
 expect 2 'nothing was done' det e delete "$id"
 expect 5 'ACTIVE.*deleted' det e delete "$id" --yes
+# By filter: shown first, done with --yes.
+expect 2 'nothing was done: det e pause of these 1 experiment' det e pause --filter "id = $id"
+is "$id" ACTIVE || fail "a preview paused $id"
+expect 0 "experiment $id: label" det e label add --filter "id = $id" --yes urgent
+expect 3 'no experiment matches' det e kill --filter 'name = "nobody has this"' --yes
+expect 2 'position|\^' det e kill --filter 'name =' --yes
+# In the queue.
+other=$(create 'sleep 600' --paused)
+expect 0 "moved ahead of $id" det job update "$other" --ahead-of "$id"
+expect 0 'priority 7' det job list --filter "experiment = $other" -o 'template=priority {priority}'
+expect 0 'priority 8, weight 3' det job update-batch "$other.priority=8" "$other.weight=3"
+expect 2 'beside itself' det job update "$other" --behind-of "$other"
+expect 3 'does not exist or has ended' det job update "$other" --behind-of 99999
+det e kill "$other" -q
+becomes "$other" CANCELED
+expect 5 'CANCELED.*configured' det job update "$other" --priority 3
 fork=$(det e fork "$id" --paused -o name -q | sed 's,.*/,,')
 is "$fork" PAUSED || fail "a fork that was to be paused is $(state_of "$fork")"
 

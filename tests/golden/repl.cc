@@ -25,6 +25,9 @@ struct Describer {
   std::string operator()(const core::ExperimentCreated& e) const {
     return StrCat("experiment ", e.id.value(), " created", e.paused ? " paused" : "");
   }
+  std::string operator()(const core::ExperimentReordered& e) const {
+    return StrCat("experiment ", e.id.value(), " goes to ", e.position);
+  }
   std::string operator()(const core::ExperimentConfigured& e) const {
     return StrCat("experiment ", e.id.value(), " configured: ", e.reason.text);
   }
@@ -382,11 +385,13 @@ std::string Repl::Configure(const std::vector<std::string>& words) {
   if (words[1] == "priority") configure.settings.priority = Number(words, 3);
   if (words[1] == "weight") configure.settings.weight = std::strtod(words[3].c_str(), nullptr);
   if (words[1] == "pool") configure.settings.pool = words[3];
+  if (words[1] == "ahead-of" || words[1] == "behind-of")
+    configure.move = core::QueueMove{ExperimentId(Number(words, 3)), words[1] == "behind-of"};
   if (words[1] == "max-slots") {
     configure.settings.max_slots.emplace();
     if (words[3] != "none") configure.settings.max_slots = Number(words, 3);
   }
-  return Send({{core::Role::kUser, "ann"}, configure});
+  return Send({core::EditorOf(kFirstWorkspace, "ann"), configure});
 }
 
 // As the master does: with the incomplete trials of a search, or the one of a single.
@@ -399,7 +404,7 @@ std::string Repl::Continue(ExperimentId id) {
     if (trial.trial.experiment != id || (completed && !ended->second.IsSingle())) continue;
     command.trials.push_back(trial);
   }
-  return Send({{core::Role::kUser, "ann"}, command});
+  return Send({core::EditorOf(kFirstWorkspace, "ann"), command});
 }
 
 std::string Repl::LogMatch(const std::vector<std::string>& words) {
