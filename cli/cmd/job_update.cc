@@ -44,10 +44,13 @@ absl::Status Add(const Setting& setting, Update* update) {
   return absl::OkStatus();
 }
 
-Outcome Send(Client& client, const Update& update) {
+Outcome Send(Context& context, Client& client, const Update& update) {
   const absl::StatusOr<api::ExperimentResponse> response =
       client.ConfigureExperiment(update.request);
-  if (!response.ok()) return {update.request.id(), response.status()};
+  if (!response.ok()) {
+    context.PrintError(response.status());
+    return {update.request.id(), response.status()};
+  }
   return {update.request.id(), response->experiment(), update.done};
 }
 
@@ -66,7 +69,7 @@ absl::StatusOr<ExitCode> Run(Context& context, const Options& options) {
                  StrCat("name one of --", StrJoin(JobSettings(), ", --")));
   }
   DET_ASSIGN_OR_RETURN(Client * client, context.Connect());
-  return ShowOutcomes(context, {Send(*client, update)}, 1);
+  return ShowOutcomes(context, {Send(context, *client, update)}, 1);
 }
 
 absl::Status BadChange(const std::string& text) {
@@ -105,7 +108,7 @@ absl::StatusOr<ExitCode> RunBatch(Context& context, const BatchOptions& options)
   DET_ASSIGN_OR_RETURN(const std::vector<Update> updates, Understand(options.changes));
   DET_ASSIGN_OR_RETURN(Client * client, context.Connect());
   std::vector<Outcome> outcomes;
-  for (const Update& update : updates) outcomes.push_back(Send(*client, update));
+  for (const Update& update : updates) outcomes.push_back(Send(context, *client, update));
   return ShowOutcomes(context, outcomes, updates.size());
 }
 

@@ -45,7 +45,7 @@ absl::StatusOr<const Experiment*> Beside(const State& state,
   if (other != nullptr) return other;
   return Error(
       absl::StatusCode::kNotFound,
-      "EXPERIMENT_NOT_LIVE",
+      "OTHER_NOT_LIVE",
       StrCat("experiment ", beside.value(), ", to move beside, does not exist or has ended"),
       "det job list shows the queue");
 }

@@ -68,7 +68,7 @@ other=$(create 'sleep 600' --paused)
 expect 0 "moved ahead of $id" det job update "$other" --ahead-of "$id"
 expect 0 'priority 7' det job list --filter "experiment = $other" -o 'template=priority {priority}'
 expect 0 'priority 8, weight 3' det job update-batch "$other.priority=8" "$other.weight=3"
-expect 2 'beside itself' det job update "$other" --behind-of "$other"
+expect 1 'beside itself' det job update "$other" --behind-of "$other"
 expect 3 'does not exist or has ended' det job update "$other" --behind-of 99999
 det e kill "$other" -q
 becomes "$other" CANCELED
