@@ -298,6 +298,13 @@ absl::Status ProcessRuntime::SignalShim(const std::string& directory, int signal
                "try again");
 }
 
+void ProcessRuntime::AwaitShimsEnd(const TaskFiles& files) {
+  const absl::StatusOr<ShimRecord> shim = files.ReadShim();
+  if (!shim.ok()) return;
+  const absl::StatusOr<UniqueFd> process = OpenProcess(shim->shim);
+  if (process.ok()) (void)WaitForEnd(*process, kShimDeathPatience).ok();
+}
+
 absl::Status ProcessRuntime::Remove(const std::string& directory) {
   const TaskFiles files(directory);
   const absl::Status running = Error(absl::StatusCode::kFailedPrecondition,
@@ -308,6 +315,8 @@ absl::Status ProcessRuntime::Remove(const std::string& directory) {
   if (there) {
     DET_ASSIGN_OR_RETURN(const Found found, Inspect(directory));
     if (found.state == Found::State::kRunning) return running;
+    // It says how the task ended, and then goes.
+    AwaitShimsEnd(files);
     absl::StatusOr<LockFile> lock = LockFile::Acquire(files.lock(), "det-agent");
     if (ErrorReason(lock.status()) == "LOCK_HELD") return running;
     if (!lock.ok() && !absl::IsNotFound(lock.status())) return lock.status();

@@ -39,6 +39,7 @@ class ProcessRuntime final : public Runtime {
  private:
   absl::Status StartLocked(const TaskSpec& spec, const TaskFiles& files, LockFile lock) const;
   absl::Status AwaitShim(const TaskFiles& files, pid_t pid, const UniqueFd& reader) const;
+  static void AwaitShimsEnd(const TaskFiles& files);
   absl::Status SignalShim(const std::string& directory, int signal);
 
   Options options_;
