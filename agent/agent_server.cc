@@ -10,6 +10,7 @@
 
 #include "absl/time/clock.h"
 
+#include "agent/checkpoints/run_checkpoints.h"
 #include "agent/core/agent_core.h"
 #include "agent/prepare/run_files.h"
 #include "agent/relay/relay.h"
@@ -40,9 +41,12 @@ namespace det::agent {
 namespace {
 
 constexpr int kWorkers = 4;
+constexpr int kTransfers = 4;  // checkpoints on their way at once, each by several connections
 constexpr size_t kQueueMax = 1 << 20;
 constexpr absl::Duration kTick = absl::Seconds(1);
 constexpr absl::Duration kSaveRetry = absl::Milliseconds(500);
+constexpr absl::Duration kCleanUpRetry = absl::Seconds(5);
+constexpr absl::Duration kCleanUpRetryMax = absl::Minutes(10);
 
 // What stands in the file, or what `make` gives, which is then written there.
 absl::StatusOr<std::string> Remembered(const std::string& path,
@@ -81,7 +85,10 @@ std::string ShimPath() {
 class AgentServer::Body {
  public:
   explicit Body(AgentConfig config)
-      : config_(std::move(config)), loop_(1, kQueueMax), workers_(kWorkers, kQueueMax) {}
+      : config_(std::move(config)),
+        transfers_(kTransfers, kQueueMax),
+        loop_(1, kQueueMax),
+        workers_(kWorkers, kQueueMax) {}
   ~Body();
 
   absl::Status Start();
@@ -104,12 +111,20 @@ class AgentServer::Body {
   void DoOne(const Action& action);
   void SaveHeld(const Held& held);
   void PrepareRun(AllocationId id);
+  void FetchLatest(AllocationId id);
+  void Prepared(AllocationId id, const absl::Status& status, ExitKind kind);
+  absl::StatusOr<std::shared_ptr<RunCheckpoints>> CheckpointsOf(AllocationId id);
   void StartRun(AllocationId id);
   absl::Status StartRelay(const Held& held);
   void SampleRun(AllocationId id);
   void WatchRun(AllocationId id);
   void Ended(AllocationId id, const Exit& exit);
   void ForgetRun(AllocationId id);
+  // Any thread.
+  void CleanUpRun(AllocationId id,
+                  std::shared_ptr<RunCheckpoints> checkpoints,
+                  absl::Duration pause);
+  void RemoveRun(AllocationId id);
   absl::Status RemoveFiles(AllocationId id);
   // Runs `fn` there, unless the agent is ending.
   void Post(std::function<void()> fn);
@@ -129,7 +144,11 @@ class AgentServer::Body {
   std::string cluster_id_;
   std::optional<AgentCore> core_;
   std::map<AllocationId, std::unique_ptr<Relay>> relays_;
+  // Of runs that store checkpoints in a bucket.
+  std::map<AllocationId, std::shared_ptr<RunCheckpoints>> checkpoints_;
 
+  const SystemClock clock_;
+  ThreadPool transfers_;
   Timer timer_;
   std::unique_ptr<ProcessRuntime> runtime_;
   std::unique_ptr<Shipper> shipper_;
@@ -146,7 +165,9 @@ AgentServer::Body::~Body() {
   std::promise<void> idle;
   if (loop_.Post([&] { idle.set_value(); })) idle.get_future().wait();
   relays_.clear();
+  for (const auto& [id, checkpoints] : checkpoints_) checkpoints->Cancel();
   link_.reset();
+  transfers_.Stop();
   workers_.Stop();
   loop_.Stop();
   sampler_.reset();
@@ -403,7 +424,15 @@ void AgentServer::Body::DoOne(const Action& action) {
   };
   std::visit(
       overloaded{
-          [&](const Save& a) { SaveHeld(a.held); },
+          [&](const Save& a) {
+            SaveHeld(a.held);
+            // Nobody needs what is being fetched for it.
+            const bool leaves = a.held.level != StopLevel::kRun || a.held.dropped;
+            const auto checkpoints = checkpoints_.find(a.held.id);
+            if (a.held.phase == Phase::kPreparing && leaves && checkpoints != checkpoints_.end()) {
+              checkpoints->second->Cancel();
+            }
+          },
           [&](const Forget& a) {
             state_->Forget(a.id).IgnoreError();
             ForgetRun(a.id);
@@ -441,24 +470,59 @@ void AgentServer::Body::PrepareRun(AllocationId id) {
   if (held == core_->held().end()) return;
   workers_.Post([this, copy = held->second, cluster = cluster_id_] {
     const absl::Status status = files_->Prepare(copy, cluster);
-    std::optional<Exit> failure;
-    if (!status.ok()) {
-      const bool users = status.code() == absl::StatusCode::kInvalidArgument;
-      failure = Exit{.kind = users ? ExitKind::kStartFailed : ExitKind::kPrepareFailed,
-                     .text = std::string(status.message())};
-    }
-    Post([this, id = copy.id, failure] { Do(core_->OnPrepared(id, failure, absl::Now())); });
+    const bool users = absl::IsInvalidArgument(status);
+    Post([this, id = copy.id, status, users] {
+      if (status.ok()) return FetchLatest(id);
+      Prepared(id, status, users ? ExitKind::kStartFailed : ExitKind::kPrepareFailed);
+    });
   });
+}
+
+void AgentServer::Body::Prepared(AllocationId id, const absl::Status& status, ExitKind kind) {
+  std::optional<Exit> failure;
+  if (!status.ok()) failure = Exit{.kind = kind, .text = std::string(status.message())};
+  Do(core_->OnPrepared(id, failure, absl::Now()));
+}
+
+// The checkpoint that the run goes on from lies in the trial's folder before the trial begins.
+void AgentServer::Body::FetchLatest(AllocationId id) {
+  const auto held = core_->held().find(id);
+  if (held == core_->held().end()) return;
+  const auto failed = [&](const absl::Status& s) { Prepared(id, s, ExitKind::kPrepareFailed); };
+  const absl::StatusOr<v1::RunOrder> order = files_->Order(held->second);
+  if (!order.ok()) return failed(order.status());
+  const auto checkpoints = CheckpointsOf(id);
+  if (!checkpoints.ok()) return failed(checkpoints.status());
+  const bool stays = held->second.level == StopLevel::kRun && !held->second.dropped;
+  if (*checkpoints == nullptr || order->latest_checkpoint().empty() || !stays) {
+    return failed(absl::OkStatus());
+  }
+  transfers_.Post([this, id, its = *checkpoints, uuid = order->latest_checkpoint()] {
+    const absl::Status status = its->Fetch(uuid);
+    // Wrong keys, say, stay wrong: that counts as the trial's failure and so comes to an end.
+    const ExitKind kind = MayPass(status) ? ExitKind::kPrepareFailed : ExitKind::kStartFailed;
+    Post([this, id, status, kind] { Prepared(id, status, kind); });
+  });
+}
+
+absl::StatusOr<std::shared_ptr<RunCheckpoints>> AgentServer::Body::CheckpointsOf(AllocationId id) {
+  const auto known = checkpoints_.find(id);
+  if (known != checkpoints_.end()) return known->second;
+  DET_ASSIGN_OR_RETURN(std::shared_ptr<RunCheckpoints> made,
+                       files_->Checkpoints(id, {.clock = &clock_, .stopping = &stopping_}));
+  if (made != nullptr) checkpoints_[id] = made;
+  return made;
 }
 
 absl::Status AgentServer::Body::StartRelay(const Held& held) {
   if (relays_.contains(held.id)) return absl::OkStatus();
-  v1::RunOrder order;
-  order.ParseFromString(held.order);
+  DET_ASSIGN_OR_RETURN(const v1::RunOrder order, files_->Order(held));
   DET_ASSIGN_OR_RETURN(const Secret token, files_->Token(held.id));
   Relay::Options options{.socket_path = files_->SocketPath(held.id),
                          .spool_directory = files_->ReportsDirectory(held.id),
-                         .token = token};
+                         .token = token,
+                         .transfers = &transfers_};
+  DET_ASSIGN_OR_RETURN(options.checkpoints, CheckpointsOf(held.id));
   options.info.set_experiment(order.experiment());
   options.info.set_trial(order.trial());
   options.info.set_allocation(held.id.value());
@@ -541,13 +605,40 @@ void AgentServer::Body::Ended(AllocationId id, const Exit& exit) {
 void AgentServer::Body::ForgetRun(AllocationId id) {
   relays_.erase(id);
   if (sampler_ != nullptr) sampler_->Remove(id);
-  shipper_->Remove(id, [this, id] {
-    workers_.Post([this, id] {
-      const absl::Status status = RemoveFiles(id);
-      if (!status.ok())
-        LogWarning("a task's files can't be removed",
-                   {{"allocation", id.ToString()}, {"cause", std::string(status.message())}});
+  std::shared_ptr<RunCheckpoints> checkpoints = CheckpointsOf(id).value_or(nullptr);
+  checkpoints_.erase(id);
+  if (checkpoints != nullptr) checkpoints->Cancel();
+  shipper_->Remove(id, [this, id, checkpoints = std::move(checkpoints)] {
+    if (checkpoints == nullptr) return RemoveRun(id);
+    CleanUpRun(id, checkpoints, kCleanUpRetry);
+  });
+}
+
+// What the run left half stored in its bucket goes first: its files say what that is. A bucket out
+// of reach is waited for, also by the next life of this agent.
+void AgentServer::Body::CleanUpRun(AllocationId id,
+                                   std::shared_ptr<RunCheckpoints> checkpoints,
+                                   absl::Duration pause) {
+  transfers_.Post([this, id, checkpoints = std::move(checkpoints), pause] {
+    const absl::Status status = checkpoints->CleanUp();
+    if (stopping_) return;
+    if (!status.ok()) {
+      LogWarning("a checkpoint that was never complete is left in its bucket",
+                 {{"allocation", id.ToString()}, {"cause", std::string(status.message())}});
+    }
+    if (!MayPass(status)) return RemoveRun(id);
+    timer_.After(pause, [this, id, checkpoints, pause] {
+      if (!stopping_) CleanUpRun(id, checkpoints, std::min(2 * pause, kCleanUpRetryMax));
     });
+  });
+}
+
+void AgentServer::Body::RemoveRun(AllocationId id) {
+  workers_.Post([this, id] {
+    const absl::Status status = RemoveFiles(id);
+    if (!status.ok())
+      LogWarning("a task's files can't be removed",
+                 {{"allocation", id.ToString()}, {"cause", std::string(status.message())}});
   });
 }
 

@@ -199,8 +199,13 @@ absl::Status MasterServer::Parts::StartEngine() {
   contexts = std::make_unique<store::ContextStore>(conninfo, epoch);
   DET_RETURN_IF_ERROR(contexts->RemoveBrokenUploads());
   deletions = std::make_unique<deletion::Deletions>(conninfo, epoch);
+  secrets.emplace(StrCat(config.data_dir, "/secrets"), config.secrets);
   deleter = std::make_unique<deletion::Worker>(
-      *deletions, deletion::WorkerOptions{.storage = {.clock = &clock}});
+      *deletions, deletion::WorkerOptions{.storage = {.clock = &clock},
+                                         .secrets = [this](const std::string& name,
+                                                           const std::string& owner) {
+                                           return secrets->Get(name, owner);
+                                         }});
   ended = std::make_unique<ended::EndedStore>(conninfo, epoch);
   ended_deleter =
       std::make_unique<ended::Deleter>(ended::Deleter::Deps{conninfo, epoch, *deletions});
@@ -285,7 +290,6 @@ void MasterServer::Parts::DropExpired() const {
 
 absl::Status MasterServer::Parts::StartDoors() {
   DET_ASSIGN_OR_RETURN(const std::string cluster_id, store->ClusterId());
-  secrets.emplace(StrCat(config.data_dir, "/secrets"), config.secrets);
   rpc_deps.emplace(
       rpc::Deps{.engine = *engine,
                 .ingestor = *ingestor,

@@ -87,9 +87,11 @@ std::vector<Layer> AgentLayers() {
       {"agent/task", {"common/", "agent/core", "agent/spool"}},
       {"agent/shim", {"common/", "agent/core", "agent/spool", "agent/task"}},
       {"agent/runtime", {"common/", "agent/core", "agent/spool", "agent/task", "agent/shim"}},
-      {"agent/relay", {"common/", "agent/spool"}},
+      {"agent/checkpoints", {"common/"}},
+      {"agent/relay", {"common/", "agent/spool", "agent/checkpoints"}},
       {"agent/session", {"common/", "agent/core", "agent/spool", "agent/relay"}},
-      {"agent/prepare", {"common/", "agent/core", "agent/devices", "agent/session"}},
+      {"agent/prepare",
+       {"common/", "agent/core", "agent/devices", "agent/session", "agent/checkpoints"}},
   };
 }
 

@@ -25,12 +25,16 @@ namespace fs = std::filesystem;
 constexpr size_t kSocketPathBytesMax = 100;
 constexpr size_t kSmallFileBytesMax = 64 << 20;
 
-absl::StatusOr<v1::RunOrder> OrderOf(const Held& held) {
+absl::StatusOr<v1::RunOrder> ParseOrder(const Held& held) {
   v1::RunOrder order;
   if (order.ParseFromString(held.order)) return order;
   return Error(absl::StatusCode::kDataLoss,
                "BAD_ORDER",
                StrCat("the order of allocation ", held.id.value(), " can't be read"));
+}
+
+std::string BucketFile(const std::string& directory) {
+  return StrCat(directory, "/bucket");
 }
 
 // A folder of ours that nobody else may look into.
@@ -110,20 +114,42 @@ std::vector<RunFiles::Leftover> RunFiles::List() const {
   return all;
 }
 
+std::string RunFiles::CheckpointDirectory(AllocationId id) const {
+  return StrCat(Directory(id), "/checkpoints");
+}
+
+absl::StatusOr<v1::RunOrder> RunFiles::Order(const Held& held) const {
+  DET_ASSIGN_OR_RETURN(v1::RunOrder order, ParseOrder(held));
+  if (!order.has_checkpoint_bucket()) return order;
+  order.clear_checkpoint_bucket();
+  order.set_checkpoint_directory(CheckpointDirectory(held.id));
+  return order;
+}
+
+absl::StatusOr<std::unique_ptr<RunCheckpoints>> RunFiles::Checkpoints(
+    AllocationId id, RunCheckpoints::Options options) const {
+  const std::string file = BucketFile(Directory(id));
+  const absl::StatusOr<std::string> text = ReadFile(file, kSmallFileBytesMax);
+  if (absl::IsNotFound(text.status())) return nullptr;
+  DET_RETURN_IF_ERROR(text.status());
+  v1::Bucket bucket;
+  if (!bucket.ParseFromString(*text)) {
+    return Error(absl::StatusCode::kDataLoss, "BAD_ORDER", StrCat(file, " can't be read"));
+  }
+  options.folder = CheckpointDirectory(id);
+  options.records = StrCat(Directory(id), "/uploads");
+  options.url = bucket.url();
+  for (const auto& [name, secret] : bucket.secrets()) options.secrets[name] = Secret(secret);
+  options.secrets_fault = bucket.fault();
+  return std::make_unique<RunCheckpoints>(std::move(options));
+}
+
 absl::Status RunFiles::Prepare(const Held& held, const std::string& cluster_id) {
-  DET_ASSIGN_OR_RETURN(const v1::RunOrder order, OrderOf(held));
+  DET_ASSIGN_OR_RETURN(const v1::RunOrder order, Order(held));
   const std::string directory = Directory(held.id);
   DET_RETURN_IF_ERROR(RemoveTree(directory));
   DET_RETURN_IF_ERROR(MakeDirs(WorkDirectory(held.id), 0700));
-  DET_RETURN_IF_ERROR(
-      AtomicWriteFile(StrCat(directory, "/trial"), std::to_string(order.trial()), 0600));
-  // After a power failure nothing runs that would read these: a run that was not started is
-  // prepared anew.
-  DET_RETURN_IF_ERROR(
-      AtomicWriteFileUnsynced(StrCat(directory, "/hparams.json"), order.hparams_json(), 0600));
-  DET_RETURN_IF_ERROR(
-      AtomicWriteFileUnsynced(StrCat(directory, "/config.json"), order.config_json(), 0600));
-  DET_RETURN_IF_ERROR(AtomicWriteFileUnsynced(StrCat(directory, "/token"), RandomToken(), 0600));
+  DET_RETURN_IF_ERROR(WriteOrder(held, order));
   if (!order.context_sha256().empty()) {
     DET_RETURN_IF_ERROR(PlaceContext(order.context_sha256(), WorkDirectory(held.id)));
   }
@@ -132,6 +158,25 @@ absl::Status RunFiles::Prepare(const Held& held, const std::string& cluster_id) 
   // Checkpoints lie where all agents and the master see them.
   const absl::Status made = MakeDirs(order.checkpoint_directory(), 0755);
   return Annotate(made, "checkpoint_storage.host_path can't be used on this agent");
+}
+
+absl::Status RunFiles::WriteOrder(const Held& held, const v1::RunOrder& order) const {
+  const std::string directory = Directory(held.id);
+  DET_RETURN_IF_ERROR(
+      AtomicWriteFile(StrCat(directory, "/trial"), std::to_string(order.trial()), 0600));
+  // Read when the run is over, too: what it left in the bucket is looked for with it.
+  DET_ASSIGN_OR_RETURN(const v1::RunOrder whole, ParseOrder(held));
+  if (whole.has_checkpoint_bucket()) {
+    DET_RETURN_IF_ERROR(AtomicWriteFile(
+        BucketFile(directory), whole.checkpoint_bucket().SerializeAsString(), 0600));
+  }
+  // After a power failure nothing runs that would read these: a run that was not started is
+  // prepared anew.
+  DET_RETURN_IF_ERROR(
+      AtomicWriteFileUnsynced(StrCat(directory, "/hparams.json"), order.hparams_json(), 0600));
+  DET_RETURN_IF_ERROR(
+      AtomicWriteFileUnsynced(StrCat(directory, "/config.json"), order.config_json(), 0600));
+  return AtomicWriteFileUnsynced(StrCat(directory, "/token"), RandomToken(), 0600);
 }
 
 absl::Status RunFiles::PlaceContext(const std::string& sha256, const std::string& work) {
@@ -168,7 +213,7 @@ RunContext RunFiles::ContextOf(const Held& held,
 
 absl::StatusOr<CommandLine> RunFiles::Command(const Held& held,
                                               const std::string& cluster_id) const {
-  DET_ASSIGN_OR_RETURN(const v1::RunOrder order, OrderOf(held));
+  DET_ASSIGN_OR_RETURN(const v1::RunOrder order, Order(held));
   RunContext run = ContextOf(held, order, cluster_id);
   DET_ASSIGN_OR_RETURN(const Secret token, Token(held.id));
   run.token = token.Reveal();
@@ -193,6 +238,7 @@ absl::StatusOr<std::string> RunFiles::PutAside(AllocationId id) {
   const std::string to = StrCat(folder, "/", id.value());
   DET_RETURN_IF_ERROR(RemoveTree(to));
   const std::string from = Directory(id);
+  unlink(BucketFile(from).c_str());  // whoever looks has no use for its keys
   if (rename(from.c_str(), to.c_str()) != 0) return OsError(errno, "rename", from);
   unlink(SocketPath(id).c_str());
   return to;

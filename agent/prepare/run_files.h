@@ -5,7 +5,9 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "det/agent/v1/agent.pb.h"
 
+#include "agent/checkpoints/run_checkpoints.h"
 #include "agent/core/agent_core.h"
 #include "agent/devices/devices.h"
 #include "agent/prepare/command_line.h"
@@ -46,7 +48,14 @@ class RunFiles {
   // machine's or the master's.
   absl::Status Prepare(const Held& held, const std::string& cluster_id);
 
-  // Of a prepared run.
+  // What the run was ordered to do, without what is the agent's alone; a run whose checkpoints are
+  // stored in a bucket has a folder of its own for them.
+  absl::StatusOr<v1::RunOrder> Order(const Held& held) const;
+
+  // Of a prepared run. Checkpoints gives none when the trial's folder is their place; `options` are
+  // those that are not the run's.
+  absl::StatusOr<std::unique_ptr<RunCheckpoints>> Checkpoints(
+      AllocationId id, RunCheckpoints::Options options) const;
   absl::StatusOr<CommandLine> Command(const Held& held, const std::string& cluster_id) const;
   absl::StatusOr<Secret> Token(AllocationId id) const;
 
@@ -59,6 +68,8 @@ class RunFiles {
 
  private:
   explicit RunFiles(Options options) : options_(std::move(options)) {}
+  std::string CheckpointDirectory(AllocationId id) const;
+  absl::Status WriteOrder(const Held& held, const v1::RunOrder& order) const;
   absl::Status PlaceContext(const std::string& sha256, const std::string& work);
   RunContext ContextOf(const Held& held,
                        const v1::RunOrder& order,

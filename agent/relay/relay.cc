@@ -39,11 +39,20 @@ int HttpStatus(const absl::Status& status) {
   }
 }
 
+// Of a checkpoint that could not be stored. What ends it from here (the agent stops) asks for
+// another try; what the bucket or the network did is told.
+int StorageHttpStatus(const absl::Status& status) {
+  if (absl::IsCancelled(status)) return 503;
+  if (absl::IsInvalidArgument(status) || absl::IsNotFound(status)) return HttpStatus(status);
+  return 424;
+}
+
 HttpResponse ToResponse(const absl::Status& status) {
   Value body;
   const std::string reason = ErrorReason(status);
   body["error"]["reason"] = reason.empty() ? "INTERNAL" : reason;
   body["error"]["message"] = std::string(status.message());
+  if (const std::string hint = ErrorHint(status); !hint.empty()) body["error"]["hint"] = hint;
   return {.status = HttpStatus(status), .body = body.ToJson()};
 }
 
@@ -76,6 +85,18 @@ int64_t TimeoutSeconds(const HttpRequest& request) {
   return std::clamp<int64_t>(seconds, 0, kPollSecondsMax);
 }
 
+// What is stored is what counts, whatever the program said.
+void PutFiles(const storage::FileMap& files, v1::Checkpoint* checkpoint) {
+  Value list = Value::Object();
+  int64_t bytes = 0;
+  for (const auto& [path, size] : files) {
+    list[path] = size;
+    bytes += size;
+  }
+  checkpoint->set_files_json(list.ToJson());
+  checkpoint->set_bytes(bytes);
+}
+
 }  // namespace
 
 struct Relay::Core : std::enable_shared_from_this<Relay::Core> {
@@ -83,11 +104,22 @@ struct Relay::Core : std::enable_shared_from_this<Relay::Core> {
     int64_t id = 0;
     HttpServer::Responder respond;
   };
+  // A report whose checkpoint is on its way up.
+  struct Stored {
+    int64_t seq = 0;
+    v1::Report report;
+    HttpServer::Responder respond;
+  };
 
   Core(Options o, Events e, Timer& t) : options(std::move(o)), events(std::move(e)), timer(t) {}
 
   void Handle(const HttpRequest& request, HttpServer::Responder respond);
-  absl::StatusOr<int64_t> Take(const std::string& body);
+  void TakeReport(const std::string& body, HttpServer::Responder respond);
+  absl::Status Read(const std::string& body, Stored* stored);
+  void Store(Stored stored);
+  void UploadOne(const std::string& uuid);
+  void Answer(absl::StatusOr<int64_t> seq, HttpServer::Responder respond);
+  absl::Status CheckSeq(int64_t seq) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   absl::StatusOr<int64_t> Keep(int64_t seq, const v1::Report& report);
   absl::Status Flush() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void AskPreemption(const HttpRequest& request, HttpServer::Responder respond);
@@ -105,6 +137,7 @@ struct Relay::Core : std::enable_shared_from_this<Relay::Core> {
   std::string preempt_reason ABSL_GUARDED_BY(mutex);
   std::list<Poll> polls ABSL_GUARDED_BY(mutex);
   int64_t next_poll ABSL_GUARDED_BY(mutex) = 1;
+  std::map<std::string, std::vector<Stored>> uploads ABSL_GUARDED_BY(mutex);  // by checkpoint
 };
 
 Relay::Relay(std::shared_ptr<Core> core) : core_(std::move(core)) {}
@@ -134,6 +167,7 @@ absl::StatusOr<std::unique_ptr<Relay>> Relay::Start(Options options, Events even
 
 Relay::~Relay() {
   if (server_ != nullptr) server_->Stop();
+  if (core_->options.checkpoints != nullptr) core_->options.checkpoints->Cancel();
   std::list<Core::Poll> dropped;
   MutexLock lock(core_->mutex);
   dropped.swap(core_->polls);
@@ -174,14 +208,7 @@ void Relay::Core::Handle(const HttpRequest& request, HttpServer::Responder respo
     info.set_last_seq(taken);
     return respond(ToResponse(info));
   }
-  if (call == "POST /v1/reports") {
-    const absl::StatusOr<int64_t> seq = Take(request.body);
-    if (!seq.ok()) return respond(ToResponse(seq.status()));
-    trial::v1::ReportResponse response;
-    response.set_seq(*seq);
-    respond(ToResponse(response));
-    return events.on_report();
-  }
+  if (call == "POST /v1/reports") return TakeReport(request.body, std::move(respond));
   if (call == "GET /v1/preemption") return AskPreemption(request, std::move(respond));
   if (call == "POST /v1/preemption/ack") {
     events.on_preemption_acked();
@@ -191,10 +218,85 @@ void Relay::Core::Handle(const HttpRequest& request, HttpServer::Responder respo
       ToResponse(Error(absl::StatusCode::kNotFound, "NO_SUCH_CALL", StrCat("there is no ", call))));
 }
 
-absl::StatusOr<int64_t> Relay::Core::Take(const std::string& body) {
+void Relay::Core::TakeReport(const std::string& body, HttpServer::Responder respond) {
+  Stored stored;
+  if (const absl::Status status = Read(body, &stored); !status.ok()) {
+    return respond(ToResponse(status));
+  }
+  if (stored.report.has_checkpoint() && options.checkpoints != nullptr) {
+    stored.respond = std::move(respond);
+    return Store(std::move(stored));
+  }
+  Answer(Keep(stored.seq, stored.report), std::move(respond));
+}
+
+void Relay::Core::Answer(absl::StatusOr<int64_t> seq, HttpServer::Responder respond) {
+  if (!seq.ok()) return respond(ToResponse(seq.status()));
+  trial::v1::ReportResponse response;
+  response.set_seq(*seq);
+  respond(ToResponse(response));
+  events.on_report();
+}
+
+// First the files, then the report. Asked again meanwhile (whoever asked gave up waiting), it joins
+// what is under way.
+void Relay::Core::Store(Stored stored) {
+  absl::Status fault;
+  {
+    MutexLock lock(mutex);
+    const int64_t seq = stored.seq;
+    fault = CheckSeq(seq);
+    if (fault.ok() && (seq == 0 || seq > taken)) {
+      const std::string uuid = stored.report.checkpoint().uuid();
+      std::vector<Stored>& waiting = uploads[uuid];
+      waiting.push_back(std::move(stored));
+      if (waiting.size() > 1) return;
+      if (options.transfers->Post([self = shared_from_this(), uuid] { self->UploadOne(uuid); })) {
+        return;
+      }
+      stored = std::move(waiting.front());
+      uploads.erase(uuid);
+      fault = Error(absl::StatusCode::kResourceExhausted,
+                    "AGENT_BUSY",
+                    "the agent has too many checkpoints to store",
+                    "try again later");
+    }
+  }
+  if (!fault.ok()) return stored.respond(ToResponse(fault));
+  Answer(stored.seq, std::move(stored.respond));
+}
+
+void Relay::Core::UploadOne(const std::string& uuid) {
+  RunCheckpoints& checkpoints = *options.checkpoints;
+  const absl::StatusOr<storage::FileMap> files = checkpoints.Upload(uuid);
+  absl::Status status = files.status();
+  if (status.ok()) status = checkpoints.HandOver(uuid);
+  std::vector<Stored> waiting;
+  {
+    MutexLock lock(mutex);
+    waiting = std::move(uploads[uuid]);
+    uploads.erase(uuid);
+  }
+  for (Stored& stored : waiting) {
+    if (!status.ok()) {
+      HttpResponse response = ToResponse(status);
+      response.status = StorageHttpStatus(status);
+      stored.respond(std::move(response));
+      continue;
+    }
+    PutFiles(*files, stored.report.mutable_checkpoint());
+    absl::StatusOr<int64_t> seq = Keep(stored.seq, stored.report);
+    if (seq.ok()) checkpoints.RemoveLocal(uuid);
+    Answer(std::move(seq), std::move(stored.respond));
+  }
+}
+
+absl::Status Relay::Core::Read(const std::string& body, Stored* stored) {
   trial::v1::ReportRequest request;
   DET_RETURN_IF_ERROR(FromJson(body, &request));
-  DET_ASSIGN_OR_RETURN(v1::Report report, ToReport(request));
+  stored->seq = request.seq();
+  DET_ASSIGN_OR_RETURN(stored->report, ToReport(request));
+  v1::Report& report = stored->report;
   // Numbers print longer than they came ("1e9"): what is larger than a message to the master may be
   // would be in the way of all reports behind it.
   if (report.ByteSizeLong() > kReportBytesMax) {
@@ -204,24 +306,27 @@ absl::StatusOr<int64_t> Relay::Core::Take(const std::string& body) {
                  "report less at once");
   }
   report.set_at_unix_nanos(absl::ToUnixNanos(absl::Now()));
-  return Keep(request.seq(), report);
+  return absl::OkStatus();
 }
 
-absl::StatusOr<int64_t> Relay::Core::Keep(int64_t seq, const v1::Report& report) {
-  MutexLock lock(mutex);
+absl::Status Relay::Core::CheckSeq(int64_t seq) {
   if (seq < 0) {
     return Error(
         absl::StatusCode::kInvalidArgument, "INVALID_REPORT", StrCat("seq ", seq, " is below 0"));
   }
-  if (seq != 0 && seq <= taken) return seq;  // taken before
+  if (seq <= taken + 1) return absl::OkStatus();
+  return Error(absl::StatusCode::kFailedPrecondition,
+               "REPORT_GAP",
+               StrCat("report ", seq, " can't follow report ", taken));
+}
+
+absl::StatusOr<int64_t> Relay::Core::Keep(int64_t seq, const v1::Report& report) {
+  MutexLock lock(mutex);
+  if (seq > 0 && seq <= taken) return seq;  // taken before
   // What the disk had no room for when it came is in memory still, and has its number.
   DET_RETURN_IF_ERROR(Flush());
-  if (seq != 0 && seq <= taken) return seq;
-  if (seq > taken + 1) {
-    return Error(absl::StatusCode::kFailedPrecondition,
-                 "REPORT_GAP",
-                 StrCat("report ", seq, " can't follow report ", taken));
-  }
+  if (seq > 0 && seq <= taken) return seq;
+  DET_RETURN_IF_ERROR(CheckSeq(seq));
   if (spool::RoomAbove(ParentDirectory(options.spool_directory)) <= 0) {
     return Error(absl::StatusCode::kResourceExhausted,
                  "DISK_FULL",

@@ -8,9 +8,11 @@
 #include "absl/status/statusor.h"
 #include "det/trial/v1/trial.pb.h"
 
+#include "agent/checkpoints/run_checkpoints.h"
 #include "agent/spool/segment_log.h"
 #include "common/base/mutex.h"
 #include "common/base/secret.h"
+#include "common/concurrency/thread_pool.h"
 #include "common/concurrency/timer.h"
 #include "common/net/http_server.h"
 
@@ -18,7 +20,7 @@ namespace det::agent {
 
 // A trial's way to its agent: HTTP on a unix socket of its own, open to whoever has the run's
 // token. Reports are on disk when their answer goes out; what comes twice is known by its number.
-// Any thread.
+// A checkpoint whose storage is a bucket is there when its report is answered. Any thread.
 class Relay {
  public:
   struct Options {
@@ -26,6 +28,10 @@ class Relay {
     std::string spool_directory;
     Secret token;
     trial::v1::InfoResponse info;  // all but last_seq
+    // Where checkpoints are brought to before their reports count; none: the trial wrote them to
+    // their place. Canceled when the relay goes.
+    std::shared_ptr<RunCheckpoints> checkpoints;
+    ThreadPool* transfers = nullptr;  // beside `checkpoints`; outlives the relay
   };
   // Called on the relay's thread; must not block.
   struct Events {

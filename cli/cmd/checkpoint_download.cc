@@ -17,6 +17,7 @@
 #include "common/base/value.h"
 #include "common/clock/clock.h"
 #include "common/json/json.h"
+#include "common/s3/credentials.h"
 #include "common/storage/store.h"
 
 namespace det::cli {
@@ -90,7 +91,16 @@ absl::Status CheckFree(const std::string& destination) {
                "name another place with -o DIR");
 }
 
-// From a bucket, with the credentials of this machine (docs/storage.md).
+// The keys of the cluster stay there: whoever downloads has others.
+storage::Place WithOwnKeys(storage::Place place) {
+  auto* bucket = std::get_if<storage::S3>(&place);
+  if (bucket == nullptr || s3::NamesVariable(bucket->access_key_ref)) return place;
+  bucket->access_key_ref.clear();
+  bucket->secret_key_ref.clear();
+  return place;
+}
+
+// From a bucket, with the credentials of this machine (docs/guide/checkpoints.md).
 absl::StatusOr<ExitCode> Fetch(Context& context,
                                const api::Checkpoint& checkpoint,
                                const std::string& destination) {
@@ -100,7 +110,7 @@ absl::StatusOr<ExitCode> Fetch(Context& context,
   const SystemClock clock;
   storage::StoreOptions options{.clock = &clock, .cancel = &cancel, .patience = absl::Seconds(20)};
   options.environment = [&](const char* name) { return context.getenv()(name); };
-  DET_ASSIGN_OR_RETURN(const auto store, storage::OpenStore(place, options));
+  DET_ASSIGN_OR_RETURN(const auto store, storage::OpenStore(WithOwnKeys(place), options));
   std::atomic<int64_t> bytes = 0;
   const InterruptGuard guard([&] { cancel = true; });
   const std::map<std::string, int64_t> files = ReportedFiles(checkpoint);

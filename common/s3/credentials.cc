@@ -13,6 +13,7 @@ namespace det::s3 {
 namespace {
 
 constexpr size_t kFileBytesMax = 1 << 20;
+constexpr std::string_view kVariable = "env:";
 
 std::string_view Strip(std::string_view text) {
   const size_t begin = text.find_first_not_of(" \t\r");
@@ -51,18 +52,25 @@ std::optional<Credentials> FromEnvironment(const Environment& environment) {
       *access, Secret(*secret), Secret(environment("AWS_SESSION_TOKEN").value_or(""))};
 }
 
-// "env:NAME" of whoever uses it. Other references are names of the cluster's secrets, which are not
-// there yet.
-absl::StatusOr<std::string> Named(const std::string& ref, const Environment& environment) {
-  constexpr std::string_view kVariable = "env:";
-  if (!ref.starts_with(kVariable)) {
-    return Error(absl::StatusCode::kUnimplemented,
-                 "S3_NO_CREDENTIALS",
-                 StrCat("no S3 credentials: the secret ",
-                        QuoteJson(ref),
-                        " can't be looked up: secrets of the cluster are not supported yet"),
-                 "name environment variables of the agents and the master: {environment: NAME}");
-  }
+absl::StatusOr<std::string> NamedSecret(const std::string& name, const SecretLookup& secrets) {
+  const absl::StatusOr<Secret> found =
+      secrets == nullptr ? absl::NotFoundError("the cluster's secrets are not known here")
+                         : secrets(name);
+  if (found.ok()) return found->Reveal();
+  return Error(absl::StatusCode::kUnauthenticated,
+               "S3_NO_CREDENTIALS",
+               StrCat("no S3 credentials: the secret ",
+                      QuoteJson(name),
+                      " can't be had: ",
+                      FromAbsl(found.status().message())),
+               ErrorHint(found.status()));
+}
+
+// "env:NAME" of whoever uses it, else a secret of the cluster.
+absl::StatusOr<std::string> Named(const std::string& ref,
+                                  const SecretLookup& secrets,
+                                  const Environment& environment) {
+  if (!NamesVariable(ref)) return NamedSecret(ref, secrets);
   const std::string name = ref.substr(kVariable.size());
   if (const auto value = environment(name.c_str()); value.has_value()) return *value;
   return Error(absl::StatusCode::kUnauthenticated,
@@ -73,8 +81,8 @@ absl::StatusOr<std::string> Named(const std::string& ref, const Environment& env
 
 absl::StatusOr<Credentials> FromNamed(const CredentialsSource& source,
                                       const Environment& environment) {
-  DET_ASSIGN_OR_RETURN(std::string access, Named(source.access_key_ref, environment));
-  DET_ASSIGN_OR_RETURN(std::string secret, Named(source.secret_key_ref, environment));
+  DET_ASSIGN_OR_RETURN(std::string access, Named(source.access_key_ref, source.secrets, environment));
+  DET_ASSIGN_OR_RETURN(std::string secret, Named(source.secret_key_ref, source.secrets, environment));
   return Credentials{std::move(access), Secret(std::move(secret)), Secret()};
 }
 
@@ -85,6 +93,10 @@ std::string FileOf(const CredentialsSource& source, const Environment& environme
 }
 
 }  // namespace
+
+bool NamesVariable(std::string_view ref) {
+  return ref.starts_with(kVariable);
+}
 
 Environment ProcessEnvironment() {
   return [](const char* name) -> std::optional<std::string> {

@@ -3,6 +3,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "absl/status/statusor.h"
 
@@ -16,12 +17,19 @@ struct Credentials {
   Secret session_token;  // of temporary credentials; else empty
 };
 
+// Gives a secret by its name; its errors name it and never quote it.
+using SecretLookup = std::function<absl::StatusOr<Secret>(const std::string& name)>;
+
+// Is a reference "env:NAME", a variable of whoever uses it?
+bool NamesVariable(std::string_view ref);
+
 // What a configuration may say of credentials: where they are, never what they are.
 struct CredentialsSource {
-  // "env:NAME" is an environment variable that holds the key. When they are named, nothing else is
-  // looked at.
+  // "env:NAME" is an environment variable that holds the key, anything else the name of a secret of
+  // the cluster. When they are named, nothing else is looked at.
   std::string access_key_ref;
   std::string secret_key_ref;
+  SecretLookup secrets;  // none: whoever uses this can't look up secrets of the cluster
   // A section of the credentials file. "": the environment's AWS_ACCESS_KEY_ID and
   // AWS_SECRET_ACCESS_KEY, else the section AWS_PROFILE names, else "default".
   std::string profile;

@@ -196,7 +196,8 @@ s3::ClientOptions ClientOptionsOf(const S3& place, const StoreOptions& options) 
   }
   if (out.region.empty()) out.region = "us-east-1";
   const s3::CredentialsSource source{.access_key_ref = place.access_key_ref,
-                                     .secret_key_ref = place.secret_key_ref};
+                                     .secret_key_ref = place.secret_key_ref,
+                                     .secrets = options.secrets};
   out.credentials = [=] { return s3::FindCredentials(source, environment); };
   out.clock = options.clock;
   out.http.ca_file = environment("AWS_CA_BUNDLE").value_or("");

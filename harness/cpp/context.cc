@@ -112,8 +112,14 @@ Checkpoint Context::SaveCheckpoint(int64_t steps,
   const std::filesystem::path& directory = impl_->backend->info().checkpoint_directory;
   WrittenCheckpoint written = WriteCheckpoint(directory, save);
   Checkpoint checkpoint{directory / written.uuid, steps};
-  impl_->backend->Report(
-      CheckpointReport{std::move(written.uuid), steps, std::move(written.files), metadata_json});
+  try {
+    impl_->backend->Report(
+        CheckpointReport{std::move(written.uuid), steps, std::move(written.files), metadata_json});
+  } catch (const StorageError&) {
+    std::error_code ignored;
+    std::filesystem::remove_all(checkpoint.path, ignored);
+    throw;
+  }
   return checkpoint;
 }
 

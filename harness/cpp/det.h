@@ -40,6 +40,13 @@ class Error : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// A checkpoint could not be stored in its bucket: which, why and what to do. There is none of it to
+// count, and its folder is gone; the program may go on, and save another.
+class StorageError : public Error {
+ public:
+  using Error::Error;
+};
+
 // Thrown to leave the program early, with status 0 and everything said. It is no std::exception,
 // so handlers in training code let it pass. Run catches it; a main of your own must.
 struct Leave {
@@ -51,7 +58,8 @@ struct Leave {
 using Metrics = std::map<std::string, double>;
 
 struct Checkpoint {
-  std::filesystem::path path;  // its folder
+  // Its folder. Of one that was saved to a bucket: gone again.
+  std::filesystem::path path;
   int64_t steps = 0;           // batches trained
 };
 
@@ -116,7 +124,8 @@ class Context {
   // Calls `save` with a folder and makes a checkpoint of what it writes, durable before it is
   // reported. When `save` throws, or the program dies on the way, there is no checkpoint.
   // `metadata_json` is an object, for people and programs to read. One checkpoint at a time:
-  // other threads wait.
+  // other threads wait. Where checkpoints are stored in a bucket, it returns when this one is, and
+  // throws StorageError when it can't be; reports of other threads wait as well.
   Checkpoint SaveCheckpoint(int64_t steps,
                             const SaveFunction& save,
                             const std::string& metadata_json = "{}");

@@ -230,6 +230,22 @@ TEST_F(HarnessTest, RefusalsAreErrorsAndTakeNoNumber) {
   EXPECT_EQ(relay.reports()[0].Find("seq")->as_int(), 1);
 }
 
+TEST_F(HarnessTest, ABucketsFaultLeavesNoCheckpointAndAProgramThatMayGoOn) {
+  FakeRelay& relay = StartRelay();
+  Context context = Context::Create();
+  relay.FailNext(1, 424);
+  fs::path folder;
+  const auto save = [&](const fs::path& directory) {
+    std::ofstream(directory / "model.pt") << "weights";
+    folder = directory.parent_path();
+  };
+  EXPECT_THROW(context.SaveCheckpoint(1, save), StorageError);
+  EXPECT_TRUE(fs::is_empty(folder));
+  context.SaveCheckpoint(2, save);
+  ASSERT_THAT(relay.reports(), SizeIs(1));
+  EXPECT_EQ(relay.reports()[0].Find("seq")->as_int(), 1);
+}
+
 TEST_F(HarnessTest, GapIsAnError) {
   FakeRelay& relay = StartRelay({.last_seq = 5});
   Context context = Context::Create();

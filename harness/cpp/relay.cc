@@ -23,6 +23,7 @@ constexpr milliseconds kFirstPause{20};
 constexpr milliseconds kLongestPause{2000};
 // An agent that restarts is back before anyone needs to know.
 constexpr milliseconds kQuietWait{5000};
+constexpr long kStorageStatus = 424;  // a checkpoint's bucket, not the report, is at fault
 constexpr size_t kAnswerBytesMax = 64 << 20;
 
 struct Answer {
@@ -71,6 +72,9 @@ std::string ErrorText(const RelayCall& call, const Answer& answer) {
                                    : "";
     if (error.value("message", nlohmann::json()).is_string()) {
       text = reason + error["message"].get<std::string>();
+    }
+    if (error.value("hint", nlohmann::json()).is_string()) {
+      text += " (" + error["hint"].get<std::string>() + ")";
     }
   }
   return "the agent refuses " + call.method + " " + call.path.substr(0, call.path.find('?')) +
@@ -234,6 +238,7 @@ std::optional<std::string> Relay::Call(const RelayCall& call) {
       patience.Over();
       return std::move(answer.body);
     }
+    if (answer.status == kStorageStatus) throw StorageError(ErrorText(call, answer));
     if (answer.status != 0 && answer.status != 429 && answer.status < 500) {
       throw Error(ErrorText(call, answer));
     }

@@ -28,7 +28,7 @@ class Relay {
 
   // The body of the answer. Tries again, with growing pauses of 2 s at most, for as long as the
   // relay can't be reached or asks for it (429, 5xx). nullopt: canceled. Throws Error when the
-  // relay refuses the call. One thread at a time.
+  // relay refuses the call, StorageError when that is the bucket's fault. One thread at a time.
   std::optional<std::string> Call(const RelayCall& call);
 
   // Ends the call in progress and all later ones, soon. From any thread.

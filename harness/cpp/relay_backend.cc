@@ -11,6 +11,7 @@ using Json = nlohmann::json;
 
 constexpr int kPollSeconds = 50;  // the relay allows 60
 constexpr int kPollGraceSeconds = 20;
+constexpr std::chrono::hours kStoreTimeout{24};
 
 Json ParseAnswer(const std::string& text) {
   Json json = Json::parse(text, nullptr, false);
@@ -74,7 +75,10 @@ RelayBackend::~RelayBackend() {
 void RelayBackend::Report(const ReportBody& body) {
   const std::lock_guard lock(mutex_);
   const std::string json = ReportJson(next_seq_, body);
-  reports_.Call({.method = "POST", .path = "/v1/reports", .body = json});
+  RelayCall call{.method = "POST", .path = "/v1/reports", .body = json};
+  // It may have to go to a bucket first. Should the agent die, the connection breaks.
+  if (std::holds_alternative<CheckpointReport>(body)) call.timeout = kStoreTimeout;
+  reports_.Call(call);
   // Only now: the number of a refused report goes to the next one.
   ++next_seq_;
 }

@@ -29,10 +29,9 @@ std::vector<fs::path> Files() {
   return files;
 }
 
-// What new experiments may not ask for: searches by length, and buckets, to which trials can't save
-// yet.
+// What new experiments may not ask for: searches by length.
 bool IsOld(const std::string& name) {
-  return name.starts_with("older_") || name == "storage_s3.yaml" || name == "storage_gcs.yaml";
+  return name.starts_with("older_");
 }
 
 absl::StatusOr<ParsedConfig> Parse(const std::string& text, const std::string& name) {

@@ -41,7 +41,7 @@ absl::StatusOr<ParsedConfig> ParseFile(const fs::path& path) {
   return ParseExperimentConfig(
       {.text = ReadFile(path),
        .name = name,
-       .parse_only = name.starts_with("older_") || name == "storage_gcs.yaml"},
+       .parse_only = name.starts_with("older_")},
       kDefaults);
 }
 

@@ -13,8 +13,7 @@ absl::StatusOr<ParsedConfig> Parse(std::string text, std::vector<std::string> ov
   return ParseExperimentConfig({.text = std::move(text),
                                 .name = "t.yaml",
                                 .overrides = std::move(overrides),
-                                .secret_prefix = "kept",
-                                .parse_only = true},  // trials can't save to s3 yet
+                                .secret_prefix = "kept"},
                                {.checkpoint_host_path = "/c"});
 }
 

@@ -438,7 +438,8 @@ absl::StatusOr<std::optional<Job>> Deletions::Claim() {
         StrCat("SELECT s.config->'checkpoint_storage', c.files, ",
                kInUse,
                ", (SELECT o.trial_id FROM checkpoints o WHERE o.uuid = c.uuid AND o.directory = "
-               "c.directory AND o.trial_id <> c.trial_id AND o.state <> 'DELETED' LIMIT 1) "
+               "c.directory AND o.trial_id <> c.trial_id AND o.state <> 'DELETED' LIMIT 1), "
+               "(SELECT e.owner FROM experiments e WHERE e.id = c.experiment_id) "
                "FROM checkpoints c JOIN trials t ON t.id = c.trial_id "
                "JOIN submissions s ON s.experiment_id = c.experiment_id "
                "WHERE c.trial_id = $1 AND c.uuid = $2"),
@@ -448,6 +449,7 @@ absl::StatusOr<std::optional<Job>> Deletions::Claim() {
     job->files = Files(more[1].as<std::string>());
     job->in_use = more[2].as<std::string>("");
     job->shared_with = more[3].as<int64_t>(0);
+    job->owner = more[4].as<std::string>("");
   }));
   return job;
 }

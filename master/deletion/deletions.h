@@ -43,6 +43,7 @@ struct Deletion {
 struct Job {
   Deletion deletion;
   std::string storage_json;  // of the experiment's configuration: checkpoint_storage
+  std::string owner;         // of the experiment: whose secrets the storage refers to
   storage::FileMap files;    // as they are recorded
   std::string in_use;        // why it must not go; "" it may
   int64_t shared_with = 0;   // a trial with a checkpoint of the same folder; 0: none

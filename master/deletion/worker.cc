@@ -121,13 +121,20 @@ Outcome Worker::Judge(const Job& job, const absl::Status& status) const {
 }
 
 absl::StatusOr<std::shared_ptr<storage::CheckpointStore>> Worker::StoreOf(const Job& job) {
-  const auto known = stores_.find(job.storage_json);
+  const std::string key = StrCat(job.owner, " ", job.storage_json);
+  const auto known = stores_.find(key);
   if (known != stores_.end()) return known->second;
   DET_ASSIGN_OR_RETURN(const storage::Place place, PlaceIn(job.storage_json));
+  storage::StoreOptions options = options_.storage;
+  if (options_.secrets != nullptr) {
+    options.secrets = [this, owner = job.owner](const std::string& name) {
+      return options_.secrets(name, owner);
+    };
+  }
   DET_ASSIGN_OR_RETURN(std::unique_ptr<storage::CheckpointStore> store,
-                       storage::OpenStore(place, options_.storage));
+                       storage::OpenStore(place, options));
   if (stores_.size() >= kStoresMax) stores_.clear();
-  return stores_[job.storage_json] = std::move(store);
+  return stores_[key] = std::move(store);
 }
 
 }  // namespace det::deletion

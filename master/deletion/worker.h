@@ -16,7 +16,9 @@
 namespace det::deletion {
 
 struct WorkerOptions {
-  storage::StoreOptions storage;  // its `cancel` is the worker's own
+  storage::StoreOptions storage;  // its `cancel` and `secrets` are the worker's own
+  // A secret that a user's configuration may refer to; none: there are none.
+  std::function<absl::StatusOr<Secret>(const std::string& name, const std::string& owner)> secrets;
   absl::Duration look_every = absl::Seconds(1);
   absl::Duration first_pause = absl::Seconds(2);  // after a try in vain; doubles
   int attempts_max = 10;                          // then it has failed: about half an hour
@@ -47,7 +49,7 @@ class Worker {
   Deletions& deletions_;
   WorkerOptions options_;
   std::atomic<bool> cancel_{false};
-  // By the configuration that describes them; of the thread alone.
+  // By the configuration that describes them and its owner; of the thread alone.
   std::map<std::string, std::shared_ptr<storage::CheckpointStore>> stores_;
   Mutex mutex_;
   CondVar changed_;

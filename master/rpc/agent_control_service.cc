@@ -149,7 +149,7 @@ class Session : public grpc::ServerBidiReactor<pb::AgentMessage, pb::MasterMessa
 
   void SendDesired(const core::DesiredSet& desired) {
     pb::MasterMessage message;
-    *message.mutable_desired() = ToProto(desired, deps_.engine.epoch());
+    *message.mutable_desired() = ToProto(desired, deps_.engine.epoch(), deps_.secrets);
     MutexLock lock(mutex_);
     // Only the newest set matters: an older one that was not sent yet is replaced. The welcome goes
     // before the first.

@@ -5,8 +5,11 @@
 #include "common/base/status.h"
 #include "common/base/strings.h"
 #include "common/json/json.h"
+#include "common/s3/credentials.h"
+#include "common/storage/place.h"
 #include "master/ingest/limits.h"
 #include "master/spec/parse.h"
+#include "master/storage/place_of.h"
 
 namespace det::rpc {
 namespace {
@@ -95,7 +98,26 @@ absl::StatusOr<ReportBody> BodyOf(const pb::Report& r) {
   return Bad("a report of a kind that is not known");
 }
 
-void PutOrder(const core::RunOrder& order, pb::RunOrder* out) {
+// A secret that can't be had is told to the agent, which lets the trial fail of it.
+void PutBucket(const storage::S3& place,
+               const std::string& owner,
+               const config::SecretStore& secrets,
+               pb::Bucket* out) {
+  out->set_url(storage::ToUrl(place));
+  for (const std::string& ref : {place.access_key_ref, place.secret_key_ref}) {
+    if (ref.empty() || s3::NamesVariable(ref)) continue;
+    const absl::StatusOr<Secret> secret = secrets.Get(ref, owner);
+    if (secret.ok()) {
+      (*out->mutable_secrets())[ref] = secret->Reveal();
+    } else {
+      out->set_fault(std::string(secret.status().message()));
+    }
+  }
+}
+
+void PutOrder(const core::RunOrder& order,
+              const config::SecretStore& secrets,
+              pb::RunOrder* out) {
   const spec::ExperimentSpec& spec = *order.spec;
   out->set_experiment(order.experiment.value());
   out->set_trial(order.trial.value());
@@ -111,6 +133,10 @@ void PutOrder(const core::RunOrder& order, pb::RunOrder* out) {
   for (const std::string& variable : spec.environment.cuda) out->add_environment_cuda(variable);
   for (const std::string& variable : spec.environment.rocm) out->add_environment_rocm(variable);
   out->set_checkpoint_directory(spec.checkpoint_storage.Directory());
+  const storage::Place place = storage::PlaceOf(spec.checkpoint_storage);
+  if (const auto* bucket = std::get_if<storage::S3>(&place)) {
+    PutBucket(*bucket, order.owner, secrets, out->mutable_checkpoint_bucket());
+  }
   out->set_latest_checkpoint(order.latest_checkpoint);
   out->set_steps_completed(order.steps_completed);
 }
@@ -177,7 +203,9 @@ absl::StatusOr<ingest::Shipment> FromProto(const AgentId& agent, pb::ShipRequest
   return shipment;
 }
 
-pb::DesiredSet ToProto(const core::DesiredSet& desired, int64_t epoch) {
+pb::DesiredSet ToProto(const core::DesiredSet& desired,
+                       int64_t epoch,
+                       const config::SecretStore& secrets) {
   pb::DesiredSet out;
   out.set_epoch(epoch);
   out.set_generation(desired.generation);
@@ -188,7 +216,7 @@ pb::DesiredSet ToProto(const core::DesiredSet& desired, int64_t epoch) {
     for (const int slot : wanted.slots) a->add_slots(slot);
     a->set_level(static_cast<pb::StopLevel>(static_cast<int>(wanted.level) + 1));
     a->set_reason(wanted.reason);
-    if (wanted.order.has_value()) PutOrder(*wanted.order, a->mutable_order());
+    if (wanted.order.has_value()) PutOrder(*wanted.order, secrets, a->mutable_order());
   }
   return out;
 }

@@ -1,5 +1,6 @@
 #include "det/api/v1/experiment.grpc.pb.h"
 
+#include "common/storage/place.h"
 #include "master/rpc/call.h"
 #include "master/rpc/convert.h"
 #include "master/rpc/experiment_catalog.h"
@@ -9,6 +10,7 @@
 #include "master/rpc/services.h"
 #include "master/rpc/submitted_config.h"
 #include "master/spec/parse.h"
+#include "master/storage/place_of.h"
 
 namespace det::rpc {
 namespace {
@@ -27,15 +29,35 @@ absl::Status CheckWhole(const store::CheckpointRow& row) {
                "det c list --trial ID shows those that are left");
 }
 
+// Trials load from where they save to.
+absl::Status CheckReachable(const store::CheckpointRow& row, const spec::ExperimentSpec& spec) {
+  DET_RETURN_IF_ERROR(CheckWhole(row));
+  const std::string wanted =
+      storage::CheckpointUrl(storage::PlaceOf(spec.checkpoint_storage), row.uuid);
+  if (row.directory == wanted) return absl::OkStatus();
+  return Error(absl::StatusCode::kFailedPrecondition,
+               "CHECKPOINT_ELSEWHERE",
+               StrCat("checkpoint ",
+                      row.uuid,
+                      " of trial ",
+                      row.trial.value(),
+                      " is ",
+                      row.directory,
+                      ", and the experiment's storage would have it as ",
+                      wanted),
+               "give the experiment the checkpoint_storage of the checkpoint");
+}
+
 // The checkpoint that every trial begins from; "" is none.
 absl::StatusOr<std::string> WarmStart(const Deps& deps,
                                       const core::Principal& by,
-                                      const spec::SearcherSpec& searcher) {
+                                      const spec::ExperimentSpec& spec) {
+  const spec::SearcherSpec& searcher = spec.searcher;
   if (searcher.source_checkpoint_uuid.has_value()) {
     DET_ASSIGN_OR_RETURN(const store::CheckpointRow row,
                          deps.store.Checkpoint(*searcher.source_checkpoint_uuid));
     DET_RETURN_IF_ERROR(AuthorizeOn(deps, by, core::Verb::kRead, row.trial));
-    DET_RETURN_IF_ERROR(CheckWhole(row));
+    DET_RETURN_IF_ERROR(CheckReachable(row, spec));
     return row.uuid;
   }
   if (!searcher.source_trial_id.has_value()) return "";
@@ -49,7 +71,7 @@ absl::StatusOr<std::string> WarmStart(const Deps& deps,
   }
   DET_ASSIGN_OR_RETURN(const store::CheckpointRow row,
                        deps.store.Checkpoint(StrCat(trial.value(), "/", uuid)));
-  DET_RETURN_IF_ERROR(CheckWhole(row));
+  DET_RETURN_IF_ERROR(CheckReachable(row, spec));
   return uuid;
 }
 
@@ -85,7 +107,7 @@ MaybeCommand PrepareCreate(const Deps& deps,
   DET_RETURN_IF_ERROR(CheckTexts(&parsed.spec));
   for (const std::string& warning : parsed.warnings) response->add_warnings(warning);
   DET_RETURN_IF_ERROR(CheckContext(deps, request.context_sha256()));
-  DET_ASSIGN_OR_RETURN(const std::string source, WarmStart(deps, principal, parsed.spec.searcher));
+  DET_ASSIGN_OR_RETURN(const std::string source, WarmStart(deps, principal, parsed.spec));
   DET_ASSIGN_OR_RETURN(*creation.place, PlaceOf(deps, principal, request, parsed.spec));
   // Quotas go by it, whoever named it.
   parsed.spec.workspace = creation.place->names.workspace;

@@ -1,7 +1,11 @@
 #include "master/rpc/revive.h"
 
+#include "common/json/json.h"
+#include "common/storage/place.h"
 #include "master/rpc/convert.h"
 #include "master/rpc/submitted_config.h"
+#include "master/spec/parse.h"
+#include "master/storage/place_of.h"
 
 namespace det::rpc {
 namespace {
@@ -23,6 +27,29 @@ absl::StatusOr<core::Answer> Check(const Deps& deps,
   return answer;
 }
 
+// The checkpoints that there are stay where they are. Their server may get another address, and its
+// keys other names.
+absl::Status CheckStaysThere(ExperimentId id,
+                             const std::string& recorded,
+                             const spec::ExperimentSpec& spec) {
+  DET_ASSIGN_OR_RETURN(const Value value, ParseJson(recorded));
+  std::string fault;
+  const spec::ExperimentSpec before = spec::ParseRecorded(value, &fault);
+  const auto url = [](const spec::ExperimentSpec& one) {
+    return storage::CheckpointUrl(storage::PlaceOf(one.checkpoint_storage), "");
+  };
+  if (url(before) == url(spec)) return absl::OkStatus();
+  return Error(absl::StatusCode::kFailedPrecondition,
+               "STORAGE_FIXED",
+               StrCat("experiment ",
+                      id.value(),
+                      " has its checkpoints in ",
+                      url(before),
+                      ": it can't go on with others in ",
+                      url(spec)),
+               "det experiment fork makes a new one with another checkpoint_storage");
+}
+
 absl::StatusOr<core::Command> MakeContinue(const Deps& deps,
                                            const core::Principal& principal,
                                            const pb::ContinueExperimentRequest& request) {
@@ -38,6 +65,7 @@ absl::StatusOr<core::Command> MakeContinue(const Deps& deps,
                       {.text = config,
                        .name = StrCat("experiment ", id.value()),
                        .overrides = {request.overrides().begin(), request.overrides().end()}}));
+    DET_RETURN_IF_ERROR(CheckStaysThere(id, config, parsed.spec));
     DET_RETURN_IF_ERROR(KeepSecrets(deps, principal, parsed));
     // Another search would not know the trials that there are.
     if (!std::holds_alternative<spec::SingleSpec>(parsed.spec.searcher.method) &&

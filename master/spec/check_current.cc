@@ -34,15 +34,6 @@ void CheckTime(const Value& config, Problems* problems) {
        .hint = "write time_metric and max_time instead, as in time_metric: epochs, max_time: 10"});
 }
 
-// A trial is given a folder for its checkpoints. Who gives it a bucket takes this away.
-void CheckStorage(const Value& config, Problems* problems) {
-  const Value* type = config.FindPath("checkpoint_storage.type");
-  if (!Is(type, "s3") && !Is(type, "gcs")) return;
-  problems->push_back({.path = "checkpoint_storage.type",
-                       .message = StrCat("trials can't save to ", type->as_string(), " yet"),
-                       .hint = "use shared_fs or directory"});
-}
-
 }  // namespace
 
 void CheckCurrent(const Value& config, Problems* problems) {
@@ -53,7 +44,6 @@ void CheckCurrent(const Value& config, Problems* problems) {
                          .message = "is accepted but has no effect in this version"});
   }
   CheckTime(config, problems);
-  CheckStorage(config, problems);
 }
 
 }  // namespace det::spec

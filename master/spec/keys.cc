@@ -142,7 +142,7 @@ constexpr Key kKeys[] = {
     {"checkpoint_storage.type",
      "shared_fs, directory, s3 or gcs",
      "shared_fs",
-     "What it is; trials can't save to s3 and gcs yet"},
+     "What it is; gcs is reached by its S3 interface"},
     {"checkpoint_storage.host_path", "absolute path", "", "Of shared_fs: the same on all machines"},
     {"checkpoint_storage.storage_path", "path below host_path", "", "Of shared_fs"},
     {"checkpoint_storage.propagation", "text", "rprivate", "Of shared_fs, in a container"},
