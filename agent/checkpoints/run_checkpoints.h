@@ -39,7 +39,7 @@ class RunCheckpoints {
 
   // Stores the folder of this name, whole. What an earlier try left is replaced; a checkpoint that
   // is stored already is so still. Errors besides those of the store: ALREADY_EXISTS
-  // (CHECKPOINT_EXISTS) when somebody else has the name, NOT_FOUND (FILE_NOT_FOUND) when the trial
+  // (CHECKPOINT_EXISTS) when somebody else has the name, NOT_FOUND (NO_SUCH_FILE) when the trial
   // wrote no such folder, CANCELLED. After an error there is none of it to count.
   absl::StatusOr<storage::FileMap> Upload(const std::string& uuid);
   // It will be reported, or was: the record no longer asks for its removal.

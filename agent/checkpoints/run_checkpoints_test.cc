@@ -33,9 +33,7 @@ class RunCheckpointsTest : public ::testing::Test {
     delete server_;
   }
   void TearDown() override {
-    std::vector<std::string> keys;
-    for (const s3::Object& object : client_->List({})->objects) keys.push_back(object.key);
-    ASSERT_TRUE(client_->DeleteObjects(keys).ok());
+    ASSERT_TRUE(client_->DeleteObjects(Keys()).ok());
   }
 
   RunCheckpoints::Options Options(const std::string& url = "") const {
@@ -61,7 +59,8 @@ class RunCheckpointsTest : public ::testing::Test {
   }
   std::vector<std::string> Keys() const {
     std::vector<std::string> keys;
-    for (const s3::Object& object : client_->List({})->objects) keys.push_back(object.key);
+    const auto listing = client_->List({});
+    for (const s3::Object& object : listing->objects) keys.push_back(object.key);
     return keys;
   }
   bool Exists(const std::string& path) const { return std::filesystem::exists(dir_ / path); }
@@ -156,8 +155,9 @@ TEST_F(RunCheckpointsTest, WrongKeysAreToldAndNeverQuoted) {
   EXPECT_FALSE(MayPass(status));
   EXPECT_THAT(std::string(status.message()), HasSubstr(kUuid));
   EXPECT_THAT(status.ToString(), Not(HasSubstr("a-wrong-secret-key")));
+  run.RemoveLocal(kUuid);
   EXPECT_EQ(ErrorReason(run.Fetch(kUuid)), "S3_DENIED");
-  EXPECT_FALSE(Exists("uploads"));
+  EXPECT_FALSE(Exists(StrCat("uploads/", kUuid)));
 }
 
 TEST_F(RunCheckpointsTest, SecretsThatCantBeHadSayWhy) {

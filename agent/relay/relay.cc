@@ -118,9 +118,14 @@ struct Relay::Core : std::enable_shared_from_this<Relay::Core> {
   absl::Status Read(const std::string& body, Stored* stored);
   void Store(Stored stored);
   void UploadOne(const std::string& uuid);
+  std::vector<absl::StatusOr<int64_t>> Count(const std::string& uuid,
+                                             const storage::FileMap& files,
+                                             std::vector<Stored>& waiting)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void Answer(absl::StatusOr<int64_t> seq, HttpServer::Responder respond);
   absl::Status CheckSeq(int64_t seq) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
-  absl::StatusOr<int64_t> Keep(int64_t seq, const v1::Report& report);
+  absl::StatusOr<int64_t> Keep(int64_t seq, const v1::Report& report)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   absl::Status Flush() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void AskPreemption(const HttpRequest& request, HttpServer::Responder respond);
   HttpResponse Preemption() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
@@ -138,6 +143,7 @@ struct Relay::Core : std::enable_shared_from_this<Relay::Core> {
   std::list<Poll> polls ABSL_GUARDED_BY(mutex);
   int64_t next_poll ABSL_GUARDED_BY(mutex) = 1;
   std::map<std::string, std::vector<Stored>> uploads ABSL_GUARDED_BY(mutex);  // by checkpoint
+  bool closed ABSL_GUARDED_BY(mutex) = false;  // no report is taken any more
 };
 
 Relay::Relay(std::shared_ptr<Core> core) : core_(std::move(core)) {}
@@ -170,6 +176,7 @@ Relay::~Relay() {
   if (core_->options.checkpoints != nullptr) core_->options.checkpoints->Cancel();
   std::list<Core::Poll> dropped;
   MutexLock lock(core_->mutex);
+  core_->closed = true;
   dropped.swap(core_->polls);
 }
 
@@ -227,7 +234,12 @@ void Relay::Core::TakeReport(const std::string& body, HttpServer::Responder resp
     stored.respond = std::move(respond);
     return Store(std::move(stored));
   }
-  Answer(Keep(stored.seq, stored.report), std::move(respond));
+  absl::StatusOr<int64_t> seq;
+  {
+    MutexLock lock(mutex);
+    seq = Keep(stored.seq, stored.report);
+  }
+  Answer(std::move(seq), std::move(respond));
 }
 
 void Relay::Core::Answer(absl::StatusOr<int64_t> seq, HttpServer::Responder respond) {
@@ -267,28 +279,42 @@ void Relay::Core::Store(Stored stored) {
 }
 
 void Relay::Core::UploadOne(const std::string& uuid) {
-  RunCheckpoints& checkpoints = *options.checkpoints;
-  const absl::StatusOr<storage::FileMap> files = checkpoints.Upload(uuid);
-  absl::Status status = files.status();
-  if (status.ok()) status = checkpoints.HandOver(uuid);
+  const absl::StatusOr<storage::FileMap> files = options.checkpoints->Upload(uuid);
   std::vector<Stored> waiting;
+  std::vector<absl::StatusOr<int64_t>> taken_as;
   {
     MutexLock lock(mutex);
     waiting = std::move(uploads[uuid]);
     uploads.erase(uuid);
+    if (files.ok()) taken_as = Count(uuid, *files, waiting);
   }
-  for (Stored& stored : waiting) {
-    if (!status.ok()) {
-      HttpResponse response = ToResponse(status);
-      response.status = StorageHttpStatus(status);
-      stored.respond(std::move(response));
+  const auto is_taken = [](const auto& seq) { return seq.ok(); };
+  if (std::any_of(taken_as.begin(), taken_as.end(), is_taken)) {
+    options.checkpoints->RemoveLocal(uuid);
+  }
+  for (size_t i = 0; i < waiting.size(); ++i) {
+    if (files.ok()) {
+      Answer(std::move(taken_as[i]), std::move(waiting[i].respond));
       continue;
     }
-    PutFiles(*files, stored.report.mutable_checkpoint());
-    absl::StatusOr<int64_t> seq = Keep(stored.seq, stored.report);
-    if (seq.ok()) checkpoints.RemoveLocal(uuid);
-    Answer(std::move(seq), std::move(stored.respond));
+    HttpResponse response = ToResponse(files.status());
+    response.status = StorageHttpStatus(files.status());
+    waiting[i].respond(std::move(response));
   }
+}
+
+// Once nothing is read of the run's reports any more, the checkpoint stays on record, and goes.
+std::vector<absl::StatusOr<int64_t>> Relay::Core::Count(const std::string& uuid,
+                                                        const storage::FileMap& files,
+                                                        std::vector<Stored>& waiting) {
+  const absl::Status status = closed ? absl::UnavailableError("the run has ended")
+                                     : options.checkpoints->HandOver(uuid);
+  std::vector<absl::StatusOr<int64_t>> taken_as;
+  for (Stored& stored : waiting) {
+    PutFiles(files, stored.report.mutable_checkpoint());
+    taken_as.push_back(status.ok() ? Keep(stored.seq, stored.report) : status);
+  }
+  return taken_as;
 }
 
 absl::Status Relay::Core::Read(const std::string& body, Stored* stored) {
@@ -321,7 +347,6 @@ absl::Status Relay::Core::CheckSeq(int64_t seq) {
 }
 
 absl::StatusOr<int64_t> Relay::Core::Keep(int64_t seq, const v1::Report& report) {
-  MutexLock lock(mutex);
   if (seq > 0 && seq <= taken) return seq;  // taken before
   // What the disk had no room for when it came is in memory still, and has its number.
   DET_RETURN_IF_ERROR(Flush());

@@ -19,12 +19,14 @@ using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 constexpr char kUuid[] = "7c1f0000-0000-4000-8000-000000000001";
-constexpr char kBucket[] = "checkpoints";
-
 // A relay whose run stores its checkpoints in a bucket.
 class RelayCheckpointsTest : public ::testing::Test {
  protected:
-  RelayCheckpointsTest() : client_(server_.MakeBucket(kBucket)) { Start(s3::S3Server::kSecretKey); }
+  static void SetUpTestSuite() { server_ = new s3::S3Server; }
+  static void TearDownTestSuite() { delete server_; }
+  RelayCheckpointsTest() : client_(server_->MakeBucket(bucket_)) {
+    Start(s3::S3Server::kSecretKey);
+  }
 
   void Start(const std::string& secret_key) {
     relay_.reset();
@@ -36,9 +38,9 @@ class RelayCheckpointsTest : public ::testing::Test {
         .folder = dir_ / "checkpoints",
         .records = dir_ / "uploads",
         .url = StrCat("s3://",
-                      kBucket,
+                      bucket_,
                       "?endpoint_url=",
-                      server_.url(),
+                      server_->url(),
                       "&access_key_ref=access&secret_key_ref=secret"),
         .secrets = {{"access", Secret(s3::S3Server::kAccessKey)}, {"secret", Secret(secret_key)}},
         .clock = &clock_,
@@ -70,15 +72,18 @@ class RelayCheckpointsTest : public ::testing::Test {
   std::vector<v1::Report> OnDisk() const {
     spool::SegmentReader reader(dir_ / "reports");
     std::vector<v1::Report> reports;
-    for (const spool::LogEntry& entry : *reader.Read(1, 1000, 1 << 30)) {
+    const std::vector<spool::LogEntry> entries = *reader.Read(1, 1000, 1 << 30);
+    for (const spool::LogEntry& entry : entries) {
       EXPECT_TRUE(reports.emplace_back().ParseFromString(entry.payload));
     }
     return reports;
   }
   std::vector<s3::Object> Stored() const { return client_->List({})->objects; }
 
+  static inline s3::S3Server* server_ = nullptr;
+  static inline int buckets_ = 0;
   TmpDir dir_;
-  s3::S3Server server_;
+  const std::string bucket_ = StrCat("checkpoints-", ++buckets_);
   std::unique_ptr<s3::Client> client_;
   SystemClock clock_;
   ThreadPool transfers_{2, 100};

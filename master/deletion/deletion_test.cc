@@ -85,8 +85,12 @@ class DeletionTest : public testing::Test {
     options.storage.patience = absl::Milliseconds(100);
     options.storage.environment = [](const char* name) -> std::optional<std::string> {
       if (std::string_view(name) == "THE_KEY") return s3::S3Server::kAccessKey;
-      if (std::string_view(name) == "THE_SECRET") return s3::S3Server::kSecretKey;
       return std::nullopt;
+    };
+    options.secrets = [](const std::string& name, const std::string& owner) {
+      const bool found = name == "the-secret" && owner == "ann";
+      return found ? absl::StatusOr<Secret>(Secret(s3::S3Server::kSecretKey))
+                   : absl::StatusOr<Secret>(absl::NotFoundError("no such secret"));
     };
     worker_ = std::make_unique<Worker>(deletions(), options);
   }
@@ -317,7 +321,7 @@ TEST_F(DeletionTest, FromABucket) {
        StrCat(
            R"({"type":"s3","bucket":"checkpoints","prefix":"p","endpoint_url":")",
            server.url(),
-           R"(","access_key":{"environment":"THE_KEY"},"secret_key":{"environment":"THE_SECRET"},)",
+           R"(","access_key":{"environment":"THE_KEY"},"secret_key":{"secret":"the-secret"},)",
            R"("save_trial_latest":0,"save_experiment_best":1,"save_trial_best":0})"));
   EXPECT_EQ(database_.Text("SELECT directory FROM checkpoints WHERE trial_id = 2"),
             StrCat("s3://checkpoints/p/", Uuids("COMPLETED")[1]));

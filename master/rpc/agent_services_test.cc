@@ -10,7 +10,10 @@
 #include "common/net/grpc_status.h"
 #include "common/pg/pg.h"
 #include "common/testing/eventually.h"
+#include "common/testing/tmp_dir.h"
+#include "master/config/secret_store.h"
 #include "master/ingest/limits.h"
+#include "master/rpc/convert_agent.h"
 #include "master/testing/commands.h"
 #include "master/testing/test_server.h"
 
@@ -74,6 +77,36 @@ class Control {
   std::unique_ptr<pb::AgentControl::Stub> stub_;
   std::unique_ptr<grpc::ClientReaderWriter<pb::AgentMessage, pb::MasterMessage>> stream_;
 };
+
+constexpr char kBucket[] =
+    R"({"checkpoint_storage":{"type":"s3","bucket":"b","prefix":"p",
+        "access_key":{"environment":"KEY"},"secret_key":{"secret":"anns"}}})";
+
+pb::RunOrder OrderFor(const std::string& owner, const config::SecretStore& secrets) {
+  core::DesiredSet set;
+  set.allocations.push_back({.id = AllocationId(1)});
+  set.allocations[0].order = core::RunOrder{.owner = owner, .spec = test::MakeSpec(kBucket)};
+  return ToProto(set, 1, secrets).allocations(0).order();
+}
+
+// A bucket's keys go with the order, those of the owner alone, and stand nowhere else in it.
+TEST(AgentControlTest, AnOrderHasTheKeysOfItsBucket) {
+  const TmpDir folder;
+  config::FolderSecretStore secrets(folder.path());
+  ASSERT_TRUE(secrets.Keep("anns", "ann", Secret("hidden-key")).ok());
+  pb::RunOrder order = OrderFor("ann", secrets);
+  EXPECT_EQ(order.checkpoint_bucket().url(), "s3://b/p?access_key_ref=env%3AKEY&secret_key_ref=anns");
+  ASSERT_EQ(order.checkpoint_bucket().secrets_size(), 1);
+  EXPECT_EQ(order.checkpoint_bucket().secrets().at("anns"), "hidden-key");
+  EXPECT_EQ(order.checkpoint_bucket().fault(), "");
+  EXPECT_EQ(order.checkpoint_directory(), "");
+  order.clear_checkpoint_bucket();
+  EXPECT_EQ(order.DebugString().find("hidden-key"), std::string::npos);
+
+  const pb::RunOrder others = OrderFor("bob", secrets);
+  EXPECT_EQ(others.checkpoint_bucket().secrets_size(), 0);
+  EXPECT_NE(others.checkpoint_bucket().fault().find("no secret \"anns\""), std::string::npos);
+}
 
 TEST(AgentControlTest, AnAgentIsWelcomedOrderedAndAcknowledged) {
   TestServer server;
