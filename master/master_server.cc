@@ -201,11 +201,11 @@ absl::Status MasterServer::Parts::StartEngine() {
   deletions = std::make_unique<deletion::Deletions>(conninfo, epoch);
   secrets.emplace(StrCat(config.data_dir, "/secrets"), config.secrets);
   deleter = std::make_unique<deletion::Worker>(
-      *deletions, deletion::WorkerOptions{.storage = {.clock = &clock},
-                                         .secrets = [this](const std::string& name,
-                                                           const std::string& owner) {
-                                           return secrets->Get(name, owner);
-                                         }});
+      *deletions,
+      deletion::WorkerOptions{.storage = {.clock = &clock},
+                              .secrets = [this](const std::string& name, const std::string& owner) {
+                                return secrets->Get(name, owner);
+                              }});
   ended = std::make_unique<ended::EndedStore>(conninfo, epoch);
   ended_deleter =
       std::make_unique<ended::Deleter>(ended::Deleter::Deps{conninfo, epoch, *deletions});

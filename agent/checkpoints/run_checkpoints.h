@@ -25,12 +25,12 @@ namespace det::agent {
 class RunCheckpoints {
  public:
   struct Options {
-    std::string folder;   // the trial's: one folder a checkpoint
-    std::string records;  // another folder, made when it is missing
-    std::string url;      // of the bucket, as storage::ParseUrl takes it
-    std::map<std::string, Secret> secrets;  // what the URL refers to
-    std::string secrets_fault;              // why they can't be had; "" they can
-    const Clock* clock = nullptr;           // outlives this
+    std::string folder;                           // the trial's: one folder a checkpoint
+    std::string records;                          // another folder, made when it is missing
+    std::string url;                              // of the bucket, as storage::ParseUrl takes it
+    std::map<std::string, Secret> secrets;        // what the URL refers to
+    std::string secrets_fault;                    // why they can't be had; "" they can
+    const Clock* clock = nullptr;                 // outlives this
     const std::atomic<bool>* stopping = nullptr;  // ends CleanUp, too; outlives this
     absl::Duration patience = absl::Minutes(2);   // with a bucket that can't be reached
     absl::Duration last_patience = absl::Seconds(20);  // of CleanUp

@@ -32,19 +32,16 @@ class RunCheckpointsTest : public ::testing::Test {
     delete client_;
     delete server_;
   }
-  void TearDown() override {
-    ASSERT_TRUE(client_->DeleteObjects(Keys()).ok());
-  }
+  void TearDown() override { ASSERT_TRUE(client_->DeleteObjects(Keys()).ok()); }
 
   RunCheckpoints::Options Options(const std::string& url = "") const {
     return {.folder = dir_ / "checkpoints",
             .records = dir_ / "uploads",
-            .url = StrCat(
-                "s3://",
-                kBucket,
-                "/a/b?endpoint_url=",
-                url.empty() ? server_->url() : url,
-                "&access_key_ref=access&secret_key_ref=secret"),
+            .url = StrCat("s3://",
+                          kBucket,
+                          "/a/b?endpoint_url=",
+                          url.empty() ? server_->url() : url,
+                          "&access_key_ref=access&secret_key_ref=secret"),
             .secrets = {{"access", Secret(s3::S3Server::kAccessKey)},
                         {"secret", Secret(s3::S3Server::kSecretKey)}},
             .clock = &clock_,

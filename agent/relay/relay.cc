@@ -307,8 +307,8 @@ void Relay::Core::UploadOne(const std::string& uuid) {
 std::vector<absl::StatusOr<int64_t>> Relay::Core::Count(const std::string& uuid,
                                                         const storage::FileMap& files,
                                                         std::vector<Stored>& waiting) {
-  const absl::Status status = closed ? absl::UnavailableError("the run has ended")
-                                     : options.checkpoints->HandOver(uuid);
+  const absl::Status status =
+      closed ? absl::UnavailableError("the run has ended") : options.checkpoints->HandOver(uuid);
   std::vector<absl::StatusOr<int64_t>> taken_as;
   for (Stored& stored : waiting) {
     PutFiles(files, stored.report.mutable_checkpoint());

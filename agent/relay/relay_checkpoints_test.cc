@@ -45,11 +45,10 @@ class RelayCheckpointsTest : public ::testing::Test {
         .secrets = {{"access", Secret(s3::S3Server::kAccessKey)}, {"secret", Secret(secret_key)}},
         .clock = &clock_,
         .patience = absl::Seconds(2)});
-    auto relay = Relay::Start(std::move(options),
-                              {.on_report = [] {},
-                               .on_preemption_watched = [] {},
-                               .on_preemption_acked = [] {}},
-                              timer_);
+    auto relay = Relay::Start(
+        std::move(options),
+        {.on_report = [] {}, .on_preemption_watched = [] {}, .on_preemption_acked = [] {}},
+        timer_);
     ASSERT_TRUE(relay.ok()) << relay.status();
     relay_ = *std::move(relay);
   }

@@ -81,8 +81,10 @@ absl::StatusOr<std::string> Named(const std::string& ref,
 
 absl::StatusOr<Credentials> FromNamed(const CredentialsSource& source,
                                       const Environment& environment) {
-  DET_ASSIGN_OR_RETURN(std::string access, Named(source.access_key_ref, source.secrets, environment));
-  DET_ASSIGN_OR_RETURN(std::string secret, Named(source.secret_key_ref, source.secrets, environment));
+  DET_ASSIGN_OR_RETURN(std::string access,
+                       Named(source.access_key_ref, source.secrets, environment));
+  DET_ASSIGN_OR_RETURN(std::string secret,
+                       Named(source.secret_key_ref, source.secrets, environment));
   return Credentials{std::move(access), Secret(std::move(secret)), Secret()};
 }
 

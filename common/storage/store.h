@@ -80,7 +80,7 @@ class CheckpointStore {
 struct StoreOptions {
   const Clock* clock = nullptr;  // outlives the store
   s3::Environment environment = s3::ProcessEnvironment();
-  s3::SecretLookup secrets;  // of the cluster; none: they can't be had here
+  s3::SecretLookup secrets;                   // of the cluster; none: they can't be had here
   const std::atomic<bool>* cancel = nullptr;  // ends what is under way when true
   absl::Duration patience = absl::Minutes(2);
   int64_t part_bytes = int64_t{16} << 20;  // of uploads

@@ -60,7 +60,7 @@ using Metrics = std::map<std::string, double>;
 struct Checkpoint {
   // Its folder. Of one that was saved to a bucket: gone again.
   std::filesystem::path path;
-  int64_t steps = 0;           // batches trained
+  int64_t steps = 0;  // batches trained
 };
 
 // Writes the files of a checkpoint into an empty folder, subfolders as it likes.

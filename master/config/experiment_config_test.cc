@@ -39,10 +39,7 @@ std::string ReadFile(const fs::path& path) {
 absl::StatusOr<ParsedConfig> ParseFile(const fs::path& path) {
   const std::string name = path.filename().string();
   return ParseExperimentConfig(
-      {.text = ReadFile(path),
-       .name = name,
-       .parse_only = name.starts_with("older_")},
-      kDefaults);
+      {.text = ReadFile(path), .name = name, .parse_only = name.starts_with("older_")}, kDefaults);
 }
 
 absl::StatusOr<ParsedConfig> Parse(std::string text, std::vector<std::string> overrides = {}) {

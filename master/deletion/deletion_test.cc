@@ -318,11 +318,10 @@ TEST_F(DeletionTest, FromABucket) {
   const s3::S3Server server;
   const auto client = server.MakeBucket("checkpoints");
   Play(2,
-       StrCat(
-           R"({"type":"s3","bucket":"checkpoints","prefix":"p","endpoint_url":")",
-           server.url(),
-           R"(","access_key":{"environment":"THE_KEY"},"secret_key":{"secret":"the-secret"},)",
-           R"("save_trial_latest":0,"save_experiment_best":1,"save_trial_best":0})"));
+       StrCat(R"({"type":"s3","bucket":"checkpoints","prefix":"p","endpoint_url":")",
+              server.url(),
+              R"(","access_key":{"environment":"THE_KEY"},"secret_key":{"secret":"the-secret"},)",
+              R"("save_trial_latest":0,"save_experiment_best":1,"save_trial_best":0})"));
   EXPECT_EQ(database_.Text("SELECT directory FROM checkpoints WHERE trial_id = 2"),
             StrCat("s3://checkpoints/p/", Uuids("COMPLETED")[1]));
   for (const std::string& uuid : Uuids("COMPLETED")) {

@@ -95,7 +95,8 @@ TEST(AgentControlTest, AnOrderHasTheKeysOfItsBucket) {
   config::FolderSecretStore secrets(folder.path());
   ASSERT_TRUE(secrets.Keep("anns", "ann", Secret("hidden-key")).ok());
   pb::RunOrder order = OrderFor("ann", secrets);
-  EXPECT_EQ(order.checkpoint_bucket().url(), "s3://b/p?access_key_ref=env%3AKEY&secret_key_ref=anns");
+  EXPECT_EQ(order.checkpoint_bucket().url(),
+            "s3://b/p?access_key_ref=env%3AKEY&secret_key_ref=anns");
   ASSERT_EQ(order.checkpoint_bucket().secrets_size(), 1);
   EXPECT_EQ(order.checkpoint_bucket().secrets().at("anns"), "hidden-key");
   EXPECT_EQ(order.checkpoint_bucket().fault(), "");

@@ -115,9 +115,7 @@ void PutBucket(const storage::S3& place,
   }
 }
 
-void PutOrder(const core::RunOrder& order,
-              const config::SecretStore& secrets,
-              pb::RunOrder* out) {
+void PutOrder(const core::RunOrder& order, const config::SecretStore& secrets, pb::RunOrder* out) {
   const spec::ExperimentSpec& spec = *order.spec;
   out->set_experiment(order.experiment.value());
   out->set_trial(order.trial.value());
