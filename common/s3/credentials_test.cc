@@ -66,6 +66,20 @@ TEST_F(CredentialsTest, ProfilesOfTheEnvironmentAndTheDefault) {
   EXPECT_EQ(found->access_key, "B");
 }
 
+TEST_F(CredentialsTest, SecretsAndVariablesByTheirNames) {
+  CredentialsSource source{.access_key_ref = "env:THE_KEY", .secret_key_ref = "team"};
+  const auto environment = Of({{"THE_KEY", "A"}, {"AWS_ACCESS_KEY_ID", "not this"}});
+  const absl::Status nowhere = FindCredentials(source, environment).status();
+  EXPECT_EQ(ErrorReason(nowhere), "S3_NO_CREDENTIALS");
+  EXPECT_NE(nowhere.message().find("\"team\""), std::string::npos);
+  source.secrets = [](const std::string& name) { return Secret(name + "'s key"); };
+  const auto found = FindCredentials(source, environment);
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_EQ(found->access_key, "A");
+  EXPECT_EQ(found->secret_key.Reveal(), "team's key");
+  EXPECT_EQ(ErrorReason(FindCredentials(source, Of({})).status()), "S3_NO_CREDENTIALS");
+}
+
 TEST_F(CredentialsTest, SaysWhereItLookedAndNothingOfWhatItSaw) {
   const auto found = FindCredentials({.profile = "half", .file = file_}, Of({}));
   EXPECT_EQ(ErrorReason(found.status()), "S3_NO_CREDENTIALS");
