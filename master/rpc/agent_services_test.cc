@@ -79,7 +79,8 @@ class Control {
 };
 
 constexpr char kBucket[] =
-    R"({"checkpoint_storage":{"type":"s3","bucket":"b","prefix":"p",
+    R"({"searcher":{"name":"single"},
+        "checkpoint_storage":{"type":"s3","bucket":"b","prefix":"p",
         "access_key":{"environment":"KEY"},"secret_key":{"secret":"anns"}}})";
 
 pb::RunOrder OrderFor(const std::string& owner, const config::SecretStore& secrets) {

@@ -107,6 +107,13 @@ missing=$(create "$scratch/no_bucket.yaml" "$context" --config max_restarts=0)
 becomes "$missing" ERROR
 log_says "$missing" 'S3_NO_SUCH_BUCKET.*nowhere' || fail "no bucket: $(det t logs "$(trial_of "$missing")" | tail -n 3)"
 
+# What goes on keeps its place; its keys may change.
+det e continue "$missing" --config checkpoint_storage.bucket=trials >"$scratch/said" 2>&1 &&
+  fail "an experiment went on with its checkpoints elsewhere"
+grep -q 's3://nowhere/a/b' "$scratch/said" || fail "it was not said where its checkpoints are: $(cat "$scratch/said")"
+det e continue "$wrong" --config "checkpoint_storage.secret_key=$secret" --config hyperparameters.epochs=2 -q
+becomes "$wrong" COMPLETED
+
 # The server hangs while a trial saves, and comes back: nothing is lost.
 server=$(pgrep -f "$swift $scratch/swift" | head -n 1)
 slow=$(create "$scratch/s3.yaml" "$context" --config hyperparameters.epochs=6)
@@ -135,7 +142,7 @@ kill -9 "$(pid_of det-agent)"
 det e kill "$half" -q
 kill -CONT "$server"
 becomes "$half" CANCELED
-tidy() { diff <(for e in "$id" "$warm" "$slow" "$half"; do checkpoints "$e"; done | sort) <(stored); }
+tidy() { diff <(for e in "$id" "$warm" "$wrong" "$slow" "$half"; do checkpoints "$e"; done | sort) <(stored); }
 wait_for 120 "a bucket of complete checkpoints alone" tidy
 
 # Deleted experiments leave an empty bucket.
