@@ -61,7 +61,7 @@ log_says() { det t logs "$(trial_of "$1")" | grep -Eq "$2"; }
 start_cluster
 
 # A trial saves to the bucket, is killed, and goes on from what it saved, fetched again.
-id=$(create "$scratch/s3.yaml" "$context" --config hyperparameters.epochs=8)
+id=$(create "$scratch/s3.yaml" "$context" --config hyperparameters.epochs=40)
 wait_for 60 "two checkpoints" saved "$id" 2
 pid=$(programs digits | head -n 1)
 kill -9 "$pid"
