@@ -243,6 +243,7 @@ void MasterServer::Parts::KeepPartitions(Timer& on, absl::Duration delay) {
 absl::Status MasterServer::Parts::OpenCatalog(int64_t epoch) {
   people = std::make_unique<catalog::Directory>(tokens, clock);
   catalog = std::make_unique<catalog::Catalog>(conninfo, epoch, *people);
+  catalog->Pin(config.rules.workspace_slots);
   DET_RETURN_IF_ERROR(catalog->EnsureUser(catalog::kAdminHandle, true));
   for (const auto& [name, path] : config.user_token_files)
     DET_RETURN_IF_ERROR(

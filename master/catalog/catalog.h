@@ -172,6 +172,9 @@ using ExperimentEdit =
 // INVALID_NAME, INVALID_TEXT, TOO_MANY, NOT_EMPTY, ARCHIVED, and what each call says.
 class Catalog {
  public:
+  // Quotas of the configuration go by these names, in whatever case: they are not changed.
+  void Pin(const std::map<std::string, int64_t>& workspaces);
+
   // `directory` outlives it.
   Catalog(const std::string& conninfo, int64_t epoch, Directory& directory);
   ~Catalog();
@@ -258,9 +261,9 @@ class Catalog {
                               const ExperimentEdit& edit);
 
   // Of an experiment, for core::Authorize: who owns it, and where it is. NOT_FOUND.
-  absl::StatusOr<core::Object> ObjectOf(ExperimentId id);
-  absl::StatusOr<core::Object> ObjectOf(TrialId id);
-  absl::StatusOr<core::Object> ObjectOf(AllocationId id);
+  absl::StatusOr<core::Object> ObjectOf(const core::Principal& by, ExperimentId id);
+  absl::StatusOr<core::Object> ObjectOf(const core::Principal& by, TrialId id);
+  absl::StatusOr<core::Object> ObjectOf(const core::Principal& by, AllocationId id);
 
   const Directory& directory() const { return directory_; }
 
@@ -277,8 +280,11 @@ class Catalog {
     std::string_view reason;
     std::string_view sql;
   };
-  absl::StatusOr<core::Object> ObjectBy(const ObjectQuery& query, int64_t id);
+  absl::StatusOr<core::Object> ObjectBy(const core::Principal& by,
+                                        const ObjectQuery& query,
+                                        int64_t id);
 
+  std::set<std::string> pinned_;  // workspaces, folded
   const int64_t epoch_;
   Directory& directory_;
   std::unique_ptr<pg::Pool> readers_;

@@ -87,12 +87,19 @@ std::optional<std::string> ReadableParam(const core::Principal& by) {
   return pg::ArrayOf(ids);
 }
 
-absl::StatusOr<WorkspaceRef> FindWorkspace(Tx& tx, const std::string& name, Lock lock) {
+absl::StatusOr<WorkspaceRef> FindWorkspace(Tx& tx,
+                                           const core::Principal& by,
+                                           const std::string& name,
+                                           Lock lock) {
   const pqxx::result rows = tx.exec_params(
       StrCat("SELECT id, name, archived, owner FROM workspaces WHERE folded = $1", Sql(lock)),
       name.empty() ? std::string(kFirstFolded) : pg::StorableText(Fold(name)));
-  if (rows.empty()) {
-    const pqxx::result names = tx.exec("SELECT name FROM workspaces ORDER BY id LIMIT 1000");
+  if (rows.empty() || !core::Sees(by, WorkspaceId(rows[0][0].as<int64_t>()))) {
+    const std::optional<std::string> seen = ReadableParam(by);
+    const pqxx::result names = tx.exec_params(
+        "SELECT name FROM workspaces WHERE $1::bigint[] IS NULL OR id = ANY ($1::bigint[]) "
+        "ORDER BY id LIMIT 1000",
+        seen.has_value() ? seen->c_str() : nullptr);
     return Error(absl::StatusCode::kNotFound,
                  "WORKSPACE_NOT_FOUND",
                  StrCat("workspace ", QuoteJson(name), " does not exist"),
@@ -113,7 +120,10 @@ absl::Status CheckNotArchived(const WorkspaceRef& workspace) {
       "det workspace unarchive takes it back");
 }
 
-absl::StatusOr<ProjectRef> FindProject(Tx& tx, const ProjectName& name, Lock lock) {
+absl::StatusOr<ProjectRef> FindProject(Tx& tx,
+                                       const core::Principal& by,
+                                       const ProjectName& name,
+                                       Lock lock) {
   if (name.workspace.empty() != name.project.empty()) {
     return Error(absl::StatusCode::kInvalidArgument,
                  "BOTH_OR_NEITHER",
@@ -124,7 +134,7 @@ absl::StatusOr<ProjectRef> FindProject(Tx& tx, const ProjectName& name, Lock loc
                  "name both, or neither for the first ones");
   }
   DET_ASSIGN_OR_RETURN(WorkspaceRef workspace,
-                       FindWorkspace(tx, name.workspace, std::min(lock, Lock::kShared)));
+                       FindWorkspace(tx, by, name.workspace, std::min(lock, Lock::kShared)));
   const std::string folded =
       name.project.empty() ? std::string(kFirstFolded) : pg::StorableText(Fold(name.project));
   const pqxx::result rows = tx.exec_params(
@@ -195,11 +205,13 @@ absl::Status Catalog::Read(const Changes& read) {
 }
 
 // `what` is "trial"; the query takes the id and gives the experiment's owner and workspace.
-absl::StatusOr<core::Object> Catalog::ObjectBy(const ObjectQuery& query, int64_t id) {
+absl::StatusOr<core::Object> Catalog::ObjectBy(const core::Principal& by,
+                                               const ObjectQuery& query,
+                                               int64_t id) {
   core::Object object;
   const absl::Status done = Read([&](internal::Tx& tx) -> absl::Status {
     const pqxx::result rows = tx.exec_params(std::string(query.sql), id);
-    if (rows.empty()) {
+    if (rows.empty() || !core::Sees(by, WorkspaceId(rows[0][1].as<int64_t>()))) {
       return Error(absl::StatusCode::kNotFound,
                    query.reason,
                    StrCat(query.what, " ", id, " does not exist"));
@@ -213,23 +225,26 @@ absl::StatusOr<core::Object> Catalog::ObjectBy(const ObjectQuery& query, int64_t
   return object;
 }
 
-absl::StatusOr<core::Object> Catalog::ObjectOf(ExperimentId id) {
-  return ObjectBy({"experiment",
+absl::StatusOr<core::Object> Catalog::ObjectOf(const core::Principal& by, ExperimentId id) {
+  return ObjectBy(by,
+                  {"experiment",
                    "EXPERIMENT_NOT_FOUND",
                    "SELECT owner, workspace_id FROM experiments WHERE id = $1"},
                   id.value());
 }
 
-absl::StatusOr<core::Object> Catalog::ObjectOf(TrialId id) {
-  return ObjectBy({"trial",
+absl::StatusOr<core::Object> Catalog::ObjectOf(const core::Principal& by, TrialId id) {
+  return ObjectBy(by,
+                  {"trial",
                    "TRIAL_NOT_FOUND",
                    "SELECT e.owner, e.workspace_id FROM trials t "
                    "JOIN experiments e ON e.id = t.experiment_id WHERE t.id = $1"},
                   id.value());
 }
 
-absl::StatusOr<core::Object> Catalog::ObjectOf(AllocationId id) {
-  return ObjectBy({"allocation",
+absl::StatusOr<core::Object> Catalog::ObjectOf(const core::Principal& by, AllocationId id) {
+  return ObjectBy(by,
+                  {"allocation",
                    "ALLOCATION_NOT_FOUND",
                    "SELECT e.owner, e.workspace_id FROM allocations a "
                    "JOIN trials t ON t.id = a.trial_id "

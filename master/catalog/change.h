@@ -53,6 +53,7 @@ enum class Lock : uint8_t {
 };
 // By its name; "" is the first. NOT_FOUND with the nearest name.
 absl::StatusOr<WorkspaceRef> FindWorkspace(Tx& tx,
+                                           const core::Principal& by,
                                            const std::string& name,
                                            Lock lock = Lock::kShared);
 absl::Status CheckNotArchived(const WorkspaceRef& workspace);
@@ -72,7 +73,10 @@ struct ProjectRef {
   }
 };
 // The same for a project. BOTH_OR_NEITHER for half a name. `exclusive`: for its end or its move.
-absl::StatusOr<ProjectRef> FindProject(Tx& tx, const ProjectName& name, Lock lock = Lock::kShared);
+absl::StatusOr<ProjectRef> FindProject(Tx& tx,
+                                       const core::Principal& by,
+                                       const ProjectName& name,
+                                       Lock lock = Lock::kShared);
 
 core::Access AccessNamed(const std::string& role);
 

@@ -26,12 +26,12 @@ struct Edited {
   bool archived = false;
 };
 
-absl::StatusOr<Edited> LockExperiment(Tx& tx, ExperimentId id) {
+absl::StatusOr<Edited> LockExperiment(Tx& tx, const core::Principal& by, ExperimentId id) {
   const pqxx::result rows = tx.exec_params(
       "SELECT owner, workspace_id, project_id, state, reason_text, ended_at IS NOT NULL, archived "
       "FROM experiments WHERE id = $1 FOR NO KEY UPDATE",
       id.value());
-  if (rows.empty()) {
+  if (rows.empty() || !core::Sees(by, WorkspaceId(rows[0][1].as<int64_t>()))) {
     return Error(absl::StatusCode::kNotFound,
                  "EXPERIMENT_NOT_FOUND",
                  StrCat("experiment ", id.value(), " does not exist"),
@@ -103,7 +103,7 @@ class Editor {
 
   absl::Status operator()(const MoveTo& edit) const {
     // Before the row itself is locked: see EditExperiment.
-    DET_ASSIGN_OR_RETURN(const internal::ProjectRef to, internal::FindProject(tx_, edit.to));
+    DET_ASSIGN_OR_RETURN(const internal::ProjectRef to, internal::FindProject(tx_, by_, edit.to));
     if (to.id == row_.project) return absl::OkStatus();
     DET_RETURN_IF_ERROR(
         core::Authorize(by_, Verb::kCreate, {.workspace = to.workspace.id, .what = "experiments"}));
@@ -120,6 +120,9 @@ class Editor {
                    StrCat("experiment ", row_.id.value(), " is archived: it is not moved"),
                    StrCat("det experiment unarchive ", row_.id.value(), " takes it back"));
     }
+    // Who takes it away from those who administrate its workspace might as well delete it.
+    if (to.workspace.id != row_.object.workspace)
+      DET_RETURN_IF_ERROR(core::Authorize(by_, Verb::kDelete, row_.object));
     // The core has a live experiment's workspace in its own state.
     if (!row_.ended && to.workspace.id != row_.object.workspace) {
       return Error(absl::StatusCode::kFailedPrecondition,
@@ -211,8 +214,8 @@ absl::Status Catalog::EditExperiment(const core::Principal& by,
   return Write(false, [&](Tx& tx) -> absl::Status {
     // Projects are locked before experiments, in every transaction.
     if (const auto* move = std::get_if<MoveTo>(&checked))
-      DET_RETURN_IF_ERROR(internal::FindProject(tx, move->to).status());
-    DET_ASSIGN_OR_RETURN(const Edited row, LockExperiment(tx, id));
+      DET_RETURN_IF_ERROR(internal::FindProject(tx, by, move->to).status());
+    DET_ASSIGN_OR_RETURN(const Edited row, LockExperiment(tx, by, id));
     DET_RETURN_IF_ERROR(core::Authorize(by, Verb::kControl, row.object));
     const core::ExperimentVerb verb = VerbOf(checked);
     switch (core::kExperimentVerbTable(verb, row.state).answer) {

@@ -93,7 +93,7 @@ absl::StatusOr<std::vector<ProjectRow>> Catalog::Projects(const core::Principal&
   const absl::Status done = Read([&](Tx& tx) -> absl::Status {
     WorkspaceRef ref;
     if (!workspace.empty()) {
-      DET_ASSIGN_OR_RETURN(ref, FindWorkspace(tx, workspace, Lock::kNone));
+      DET_ASSIGN_OR_RETURN(ref, FindWorkspace(tx, by, workspace, Lock::kNone));
     }
     DET_RETURN_IF_ERROR(core::Authorize(
         by, Verb::kRead, workspace.empty() ? core::Object{.what = "projects"} : ref.object()));
@@ -118,7 +118,7 @@ absl::StatusOr<std::vector<ProjectRow>> Catalog::Projects(const core::Principal&
 absl::StatusOr<ProjectRow> Catalog::Project(const core::Principal& by, const ProjectName& name) {
   ProjectRow found;
   const absl::Status done = Read([&](Tx& tx) -> absl::Status {
-    DET_ASSIGN_OR_RETURN(const ProjectRef ref, FindProject(tx, name, Lock::kNone));
+    DET_ASSIGN_OR_RETURN(const ProjectRef ref, FindProject(tx, by, name, Lock::kNone));
     DET_RETURN_IF_ERROR(core::Authorize(by, Verb::kRead, ref.object()));
     found = OneProject(tx, ref.id);
     return absl::OkStatus();
@@ -137,7 +137,7 @@ absl::StatusOr<ProjectRow> Catalog::CreateProject(const core::Principal& by,
                 description));
   ProjectRow made;
   const absl::Status done = Write(true, [&](Tx& tx) -> absl::Status {
-    DET_ASSIGN_OR_RETURN(const WorkspaceRef ref, FindWorkspace(tx, name.workspace));
+    DET_ASSIGN_OR_RETURN(const WorkspaceRef ref, FindWorkspace(tx, by, name.workspace));
     DET_RETURN_IF_ERROR(
         core::Authorize(by, Verb::kCreate, {.workspace = ref.id, .what = StrCat("projects")}));
     DET_RETURN_IF_ERROR(internal::CheckNotArchived(ref));
@@ -174,7 +174,7 @@ absl::StatusOr<ProjectRow> Catalog::ChangeProject(const core::Principal& by,
   }
   ProjectRow after;
   const absl::Status done = Write(true, [&](Tx& tx) -> absl::Status {
-    DET_ASSIGN_OR_RETURN(const ProjectRef ref, FindProject(tx, name, Lock::kExclusive));
+    DET_ASSIGN_OR_RETURN(const ProjectRef ref, FindProject(tx, by, name, Lock::kExclusive));
     DET_RETURN_IF_ERROR(core::Authorize(by, Verb::kControl, ref.object()));
     DET_RETURN_IF_ERROR(CheckNotFirst(ref));
     const ProjectRow before = OneProject(tx, ref.id);
@@ -208,11 +208,14 @@ absl::StatusOr<ProjectRow> Catalog::MoveProject(const core::Principal& by,
   ProjectRow after;
   std::shared_ptr<void> taken;
   const absl::Status done = Write(true, [&](Tx& tx) -> absl::Status {
-    DET_ASSIGN_OR_RETURN(const WorkspaceRef to, FindWorkspace(tx, workspace));
-    DET_ASSIGN_OR_RETURN(const ProjectRef ref, FindProject(tx, name, Lock::kExclusive));
+    DET_ASSIGN_OR_RETURN(const WorkspaceRef to, FindWorkspace(tx, by, workspace));
+    DET_ASSIGN_OR_RETURN(const ProjectRef ref, FindProject(tx, by, name, Lock::kExclusive));
     DET_RETURN_IF_ERROR(core::Authorize(by, Verb::kControl, ref.object()));
     DET_RETURN_IF_ERROR(
         core::Authorize(by, Verb::kCreate, {.workspace = to.id, .what = "projects"}));
+    // It takes along what others made.
+    if (to.id != ref.workspace.id)
+      DET_RETURN_IF_ERROR(core::Authorize(by, Verb::kManage, ref.object()));
     DET_RETURN_IF_ERROR(CheckNotFirst(ref));
     DET_RETURN_IF_ERROR(internal::CheckNotArchived(to));
     taken = holds_->Take(ref.id);
@@ -247,7 +250,7 @@ absl::StatusOr<ProjectRow> Catalog::MoveProject(const core::Principal& by,
 absl::Status Catalog::DeleteProject(const core::Principal& by, const ProjectName& name) {
   std::shared_ptr<void> taken;
   return Write(true, [&](Tx& tx) -> absl::Status {
-    DET_ASSIGN_OR_RETURN(const ProjectRef ref, FindProject(tx, name, Lock::kExclusive));
+    DET_ASSIGN_OR_RETURN(const ProjectRef ref, FindProject(tx, by, name, Lock::kExclusive));
     DET_RETURN_IF_ERROR(core::Authorize(by, Verb::kControl, ref.object()));
     DET_RETURN_IF_ERROR(CheckNotFirst(ref));
     taken = holds_->Take(ref.id);
@@ -267,7 +270,7 @@ absl::Status Catalog::DeleteProject(const core::Principal& by, const ProjectName
 absl::StatusOr<Placement> Catalog::Place(const core::Principal& by, const ProjectName& name) {
   Placement placement;
   const absl::Status done = Read([&](Tx& tx) -> absl::Status {
-    DET_ASSIGN_OR_RETURN(const ProjectRef ref, FindProject(tx, name, Lock::kNone));
+    DET_ASSIGN_OR_RETURN(const ProjectRef ref, FindProject(tx, by, name, Lock::kNone));
     DET_RETURN_IF_ERROR(
         core::Authorize(by, Verb::kCreate, {.workspace = ref.workspace.id, .what = "experiments"}));
     placement = {ref.workspace.id, ref.id, {ref.workspace.name, ref.name}, holds_->Hold(ref.id)};
@@ -277,7 +280,7 @@ absl::StatusOr<Placement> Catalog::Place(const core::Principal& by, const Projec
   if (!done.ok()) return done;
   // Once more: it may have gone before it was held.
   const absl::Status still = Read([&](Tx& tx) -> absl::Status {
-    DET_ASSIGN_OR_RETURN(const ProjectRef ref, FindProject(tx, name, Lock::kNone));
+    DET_ASSIGN_OR_RETURN(const ProjectRef ref, FindProject(tx, by, name, Lock::kNone));
     DET_RETURN_IF_ERROR(internal::CheckNotArchived(ref.workspace));
     if (ref.archived) {
       return Error(absl::StatusCode::kFailedPrecondition,

@@ -41,11 +41,18 @@ Found ToTemplate(const pqxx::row& row) {
            .what = StrCat("template ", QuoteJson(name))}};
 }
 
-absl::StatusOr<Found> FindTemplate(Tx& tx, const std::string& name) {
+absl::StatusOr<Found> FindTemplate(Tx& tx, const core::Principal& by, const std::string& name) {
   const pqxx::result rows = tx.exec_params(StrCat(TemplateSelect(true), "WHERE t.folded = $1"),
                                            pg::StorableText(Fold(name)));
-  if (!rows.empty()) return ToTemplate(rows[0]);
-  const pqxx::result names = tx.exec("SELECT name FROM templates ORDER BY id LIMIT 1000");
+  if (!rows.empty()) {
+    Found found = ToTemplate(rows[0]);
+    if (core::Sees(by, found.object.workspace)) return found;
+  }
+  const std::optional<std::string> seen = internal::ReadableParam(by);
+  const pqxx::result names = tx.exec_params(
+      "SELECT name FROM templates WHERE $1::bigint[] IS NULL OR workspace_id = ANY ($1::bigint[]) "
+      "ORDER BY id LIMIT 1000",
+      seen.has_value() ? seen->c_str() : nullptr);
   return Error(
       absl::StatusCode::kNotFound,
       "TEMPLATE_NOT_FOUND",
@@ -83,7 +90,7 @@ absl::StatusOr<std::vector<TemplateRow>> Catalog::Templates(const core::Principa
 absl::StatusOr<TemplateRow> Catalog::Template(const core::Principal& by, const std::string& name) {
   TemplateRow row;
   const absl::Status done = Read([&](Tx& tx) -> absl::Status {
-    DET_ASSIGN_OR_RETURN(Found found, FindTemplate(tx, name));
+    DET_ASSIGN_OR_RETURN(Found found, FindTemplate(tx, by, name));
     DET_RETURN_IF_ERROR(core::Authorize(by, Verb::kRead, found.object));
     row = std::move(found.row);
     return absl::OkStatus();
@@ -102,11 +109,14 @@ absl::StatusOr<TemplateRow> Catalog::SetTemplate(const core::Principal& by,
   }
   TemplateRow row;
   const absl::Status done = Write(true, [&](Tx& tx) -> absl::Status {
-    absl::StatusOr<Found> there = FindTemplate(tx, name);
-    if (there.ok() && made.must_be_new) return internal::NameTaken("template", name);
+    absl::StatusOr<Found> there = FindTemplate(tx, by, name);
+    // One that the caller must not know of keeps its name.
+    const bool taken =
+        !tx.exec_params("SELECT FROM templates WHERE folded = $1", Fold(name)).empty();
+    if (taken && (made.must_be_new || !there.ok())) return internal::NameTaken("template", name);
     const std::string in =
         there.ok() && made.workspace.empty() ? there->row.workspace : made.workspace;
-    DET_ASSIGN_OR_RETURN(const internal::WorkspaceRef to, internal::FindWorkspace(tx, in));
+    DET_ASSIGN_OR_RETURN(const internal::WorkspaceRef to, internal::FindWorkspace(tx, by, in));
     DET_RETURN_IF_ERROR(internal::CheckNotArchived(to));
     if (there.ok()) DET_RETURN_IF_ERROR(core::Authorize(by, Verb::kControl, there->object));
     if (!there.ok() || there->object.workspace != to.id)
@@ -122,7 +132,7 @@ absl::StatusOr<TemplateRow> Catalog::SetTemplate(const core::Principal& by,
         to.id.value(),
         pg::StorableText(made.config),
         by.name);
-    DET_ASSIGN_OR_RETURN(Found after, FindTemplate(tx, name));
+    DET_ASSIGN_OR_RETURN(Found after, FindTemplate(tx, by, name));
     row = std::move(after.row);
     Audit(tx,
           by,
@@ -139,7 +149,7 @@ absl::StatusOr<TemplateRow> Catalog::RenameTemplate(const core::Principal& by,
   DET_ASSIGN_OR_RETURN(const std::string checked, CheckName("template", to));
   TemplateRow row;
   const absl::Status done = Write(true, [&](Tx& tx) -> absl::Status {
-    DET_ASSIGN_OR_RETURN(const Found before, FindTemplate(tx, name));
+    DET_ASSIGN_OR_RETURN(const Found before, FindTemplate(tx, by, name));
     DET_RETURN_IF_ERROR(core::Authorize(by, Verb::kControl, before.object));
     // The lock of Write keeps other names from coming meanwhile.
     if (!tx.exec_params(
@@ -150,7 +160,7 @@ absl::StatusOr<TemplateRow> Catalog::RenameTemplate(const core::Principal& by,
                    before.row.id,
                    checked,
                    Fold(checked));
-    DET_ASSIGN_OR_RETURN(Found after, FindTemplate(tx, checked));
+    DET_ASSIGN_OR_RETURN(Found after, FindTemplate(tx, by, checked));
     row = std::move(after.row);
     Audit(tx, by, {"template.rename", ObjectName(row.id), before.row.name, row.name});
     return absl::OkStatus();
@@ -161,7 +171,7 @@ absl::StatusOr<TemplateRow> Catalog::RenameTemplate(const core::Principal& by,
 
 absl::Status Catalog::DeleteTemplate(const core::Principal& by, const std::string& name) {
   return Write(true, [&](Tx& tx) -> absl::Status {
-    DET_ASSIGN_OR_RETURN(const Found found, FindTemplate(tx, name));
+    DET_ASSIGN_OR_RETURN(const Found found, FindTemplate(tx, by, name));
     DET_RETURN_IF_ERROR(core::Authorize(by, Verb::kControl, found.object));
     tx.exec_params("DELETE FROM templates WHERE id = $1", found.row.id);
     Audit(tx, by, {"template.delete", ObjectName(found.row.id), found.row.name, ""});

@@ -85,6 +85,17 @@ std::string ObjectName(WorkspaceId id) {
   return StrCat("workspace ", id.value());
 }
 
+absl::Status QuotaNames(const WorkspaceRef& ref, const std::string& to) {
+  return Error(absl::StatusCode::kFailedPrecondition,
+               "QUOTA_BY_NAME",
+               StrCat("workspace ",
+                      QuoteJson(ref.name),
+                      " is not renamed to ",
+                      QuoteJson(to),
+                      ": a quota of the master's configuration goes by one of these names"),
+               "change quotas.workspaces there first");
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<WorkspaceRow>> Catalog::Workspaces(const core::Principal& by,
@@ -113,7 +124,8 @@ absl::StatusOr<WorkspaceRow> Catalog::Workspace(const core::Principal& by,
                                                 const std::string& name) {
   WorkspaceRow found;
   const absl::Status done = Read([&](Tx& tx) -> absl::Status {
-    DET_ASSIGN_OR_RETURN(const WorkspaceRef ref, FindWorkspace(tx, name, internal::Lock::kNone));
+    DET_ASSIGN_OR_RETURN(const WorkspaceRef ref,
+                         FindWorkspace(tx, by, name, internal::Lock::kNone));
     DET_RETURN_IF_ERROR(core::Authorize(by, Verb::kRead, ref.object()));
     found = OneWorkspace(tx, ref.id);
     return absl::OkStatus();
@@ -149,6 +161,10 @@ absl::StatusOr<WorkspaceRow> Catalog::CreateWorkspace(const core::Principal& by,
   return made;
 }
 
+void Catalog::Pin(const std::map<std::string, int64_t>& workspaces) {
+  for (const auto& [name, slots] : workspaces) pinned_.insert(Fold(name));
+}
+
 absl::StatusOr<WorkspaceRow> Catalog::ChangeWorkspace(const core::Principal& by,
                                                       const std::string& name,
                                                       const PlaceChange& change) {
@@ -159,11 +175,13 @@ absl::StatusOr<WorkspaceRow> Catalog::ChangeWorkspace(const core::Principal& by,
   WorkspaceRow after;
   const absl::Status done = Write(true, [&](Tx& tx) -> absl::Status {
     DET_ASSIGN_OR_RETURN(const WorkspaceRef ref,
-                         FindWorkspace(tx, name, internal::Lock::kExclusive));
+                         FindWorkspace(tx, by, name, internal::Lock::kExclusive));
     DET_RETURN_IF_ERROR(core::Authorize(by, Verb::kManage, ref.object()));
     DET_RETURN_IF_ERROR(CheckNotFirst(ref));
     const WorkspaceRow before = OneWorkspace(tx, ref.id);
     if (to.has_value()) {
+      if (pinned_.contains(Fold(ref.name)) || pinned_.contains(Fold(*to)))
+        return QuotaNames(ref, *to);
       // The lock of Write keeps other names from coming meanwhile.
       if (!tx.exec_params(
                  "SELECT FROM workspaces WHERE folded = $1 AND id <> $2", Fold(*to), ref.id.value())
@@ -189,7 +207,7 @@ absl::StatusOr<WorkspaceRow> Catalog::ChangeWorkspace(const core::Principal& by,
 absl::Status Catalog::DeleteWorkspace(const core::Principal& by, const std::string& name) {
   return Write(true, [&](Tx& tx) -> absl::Status {
     DET_ASSIGN_OR_RETURN(const WorkspaceRef ref,
-                         FindWorkspace(tx, name, internal::Lock::kExclusive));
+                         FindWorkspace(tx, by, name, internal::Lock::kExclusive));
     DET_RETURN_IF_ERROR(core::Authorize(by, Verb::kManage, ref.object()));
     DET_RETURN_IF_ERROR(CheckNotFirst(ref));
     DET_RETURN_IF_ERROR(CheckEmpty(tx, ref));
@@ -206,7 +224,7 @@ absl::StatusOr<std::vector<RoleRow>> Catalog::Roles(const core::Principal& by,
   const absl::Status done = Read([&](Tx& tx) -> absl::Status {
     WorkspaceRef ref;
     if (!workspace.empty()) {
-      DET_ASSIGN_OR_RETURN(ref, FindWorkspace(tx, workspace, internal::Lock::kNone));
+      DET_ASSIGN_OR_RETURN(ref, FindWorkspace(tx, by, workspace, internal::Lock::kNone));
     }
     DET_RETURN_IF_ERROR(core::Authorize(
         by, Verb::kRead, workspace.empty() ? core::Object{.what = "roles"} : ref.object()));
@@ -236,7 +254,7 @@ absl::Status Catalog::SetRole(const core::Principal& by,
   return Write(true, [&](Tx& tx) -> absl::Status {
     WorkspaceRef ref;
     if (!workspace.empty()) {
-      DET_ASSIGN_OR_RETURN(ref, FindWorkspace(tx, workspace));
+      DET_ASSIGN_OR_RETURN(ref, FindWorkspace(tx, by, workspace));
     }
     DET_RETURN_IF_ERROR(core::Authorize(
         by,

@@ -118,6 +118,10 @@ Access AccessOf(const Principal& principal, WorkspaceId workspace) {
   return std::max(here, principal.grants->everywhere);
 }
 
+bool Sees(const Principal& principal, WorkspaceId workspace) {
+  return Allowed(principal, Verb::kRead, {.workspace = workspace});
+}
+
 bool ReadsEverything(const Principal& principal) {
   return AccessOf(principal, WorkspaceId()) >= Access::kViewer;
 }

@@ -45,6 +45,8 @@ absl::Status Authorize(const Principal& principal, Verb verb, const Object& obje
 // What the user may do in the workspace; kNone for whoever is no user.
 Access AccessOf(const Principal& principal, WorkspaceId workspace);
 
+// Whether the principal may know of what is there at all.
+bool Sees(const Principal& principal, WorkspaceId workspace);
 // Whether the principal sees all workspaces, and else which.
 bool ReadsEverything(const Principal& principal);
 std::vector<WorkspaceId> ReadableWorkspaces(const Principal& principal);

@@ -48,6 +48,16 @@ absl::Status CheckContinue(const State& state,
                   StrCat(NameOf(ended), " is a search: it goes on with the configuration it had"),
                   "det experiment fork makes a new one with another configuration");
   }
+  if (command.spec != nullptr &&
+      (command.spec->searcher.metric != ended.spec->searcher.metric ||
+       command.spec->searcher.smaller_is_better != ended.spec->searcher.smaller_is_better)) {
+    return Refuse("METRIC_FIXED",
+                  StrCat(NameOf(ended),
+                         " goes on by its metric ",
+                         QuoteJson(ended.spec->searcher.metric),
+                         ": what was best so far is in it"),
+                  "det experiment fork makes a new one with another metric");
+  }
   DET_RETURN_IF_ERROR(CheckTrials(command));
   DET_RETURN_IF_ERROR(CheckLiveCount(state));
   const spec::ExperimentSpec& spec = command.spec == nullptr ? *ended.spec : *command.spec;

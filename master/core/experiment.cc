@@ -215,10 +215,7 @@ absl::StatusOr<Events> DecideConfigure(const State& state,
                        FindFor(state, principal, command.id, ExperimentVerb::kConfigure));
   ExperimentSettings settings = command.settings;
   if (command.move.has_value()) {
-    const std::string& pool =
-        settings.pool.has_value() ? *settings.pool : experiment->spec->resources.resource_pool;
-    DET_ASSIGN_OR_RETURN(const QueueTarget target,
-                         FindTarget(state, *experiment, *command.move, pool));
+    DET_ASSIGN_OR_RETURN(const QueueTarget target, FindTarget(state, principal, command));
     DET_RETURN_IF_ERROR(CheckPriority(settings, target));
     if (target.priority.has_value()) settings.priority = target.priority;
   }

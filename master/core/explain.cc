@@ -83,6 +83,33 @@ std::string TrialDetail(const State& state, const Trial& trial, absl::Time now) 
   return "it holds no slots and asks for none";
 }
 
+// Of those that run where nothing is heard from.
+std::string AwayDetail(const Agent& agent, size_t trials, absl::Time now) {
+  std::string text = StrCat(trials,
+                            trials == 1 ? " of them runs" : " of them run",
+                            " on agent ",
+                            agent.id.value(),
+                            ", of which nothing was heard for ",
+                            Ago(agent.since, now));
+  if (agent.lost_at != absl::InfiniteFuture())
+    StrAppend(text, "; in ", Ago(now, agent.lost_at), " it counts as lost");
+  return text;
+}
+
+void AddAway(const State& state,
+             const std::vector<TrialId>& trials,
+             absl::Time now,
+             std::vector<std::string>* details) {
+  std::map<AgentId, size_t> away;
+  for (const TrialId id : trials) {
+    const Task* task = state.Find(state.Find(id)->task);
+    if (task == nullptr || !task->allocation.has_value()) continue;
+    const Agent* agent = state.Find(task->allocation->agent);
+    if (agent != nullptr && !agent->connected) ++away[agent->id];
+  }
+  for (const auto& [id, count] : away) details->push_back(AwayDetail(*state.Find(id), count, now));
+}
+
 void AddTrials(const State& state,
                const Experiment& experiment,
                absl::Time now,
@@ -94,7 +121,10 @@ void AddTrials(const State& state,
   for (const auto& [name, trials] : by_state) {
     details->push_back(
         StrCat(trials.size(), trials.size() == 1 ? " trial is " : " trials are ", name));
-    if (name == "RUNNING") continue;
+    if (name == "RUNNING") {
+      AddAway(state, trials, now, details);
+      continue;
+    }
     for (size_t i = 0; i < std::min(trials.size(), kTrialsNamedMax); ++i) {
       const Trial& trial = *state.Find(trials[i]);
       details->push_back(StrCat("trial ", trial.id.value(), ": ", TrialDetail(state, trial, now)));

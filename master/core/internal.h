@@ -64,11 +64,11 @@ int64_t LastPosition(const State& state, ExperimentId id);
 struct QueueTarget {
   std::optional<int64_t> priority;  // that it needs there; nothing: the order has none
 };
-// Whether the experiment, in that pool, may be moved so.
+// Whether the command's experiment, which lives, may be moved as it says, with the settings that it
+// gives.
 absl::StatusOr<QueueTarget> FindTarget(const State& state,
-                                       const Experiment& experiment,
-                                       const QueueMove& move,
-                                       const std::string& pool);
+                                       const Principal& principal,
+                                       const ConfigureExperiment& command);
 // Nothing when it is there already. By the live positions of its target's pool: O(jobs in it).
 Events MoveBeside(const State& state,
                   const Experiment& experiment,

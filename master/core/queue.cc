@@ -34,6 +34,7 @@ absl::Status Refuse(std::string_view code, const std::string& text, std::string_
 }
 
 absl::StatusOr<const Experiment*> Beside(const State& state,
+                                         const Principal& principal,
                                          const Experiment& experiment,
                                          ExperimentId beside) {
   if (beside == experiment.id) {
@@ -42,7 +43,7 @@ absl::StatusOr<const Experiment*> Beside(const State& state,
                  StrCat("experiment ", beside.value(), " can't be moved beside itself"));
   }
   const Experiment* other = state.Find(beside);
-  if (other != nullptr) return other;
+  if (other != nullptr && Authorize(principal, Verb::kRead, ObjectOf(*other)).ok()) return other;
   return Error(
       absl::StatusCode::kNotFound,
       "OTHER_NOT_LIVE",
@@ -69,10 +70,14 @@ int64_t LastPosition(const State& state, ExperimentId id) {
 }
 
 absl::StatusOr<QueueTarget> FindTarget(const State& state,
-                                       const Experiment& experiment,
-                                       const QueueMove& move,
-                                       const std::string& pool) {
-  DET_ASSIGN_OR_RETURN(const Experiment* other, Beside(state, experiment, move.beside));
+                                       const Principal& principal,
+                                       const ConfigureExperiment& command) {
+  const Experiment& experiment = *state.Find(command.id);
+  const QueueMove& move = *command.move;
+  const std::string& pool = command.settings.pool.has_value()
+                                ? *command.settings.pool
+                                : experiment.spec->resources.resource_pool;
+  DET_ASSIGN_OR_RETURN(const Experiment* other, Beside(state, principal, experiment, move.beside));
   const std::string& there = other->spec->resources.resource_pool;
   if (there != pool) {
     return Refuse("OTHER_POOL",

@@ -54,7 +54,7 @@ inline absl::Status AuthenticateAgent(const Deps& deps,
 // May the caller do it to that experiment or trial? Of one that has ended too.
 template <class Id>
 absl::Status AuthorizeOn(const Deps& deps, const core::Principal& by, core::Verb verb, Id id) {
-  DET_ASSIGN_OR_RETURN(const core::Object object, deps.catalog.ObjectOf(id));
+  DET_ASSIGN_OR_RETURN(const core::Object object, deps.catalog.ObjectOf(by, id));
   return core::Authorize(by, verb, object);
 }
 
@@ -70,7 +70,7 @@ class Permit {
  public:
   template <class Id>
   static absl::StatusOr<Permit> ToRead(const Deps& deps, const core::Principal& by, Id id) {
-    DET_ASSIGN_OR_RETURN(core::Object object, deps.catalog.ObjectOf(id));
+    DET_ASSIGN_OR_RETURN(core::Object object, deps.catalog.ObjectOf(by, id));
     DET_RETURN_IF_ERROR(core::Authorize(by, core::Verb::kRead, object));
     return Permit(by.name, std::move(object));
   }

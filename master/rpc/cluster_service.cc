@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <iterator>
 
 #include "det/api/v1/cluster.grpc.pb.h"
@@ -125,7 +126,10 @@ absl::StatusOr<pb::ListJobsResponse> ListJobs(const Deps& deps,
   auto job = request.has_after() ? jobs.upper_bound(FromProto(request.after())) : jobs.begin();
   for (; job != jobs.end() && list.Wants(); ++job) {
     const core::Experiment& experiment = *state.Find(job->id);
-    if (core::AccessOf(by, experiment.workspace) < core::Access::kViewer) continue;
+    if (!core::Sees(by, experiment.workspace)) {
+      list.Pass();
+      continue;
+    }
     pb::Job candidate;
     PutJob(state, experiment, &candidate);
     candidate.set_owner(deps.catalog.directory().NameOf(candidate.owner()));
@@ -135,6 +139,18 @@ absl::StatusOr<pb::ListJobsResponse> ListJobs(const Deps& deps,
   if (more && !list.sorted()) PutPlace(*std::prev(job), response.mutable_next_after());
   DET_RETURN_IF_ERROR(list.Finish(more, response.mutable_jobs(), response.mutable_next_page()));
   return response;
+}
+
+// The core knows them by the names they came with.
+absl::Status NameJobs(const Deps& deps, pb::ListJobsResponse* response) {
+  std::vector<ExperimentId> ids;
+  for (const pb::Job& job : response->jobs()) ids.emplace_back(job.experiment());
+  DET_ASSIGN_OR_RETURN(const auto names, deps.store.Names(ids));
+  for (pb::Job& job : *response->mutable_jobs()) {
+    const auto name = names.find(ExperimentId(job.experiment()));
+    if (name != names.end()) job.set_name(name->second);
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<pb::ListAgentsResponse> ListAgents(const core::State& state,
@@ -184,15 +200,15 @@ absl::Status ExplainEnded(const Deps& deps,
   return absl::OkStatus();
 }
 
-// What is explained, and who asks.
-struct Explained {
-  core::Principal by;
-  absl::StatusOr<core::Explanation> why;
-};
-
 absl::Status MayBeTold(const Deps& deps,
                        const core::Principal& by,
                        const pb::ExplainRequest& request) {
+  if (request.kind() != "experiment" && request.kind() != "trial" &&
+      request.kind() != "allocation") {
+    return Error(absl::StatusCode::kInvalidArgument,
+                 "INVALID_KIND",
+                 "the kind must be experiment, trial or allocation");
+  }
   if (request.kind() == "experiment")
     return AuthorizeOn(deps, by, core::Verb::kRead, ExperimentId(request.id()));
   if (request.kind() == "trial")
@@ -200,7 +216,6 @@ absl::Status MayBeTold(const Deps& deps,
   return AuthorizeOn(deps, by, core::Verb::kRead, AllocationId(request.id()));
 }
 
-// A kind that is none of them is refused where the answer is told.
 absl::StatusOr<core::Explanation> Explain(const core::State& state,
                                           const pb::ExplainRequest& request,
                                           absl::Time now) {
@@ -209,24 +224,53 @@ absl::StatusOr<core::Explanation> Explain(const core::State& state,
   return core::Explain(state, AllocationId(request.id()), now);
 }
 
+// A trial that was told to leave since its own last reason is where it is because of that.
+void PutLastOrder(pb::ExplainResponse* response) {
+  if (response->state() != "QUEUED" && response->state() != "STARTING") return;
+  const auto& history = response->history();
+  const auto told = std::find_if(history.rbegin(), history.rend(), [](const pb::Transition& line) {
+    return line.to_state().starts_with("TOLD_TO_");
+  });
+  pb::Reason* reason = response->mutable_reason();
+  if (told == history.rend() || told->at_unix_nanos() <= reason->since_unix_nanos()) return;
+  reason->set_code(told->code());
+  reason->set_text(told->text());
+  reason->set_actor(told->actor());
+  reason->set_since_unix_nanos(told->at_unix_nanos());
+}
+
 absl::Status TellExplanation(const Deps& deps,
-                             const Explained& found,
+                             const absl::StatusOr<core::Explanation>& why,
                              const pb::ExplainRequest& request,
                              pb::ExplainResponse* response) {
-  if (request.kind() != "experiment" && request.kind() != "trial" &&
-      request.kind() != "allocation") {
-    return Error(absl::StatusCode::kInvalidArgument,
-                 "INVALID_KIND",
-                 "the kind must be experiment, trial or allocation");
-  }
-  DET_RETURN_IF_ERROR(MayBeTold(deps, found.by, request));
   DET_ASSIGN_OR_RETURN(
       const auto history,
       deps.store.History(request.kind(), std::to_string(request.id()), kHistoryMax));
   for (const auto& line : history) *response->add_history() = ToProto(line);
-  if (!found.why.ok()) return ExplainEnded(deps, request, response);
-  PutExplanation(*found.why, response);
+  if (!why.ok()) return ExplainEnded(deps, request, response);
+  PutExplanation(*why, response);
+  PutLastOrder(response);
   return absl::OkStatus();
+}
+
+// Whether it may be told is asked first: to look costs the engine's thread time.
+grpc::ServerUnaryReactor* ExplainTo(const Deps& deps,
+                                    Wire<pb::ExplainRequest, pb::ExplainResponse> call) {
+  grpc::ServerUnaryReactor* reactor = call.context->DefaultReactor();
+  const auto ending = std::make_shared<Ending>(*call.context, reactor);
+  const std::optional<core::Principal> principal = AuthorOf(deps, *call.context, *ending);
+  if (!principal.has_value()) return reactor;
+  const auto explain = [=, &deps, by = *principal, request = *call.request] {
+    const absl::Status allowed = MayBeTold(deps, by, request);
+    if (!allowed.ok()) return ending->Finish(allowed);
+    ReadState(deps, ending, [=, &deps](const core::State& state) -> Tell {
+      return [=, &deps, why = Explain(state, request, deps.clock.Now())]() -> absl::Status {
+        return TellExplanation(deps, why, request, call.response);
+      };
+    });
+  };
+  if (!deps.pool.Post(explain)) ending->Finish(TooManyCalls());
+  return reactor;
 }
 
 // What a request that records nothing says of a configuration.
@@ -273,8 +317,10 @@ absl::StatusOr<config::ParsedConfig> ParsePlanned(const Deps& deps,
   }
   DET_ASSIGN_OR_RETURN(config::ParsedConfig parsed, ReadAsked(deps, by, request));
   // Quotas go by it.
-  if (parsed.spec.workspace.empty())
-    parsed.spec.workspace = deps.catalog.directory().NameOf(kFirstWorkspace);
+  DET_ASSIGN_OR_RETURN(const catalog::Placement place,
+                       deps.catalog.Place(by, {parsed.spec.workspace, parsed.spec.project}));
+  parsed.spec.workspace = place.names.workspace;
+  parsed.spec.project = place.names.project;
   return parsed;
 }
 
@@ -433,20 +479,16 @@ class ClusterService final : public pb::ClusterService::CallbackService {
         [this](const auto& by, const auto& req, const core::State& state) {
           return rpc::ListJobs(deps_, by, state, req);
         },
-        kIfFound);
+        [this](auto found, const auto&, auto* res) -> absl::Status {
+          DET_RETURN_IF_ERROR(found.status());
+          *res = *std::move(found);
+          return NameJobs(deps_, res);
+        });
   }
   grpc::ServerUnaryReactor* Explain(grpc::CallbackServerContext* context,
                                     const pb::ExplainRequest* request,
                                     pb::ExplainResponse* response) override {
-    return FromState(
-        deps_,
-        Wire{context, request, response},
-        [this](const auto& by, const auto& req, const core::State& state) {
-          return Explained{by, rpc::Explain(state, req, deps_.clock.Now())};
-        },
-        [this](const auto& found, const auto& req, auto* res) {
-          return TellExplanation(deps_, found, req, res);
-        });
+    return ExplainTo(deps_, Wire{context, request, response});
   }
   grpc::ServerUnaryReactor* PreviewSearch(grpc::CallbackServerContext* context,
                                           const pb::PreviewSearchRequest* request,

@@ -57,6 +57,8 @@ class LiveList {
     if (sorted()) return looked_at_ < kSortedMax;
     return looked_at_ < kLookedAtMax && found_.size() < limit_;
   }
+  // Looked at, and nothing for this list.
+  void Pass() { ++looked_at_; }
   void Add(Message message) {
     ++looked_at_;
     if (filter_.Matches(RecordOf(message))) found_.push_back(std::move(message));

@@ -272,6 +272,21 @@ absl::StatusOr<ReadStore::Health> ReadStore::Look() {
   return health;
 }
 
+absl::StatusOr<std::map<ExperimentId, std::string>> ReadStore::Names(
+    const std::vector<ExperimentId>& ids) {
+  std::vector<int64_t> numbers;
+  for (const ExperimentId id : ids) numbers.push_back(id.value());
+  std::map<ExperimentId, std::string> names;
+  DET_RETURN_IF_ERROR(pool_->Read([&](pqxx::work& tx) {
+    names.clear();
+    for (const auto& row :
+         tx.exec_params("SELECT id, name FROM experiments WHERE id = ANY ($1::bigint[])",
+                        pg::ArrayOf(numbers)))
+      names[ExperimentId(row[0].as<int64_t>())] = row[1].as<std::string>();
+  }));
+  return names;
+}
+
 absl::StatusOr<ExperimentRow> ReadStore::Experiment(ExperimentId id) {
   Rows<ExperimentRow> rows;
   DET_RETURN_IF_ERROR(pool_->Read([&](pqxx::work& tx) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -147,6 +148,8 @@ class ReadStore {
 
   // kNotFound (EXPERIMENT_DELETED), with who and when, of one that was deleted.
   absl::StatusOr<ExperimentRow> Experiment(ExperimentId id);
+  // What they are called now; those that do not exist are not in it.
+  absl::StatusOr<std::map<ExperimentId, std::string>> Names(const std::vector<ExperimentId>& ids);
   absl::StatusOr<ExperimentDetails> Details(ExperimentId id);
   absl::StatusOr<std::string> EffectiveConfig(ExperimentId id);  // JSON
   absl::StatusOr<std::string> SubmittedConfig(ExperimentId id);  // as given, without secrets
