@@ -215,11 +215,7 @@ std::string BestFirst(std::string_view metric, std::string_view smaller_is_bette
 
 absl::StatusOr<ListPage<ExperimentRow>> ReadStore::ListExperiments(const ListQuery& query,
                                                                    const ExperimentScope& scope) {
-  Source source{.select = StrCat("SELECT ",
-                                 ExperimentColumns(),
-                                 ", best_hparams FROM experiments LEFT JOIN LATERAL (SELECT "
-                                 "hparams AS best_hparams FROM trials best WHERE best.id = "
-                                 "best_trial) AS best ON true"),
+  Source source{.select = StrCat("SELECT ", ExperimentColumns(), ", best_hparams FROM experiments"),
                 .where = StrCat("state <> 'DELETED'", scope.archived ? "" : " AND NOT archived"),
                 .id = "id",
                 .last = "id DESC"};

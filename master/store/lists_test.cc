@@ -26,6 +26,12 @@ class ListsTest : public testing::Test {
       engine.Must(test::Submit());
     }
     database->Exec(StrCat(
+        "INSERT INTO trials SELECT (jsonb_populate_record(t, jsonb_build_object('id', n, "
+        "'experiment_id', n, 'hparams', jsonb_build_object('lr', (n * 31) % 500 / 500.0)))).* "
+        "FROM trials t, generate_series(2, ",
+        kExperiments,
+        ") AS n WHERE t.id = 1"));
+    database->Exec(StrCat(
         "INSERT INTO experiments SELECT (jsonb_populate_record(e, jsonb_build_object('id', n, "
         "'name', 'run ' || n, 'owner', (ARRAY['ann', 'bob'])[1 + n % 2], 'state', "
         "(ARRAY['ACTIVE', 'COMPLETED', 'ERROR'])[1 + n % 3], 'best_trial', n, 'best_metric', "
@@ -34,12 +40,6 @@ class ListsTest : public testing::Test {
         "generate_series(2, ",
         kExperiments,
         ") AS n WHERE e.id = 1"));
-    database->Exec(StrCat(
-        "INSERT INTO trials SELECT (jsonb_populate_record(t, jsonb_build_object('id', n, "
-        "'experiment_id', n, 'hparams', jsonb_build_object('lr', (n * 31) % 500 / 500.0)))).* "
-        "FROM trials t, generate_series(2, ",
-        kExperiments,
-        ") AS n WHERE t.id = 1"));
     database->Exec("ANALYZE");
     store = new ReadStore(database->conninfo());
   }
