@@ -119,6 +119,22 @@ TEST_F(ListsTest, PagesHoldEachRowThatTheFilterLetsThroughOnceInOrder) {
   }
 }
 
+// Whoever becomes the best, as the journal tells the table.
+TEST_F(ListsTest, TheBestTrialsHyperparametersFollowIt) {
+  const auto beside = [&] {
+    return database->Text("SELECT best_hparams ->> 'lr' FROM experiments WHERE id = 100");
+  };
+  const auto of = [&](int64_t trial) {
+    return database->Text(StrCat("SELECT hparams ->> 'lr' FROM trials WHERE id = ", trial));
+  };
+  EXPECT_EQ(beside(), of(100));
+  database->Exec("UPDATE experiments SET best_trial = 107 WHERE id = 100");
+  EXPECT_EQ(beside(), of(107));
+  EXPECT_NE(of(100), of(107));
+  database->Exec("UPDATE experiments SET best_trial = 100 WHERE id = 100");
+  EXPECT_EQ(beside(), of(100));
+}
+
 TEST_F(ListsTest, APageByIdIsReadFromTheIndex) {
   const auto page = store->ListExperiments({.page = "i2000", .limit = 5}, {});
   ASSERT_TRUE(page.ok()) << page.status();
