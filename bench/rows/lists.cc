@@ -74,9 +74,9 @@ std::string TrialsSql(int64_t count) {
 absl::Status FillStore(const std::string& conninfo, int64_t experiments) {
   return pg::Connection(conninfo).Run([&](pqxx::connection& c) {
     pqxx::nontransaction tx(c);
+    tx.exec(TrialsSql(experiments * kTrialsEach));
     tx.exec(ExperimentsSql(experiments));
     tx.exec(SubmissionsSql(experiments));
-    tx.exec(TrialsSql(experiments * kTrialsEach));
     tx.exec("VACUUM ANALYZE experiments");
     tx.exec("VACUUM ANALYZE submissions");
     tx.exec("VACUUM ANALYZE trials");
@@ -141,7 +141,24 @@ absl::StatusOr<double> PageFloorMs(const std::string& conninfo, int64_t experime
   return latencies.PercentileMs(0.95);
 }
 
-// The first page of all experiments by their best trial's learning rate.
+// The first page of all experiments by their best trial's learning rate: one after the other.
+absl::StatusOr<double> SortMs(const Cluster& cluster, const Client& client, int count) {
+  LatencyHistogram latencies;
+  for (int i = 0; i < count; ++i) {
+    const auto context = cluster.Context();
+    api::ListExperimentsRequest request;
+    request.set_limit(kPage);
+    request.add_sort(i % 2 == 0 ? "hparams.lr" : "hparams.lr:desc");
+    api::ListExperimentsResponse response;
+    const absl::Duration begun = SteadyNow();
+    DET_RETURN_IF_ERROR(
+        net::FromGrpc(client.experiments->ListExperiments(context.get(), request, &response)));
+    latencies.Add(SteadyNow() - begun);
+  }
+  return latencies.PercentileMs(0.95);
+}
+
+// The same of PostgreSQL alone, over what trials say.
 absl::StatusOr<double> SortFloorMs(const std::string& conninfo, int count) {
   LatencyHistogram latencies;
   pg::Connection connection(conninfo);
@@ -178,6 +195,7 @@ Rows ListHundredThousand(const Settings& settings) {
   }));
   DET_ASSIGN_OR_RETURN(const double page_floor,
                        PageFloorMs(conninfo, experiments, settings.Size(200, 5)));
+  DET_ASSIGN_OR_RETURN(const double sorts, SortMs(*cluster, clients[0], settings.Size(40, 2)));
   DET_ASSIGN_OR_RETURN(const double sort_floor, SortFloorMs(conninfo, settings.Size(10, 2)));
   const std::string size =
       StrCat(experiments, " experiments, ", experiments * kTrialsEach, " trials");
@@ -195,11 +213,13 @@ Rows ListHundredThousand(const Settings& settings) {
                       pages.PercentileMs(0.99),
                       " ms")},
       {.name = "list_100k.sorts_p95",
-       .value = sort_floor,
+       .value = sorts,
        .unit = "ms",
+       .floor = sort_floor,
        .goal = {Goal::Kind::kAtMost, kSortsGoalMs},
-       .note = "the API has no sort of experiments by their best trial's hyperparameter yet: this "
-               "is PostgreSQL's own answer to one, alone"}};
+       .note = StrCat(size,
+                      "; the first page by the best trial's learning rate, up and down, one after "
+                      "the other; floor: PostgreSQL alone, from the trials' own rows")}};
 }
 
 }  // namespace det::bench

@@ -1,9 +1,12 @@
 #include <cmath>
 #include <limits>
+#include <map>
 
 #include <gtest/gtest.h>
 
 #include "common/base/hash.h"
+#include "common/base/id_map.h"
+#include "common/base/ids.h"
 #include "common/base/status.h"
 #include "common/base/strong_id.h"
 #include "common/base/utf8.h"
@@ -111,6 +114,33 @@ TEST(Hash, ValuesAreFixed) {
   ba.Feed("b");
   ba.Feed("a");
   EXPECT_NE(ab.Finish(), ba.Finish());
+}
+
+// Against an ordered map, with ids that meet in the same places and come and go.
+TEST(IdMap, IsAMap) {
+  IdMap<TaskId, int64_t> map;
+  std::map<TaskId, int64_t> model;
+  uint64_t random = 1;
+  for (int64_t step = 0; step < 20'000; ++step) {
+    random = random * 6364136223846793005u + 1442695040888963407u;
+    const TaskId id(static_cast<int64_t>(1 + (random >> 33) % 700));
+    if ((random >> 20) % 5 < 2) {
+      const auto it = model.find(id);
+      EXPECT_EQ(map.Take(id), it == model.end() ? 0 : it->second);
+      model.erase(id);
+    } else {
+      map[id] = model[id] = step;
+    }
+    ASSERT_EQ(map.size(), model.size());
+  }
+  for (int64_t i = 0; i <= 701; ++i) {
+    const int64_t* found = map.Find(TaskId(i));
+    const auto it = model.find(TaskId(i));
+    ASSERT_EQ(found != nullptr, it != model.end()) << i;
+    if (found != nullptr) {
+      EXPECT_EQ(*found, it->second);
+    }
+  }
 }
 
 }  // namespace

@@ -306,8 +306,8 @@ void Draft::Reserve(const Waiting& waiting) {
       return;
     }
     int64_t sum = 0;
-    for (const auto& [end, task] : pool_.ends) {
-      ends.emplace_back(end, task->slots);
+    for (const RunningTask* task : pool_.ends) {
+      ends.emplace_back(EndKey::Of(*task).at, task->slots);
       if ((sum += task->slots) >= lacks) break;
     }
     pool_extra_ = Shadow(ends, lacks);

@@ -60,11 +60,11 @@ class Explainer {
     if (request_.slots == 0) return;
     std::set<ExperimentId> jobs;
     int64_t counted = 0;
-    for (const auto& [size, row] : pool_.ready) {
-      for (auto it = row.begin(); it != row.end() && (*it)->key < waiting_.key; ++it) {
+    for (const auto& [size, rows] : pool_.ready) {
+      for (ReadyCursor at(rows); at.Get() != nullptr && at.Get()->key < waiting_.key; at.Next()) {
         if (++counted > kAheadMax) break;
-        if ((*it)->job != &job_) jobs.insert((*it)->key.job);
-        why_.slots_ahead += (*it)->request.slots;
+        if (at.Get()->job != &job_) jobs.insert(at.Get()->key.job);
+        why_.slots_ahead += at.Get()->request.slots;
       }
     }
     why_.ahead = static_cast<int64_t>(jobs.size());
@@ -122,11 +122,8 @@ class Explainer {
 
   // The first limit that keeps it back.
   void SayLimit() {
-    const auto is_held = [&](const Gate* gate) {
-      return gate != nullptr && !gate->passed().contains(const_cast<Waiting*>(&waiting_));
-    };
     const std::string needs = StrCat("needs ", Slots(request_.slots), "; ");
-    if (is_held(job_.gate.get())) {
+    if (waiting_.stage == kJobStage) {
       return Say("MAX_SLOTS",
                  StrCat(needs,
                         "its experiment holds ",
@@ -135,7 +132,7 @@ class Explainer {
                         job_.gate->limit,
                         " that resources.max_slots allows"));
     }
-    if (is_held(job_.user)) {
+    if (waiting_.stage == kUserStage) {
       return Say("USER_QUOTA", needs + OfQuota("user " + job_.job.owner, *job_.user));
     }
     Say("WORKSPACE_QUOTA",

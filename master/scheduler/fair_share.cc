@@ -33,55 +33,64 @@ class FairShare {
   }
 
  private:
+  // What the pass did to a job that it looked at.
+  struct Account {
+    int64_t slots = 0;  // that it holds more than the view says
+    TaskId served;      // the last of its requests that was looked at
+    bool hungry = false;
+    UsageKey due;  // where it stands in hungry_, if it does
+  };
+
   // What the job holds for its weight, with `more` slots.
   double Usage(const JobState& job, double more) const {
-    const auto it = accounts_.find(job.job.id);
-    const int64_t changed = it == accounts_.end() ? 0 : it->second;
+    const Account* account = accounts_.Find(job.job.id);
+    const int64_t changed = account == nullptr ? 0 : account->slots;
     return job.usage(static_cast<double>(changed) + more);
   }
   static double Half(int64_t slots) { return static_cast<double>(slots) / 2; }
 
-  UsageKey KeyOf(const Waiting& next) const {
-    const JobState& job = *next.job;
-    return {-job.age, Usage(job, Half(next.request.slots)), job.job.position, job.job.id};
-  }
-  // The job's first request that the pass has not looked at; nullptr is none.
-  const Waiting* FirstOf(ExperimentId job) const {
-    const auto row = rows_.find(job);
-    const auto ready = draft_.pool().ready_of_job.find(job);
-    if (ready == draft_.pool().ready_of_job.end()) return nullptr;
-    const auto first = row == rows_.end() ? ready->second.begin() : row->second;
-    if (first == ready->second.end()) return nullptr;
-    return *first;
-  }
-
   // The next request of the job that holds least for its weight. That job rests until GoOn.
   const Waiting* Next() {
-    const auto& starving = draft_.pool().starving;
-    while (clean_ != starving.end() && accounts_.contains(clean_->job)) ++clean_;
+    const UsageSet& starving = draft_.pool().starving;
+    while (clean_ != starving.end() && accounts_.Contains(clean_->key.job)) ++clean_;
     const bool again = !hungry_.empty() && (clean_ == starving.end() || *hungry_.begin() < *clean_);
     if (!again && clean_ == starving.end()) return nullptr;
-    const ExperimentId job = again ? hungry_.begin()->job : clean_->job;
+    const JobInPool& place = again ? *hungry_.begin()->place : *clean_->place;
+    Account& account = accounts_[place.job->job.id];
     if (again) hungry_.erase(hungry_.begin());
-    accounts_.try_emplace(job, 0);
-    auto row = rows_.try_emplace(job, draft_.pool().ready_of_job.at(job).begin()).first;
-    return *row->second++;
+    account.hungry = false;
+    const ReadyTask next = place.FirstReady(account.served);
+    account.served = next.task;
+    return next.waiting;
+  }
+
+  // The job waits again, for its next request, if it has one.
+  void Enqueue(JobInPool& place, Account& account) {
+    const ReadyTask first = place.FirstReady(account.served);
+    if (first.waiting == nullptr) return;
+    const JobState& job = *place.job;
+    const double more = static_cast<double>(account.slots) + Half(first.slots);
+    account.hungry = true;
+    account.due = {-job.age, job.usage(more), job.job.position, job.job.id};
+    hungry_.insert({account.due, &place});
   }
 
   // A job whose slots are taken is due earlier than the view says.
-  void TakeFrom(const JobState& job, int64_t slots) {
-    const ExperimentId id = job.job.id;
-    const Waiting* first = FirstOf(id);
-    const bool waits =
-        first != nullptr && (hungry_.erase(KeyOf(*first)) > 0 || !accounts_.contains(id));
-    accounts_[id] -= slots;
-    if (waits) hungry_.insert(KeyOf(*first));
+  void TakeFrom(const RunningTask& task) {
+    JobInPool& place = *task.place;
+    const bool rested = accounts_.Contains(place.job->job.id);
+    Account& account = accounts_[place.job->job.id];
+    const bool waits = !rested || account.hungry;
+    if (account.hungry) hungry_.erase({account.due, &place});
+    account.hungry = false;
+    account.slots -= task.slots;
+    if (waits) Enqueue(place, account);
   }
 
   void GoOn(const Waiting& served) {
-    const ExperimentId id = served.job->job.id;
-    accounts_[id] += served.request.slots;
-    if (const Waiting* first = FirstOf(id)) hungry_.insert(KeyOf(*first));
+    Account& account = accounts_[served.job->job.id];
+    account.slots += served.request.slots;
+    Enqueue(*served.place, account);
   }
 
   bool WaitFor(const Waiting& waiting) { return draft_.Promise(waiting) || TryPreempt(waiting); }
@@ -96,9 +105,9 @@ class FairShare {
     auto next = holding.rbegin();
     for (int64_t looked = 0; looked < kVictimsLookedAtMax; ++looked) {
       // A job further on holds no more than it did when the pass began.
-      while (next != holding.rend() && next->usage > search.level &&
-             (search.most.empty() || std::prev(search.most.end())->first < next->usage)) {
-        if (next->job != waiting.job->job.id) Offer(search, *view_.FindJob(next->job));
+      while (next != holding.rend() && next->key.usage > search.level &&
+             (search.most.empty() || search.most.rbegin()->first.first < next->key.usage)) {
+        if (next->place != waiting.place) Offer(search, *next->place);
         ++next;
         if (++looked == kVictimsLookedAtMax) break;
       }
@@ -112,7 +121,8 @@ class FairShare {
   struct Search {
     double level = 0;  // by which the waiting request is due
     Kept kept;
-    std::set<std::pair<double, ExperimentId>> most{};  // who can spare a task
+    // Who can spare a task.
+    std::map<std::pair<double, ExperimentId>, JobInPool*> most{};
     std::map<ExperimentId, int64_t> taken{};
     std::map<ExperimentId, VictimSet::const_iterator> next{};
     std::map<AgentId, std::vector<const RunningTask*>> on_agent{};
@@ -126,29 +136,28 @@ class FairShare {
   }
 
   // The job's latest task that could be asked, nullptr is none.
-  const RunningTask* Latest(Search& search, ExperimentId job) const {
-    const VictimSet& tasks = draft_.pool().victims_of_job.at(job);
-    auto& next = search.next.try_emplace(job, tasks.begin()).first->second;
-    while (next != tasks.end() && IsSpared(**next)) ++next;
-    if (next == tasks.end()) return nullptr;
+  const RunningTask* Latest(Search& search, const JobInPool& place) const {
+    auto& next = search.next.try_emplace(place.job->job.id, place.victims.begin()).first->second;
+    while (next != place.victims.end() && IsSpared(**next)) ++next;
+    if (next == place.victims.end()) return nullptr;
     return *next;
   }
 
-  void Offer(Search& search, const JobState& job) const {
-    const RunningTask* task = Latest(search, job.job.id);
+  void Offer(Search& search, JobInPool& place) const {
+    const RunningTask* task = Latest(search, place);
     if (task == nullptr) return;
-    const auto taken = static_cast<double>(search.taken[job.job.id]);
-    const double usage = Usage(job, -taken - Half(task->slots));
-    if (usage > search.level) search.most.emplace(usage, job.job.id);
+    const auto taken = static_cast<double>(search.taken[place.job->job.id]);
+    const double usage = Usage(*place.job, -taken - Half(task->slots));
+    if (usage > search.level) search.most.emplace(std::pair(usage, place.job->job.id), &place);
   }
 
   // The task that its job can spare best.
   const RunningTask* NextVictim(Search& search) const {
-    const ExperimentId id = std::prev(search.most.end())->second;
+    JobInPool& place = *search.most.rbegin()->second;
     search.most.erase(std::prev(search.most.end()));
-    const RunningTask* task = *search.next.at(id)++;
-    search.taken[id] += task->slots;
-    Offer(search, *task->job);
+    const RunningTask* task = *search.next.at(place.job->job.id)++;
+    search.taken[place.job->job.id] += task->slots;
+    Offer(search, place);
     return task;
   }
 
@@ -178,7 +187,7 @@ class FairShare {
     if (!draft_.pool().rules.preemption || preemptions_ == kPreemptionsPerPassMax) return false;
     const std::vector<const RunningTask*> victims = Victims(waiting);
     if (victims.empty()) return false;
-    for (const RunningTask* victim : victims) TakeFrom(*victim->job, victim->slots);
+    for (const RunningTask* victim : victims) TakeFrom(*victim);
     draft_.Preempt(waiting, victims);
     if (++preemptions_ == kPreemptionsPerPassMax) draft_.plan().complete = false;
     return true;
@@ -186,10 +195,9 @@ class FairShare {
 
   const View& view_;
   Draft& draft_;
-  absl::btree_set<UsageKey>::const_iterator clean_;  // jobs before it have accounts
-  std::set<UsageKey> hungry_;                        // jobs that were served and want more
-  std::map<ExperimentId, int64_t> accounts_;         // slots more than the view says
-  std::map<ExperimentId, WaitingSet::const_iterator> rows_;
+  UsageSet::const_iterator clean_;  // jobs before it have accounts
+  UsageSet hungry_;                 // jobs that were served and want more
+  IdMap<ExperimentId, Account> accounts_;
   int64_t preemptions_ = 0;
 };
 

@@ -8,8 +8,8 @@ namespace {
 class Priority {
  public:
   Priority(const View& view, Draft& draft) : view_(view), draft_(draft) {
-    for (const auto& [size, waiting] : draft.pool().ready) {
-      rows_.push_back({size, waiting.begin(), waiting.end()});
+    for (const auto& [size, rows] : draft.pool().ready) {
+      rows_.push_back({size, ReadyCursor(rows)});
     }
   }
 
@@ -29,10 +29,9 @@ class Priority {
   }
 
  private:
-  struct Row {
+  struct Sized {
     SizeClass size;
-    WaitingSet::const_iterator next;
-    WaitingSet::const_iterator end;
+    ReadyCursor next;
   };
 
   // The first in the queue whose size may fit; once one had to wait, sizes that can't are left out.
@@ -40,14 +39,16 @@ class Priority {
     const bool any = !draft_.has_reserved();
     const int64_t room = any ? 0 : draft_.Room(false);
     const int64_t room_in_all = any ? 0 : draft_.Room(true);
-    Row* first = nullptr;
-    for (Row& row : rows_) {
-      if (row.next == row.end) continue;
+    Sized* first = nullptr;
+    for (Sized& row : rows_) {
+      if (row.next.Get() == nullptr) continue;
       if (!any && row.size.slots > (row.size.spans ? room_in_all : room)) continue;
-      if (first == nullptr || (*row.next)->key < (*first->next)->key) first = &row;
+      if (first == nullptr || row.next.Get()->key < first->next.Get()->key) first = &row;
     }
     if (first == nullptr) return nullptr;
-    return *first->next++;
+    const Waiting* next = first->next.Get();
+    first->next.Next();
+    return next;
   }
 
   bool MayLeaveFor(const RunningTask& task, const Waiting& waiting) const {
@@ -142,7 +143,7 @@ class Priority {
 
   const View& view_;
   Draft& draft_;
-  std::vector<Row> rows_;
+  std::vector<Sized> rows_;
   int64_t preemptions_ = 0;
 };
 

@@ -7,27 +7,10 @@
 namespace det::scheduler {
 namespace {
 
-// The stages that a request goes through before it is ready.
-constexpr int kJobStage = 0;
-constexpr int kUserStage = 1;
-constexpr int kWorkspaceStage = 2;
-constexpr int kReadyStage = 3;
-
 template <class Map, class Key>
 auto* FindIn(const Map& map, const Key& key) {
   const auto it = map.find(key);
   return it == map.end() ? nullptr : &it->second;
-}
-
-UsageKey UsageOf(const JobState& job, int64_t next) {
-  return {.youth = next == 0 ? 0 : -job.age,
-          .usage = job.usage(static_cast<double>(next) / 2),
-          .position = job.job.position,
-          .job = job.job.id};
-}
-
-SizeClass SizeOf(const Request& request) {
-  return {.spans = request.spans, .slots = request.slots};
 }
 
 bool FitsInto(const PoolView& pool, const SizeClass& size) {
@@ -41,6 +24,28 @@ void EraseFrom(Map& map, const typename Map::key_type& key, const Value& value) 
   if (it->second.empty()) map.erase(it);
 }
 
+// All of its requests that wait.
+std::vector<Waiting*> WaitingOf(const JobState& job) {
+  std::vector<Waiting*> waiting;
+  for (const auto& [name, place] : job.pools) {
+    for (const auto& [size, row] : place.rows) {
+      for (const auto& [task, one] : row->tasks) waiting.push_back(one);
+    }
+  }
+  return waiting;
+}
+
+// Puts what stands at `at` where it belongs now; nothing is nowhere.
+void Move(UsageSet& set,
+          const std::optional<UsageKey>& to,
+          JobInPool& place,
+          std::optional<UsageKey>& at) {
+  if (at == to) return;
+  if (at.has_value()) set.erase({*at, &place});
+  if (to.has_value()) set.insert({*to, &place});
+  at = to;
+}
+
 }  // namespace
 
 const PoolRules& Rules::ForPool(const std::string& pool) const {
@@ -51,21 +56,74 @@ const PoolRules& Rules::ForPool(const std::string& pool) const {
 PoolView& View::Pool(const std::string& name) {
   const auto [it, added] = pools_.try_emplace(name);
   if (added) {
+    it->second.name = name;
     it->second.rules = rules_.ForPool(name);
     if (it->second.rules.policy == Policy::kFifo) it->second.rules.preemption = false;
   }
   return it->second;
 }
 
+void View::MarkDirty(PoolView& pool) {
+  if (pool.dirty) return;
+  pool.dirty = true;
+  dirty_.insert(pool.name);
+}
+
+void View::ClearDirty(const std::string& pool) {
+  if (dirty_.erase(pool) > 0) Pool(pool).dirty = false;
+}
+
 // ---- Jobs
+
+UsageKey UsageKey::Of(const JobState& job, int64_t next) {
+  return {.youth = next == 0 ? 0 : -job.age,
+          .usage = job.usage(static_cast<double>(next) / 2),
+          .position = job.job.position,
+          .job = job.job.id};
+}
+
+ReadyTask JobInPool::FirstReady(TaskId after) const {
+  ReadyTask found;
+  for (const auto& [size, row] : rows) {
+    if (row->ready == 0) continue;
+    std::pair<TaskId, Waiting*> first{row->first, row->first_waiting};
+    if (first.first <= after) {
+      const auto it = row->tasks.upper_bound(after);
+      if (it == row->tasks.end()) continue;
+      const bool all = row->ready == static_cast<int64_t>(row->tasks.size());
+      if (!all && !it->second->ready) continue;
+      first = *it;
+    }
+    if (found.waiting != nullptr && found.task < first.first) continue;
+    found = {.task = first.first, .waiting = first.second, .slots = size.slots};
+  }
+  return found;
+}
+
+void Row::Insert(TaskId task, Waiting* waiting) {
+  tasks.emplace(task, waiting);
+  if (first_waiting != nullptr && first < task) return;
+  first = task;
+  first_waiting = waiting;
+}
+
+void Row::Erase(TaskId task) {
+  const auto next = tasks.erase(tasks.find(task));
+  if (task != first) return;
+  const bool any = next != tasks.end();
+  first = any ? next->first : TaskId();
+  first_waiting = any ? next->second : nullptr;
+}
 
 void View::SetJob(const Job& job) {
   JobState& state = jobs_.try_emplace(job.id).first->second;
   if (state.job == job) return;
-  for (const TaskId task : state.tasks_waiting) Leave(*waiting_.at(task));
-  IndexUsage(state, false);
+  const std::vector<Waiting*> waiting = WaitingOf(state);
+  for (Waiting* task : waiting) Leave(*task);
   for (Gate* gate : {state.user, state.workspace}) {
-    if (gate != nullptr) gate->used -= state.held;
+    if (gate == nullptr) continue;
+    gate->used -= state.held;
+    gate->jobs.erase(job.id);
   }
   state.job = job;
   const auto gate_of = [](const auto& limits, auto& gates, const std::string& name) -> Gate* {
@@ -81,47 +139,59 @@ void View::SetJob(const Job& job) {
   if (job.max_slots.has_value()) {
     state.gate = std::make_unique<Gate>();
     state.gate->limit = *job.max_slots;
-    state.gate->used = state.held;
   }
-  for (Gate* gate : {state.user, state.workspace}) {
-    if (gate != nullptr) gate->used += state.held;
+  for (Gate* gate : {state.gate.get(), state.user, state.workspace}) {
+    if (gate == nullptr) continue;
+    gate->used += state.held;
+    gate->jobs.emplace(job.id, &state);
   }
-  IndexUsage(state, true);
-  for (const TaskId task : state.tasks_waiting) Enter(*waiting_.at(task));
+  for (Waiting* task : waiting) Enter(*task);
+  IndexUsage(state);
   UpdateAge(state);
-  for (const auto& [pool, tasks] : state.pools) dirty_.insert(pool);
+  for (const auto& [pool, place] : state.pools) MarkDirty(*place.pool);
 }
 
 void View::RemoveJob(ExperimentId job) {
   const auto it = jobs_.find(job);
   DET_CHECK(it != jobs_.end() && it->second.pools.empty(), "the job has tasks");
   if (it->second.looked_at != 0) ageing_.erase({it->second.looked_at, job});
+  for (Gate* gate : {it->second.user, it->second.workspace}) {
+    if (gate != nullptr) gate->jobs.erase(job);
+  }
   jobs_.erase(it);
 }
 
-void View::CountIn(JobState& job, const std::string& pool, int64_t sign) {
-  const auto it = job.pools.try_emplace(pool).first;
-  it->second += sign;
-  if (it->second == 0) job.pools.erase(it);
+// With one task more.
+JobInPool& View::PlaceOf(JobState& job, const std::string& pool) {
+  const auto [it, added] = job.pools.try_emplace(pool);
+  JobInPool& place = it->second;
+  if (added) {
+    place.job = &job;
+    place.pool = &Pool(pool);
+  }
+  ++place.tasks;
+  return place;
 }
 
-// In fair pools a job stands where its usage puts it: taken out before a change, put in after it.
-void View::IndexUsage(const JobState& job, bool in) {
-  for (const auto& [name, tasks] : job.pools) {
-    PoolView& pool = Pool(name);
-    if (pool.rules.policy != Policy::kFairShare) continue;
-    const auto set = [&](auto& keys, int64_t next) {
-      if (in) {
-        keys.insert(UsageOf(job, next));
-      } else {
-        keys.erase(UsageOf(job, next));
-      }
-    };
-    if (const WaitingSet* ready = FindIn(pool.ready_of_job, job.job.id)) {
-      set(pool.starving, (*ready->begin())->request.slots);
-    }
-    if (pool.victims_of_job.contains(job.job.id)) set(pool.holding, 0);
-  }
+void View::CountOut(JobInPool& place) {
+  if (--place.tasks == 0) place.job->pools.erase(place.pool->name);
+}
+
+// In fair pools a job stands where its usage puts it.
+void View::IndexUsage(JobInPool& place) {
+  PoolView& pool = *place.pool;
+  if (pool.rules.policy != Policy::kFairShare) return;
+  std::optional<UsageKey> starving;
+  std::optional<UsageKey> holding;
+  const ReadyTask first = place.FirstReady();
+  if (first.waiting != nullptr) starving = UsageKey::Of(*place.job, first.slots);
+  if (!place.victims.empty()) holding = UsageKey::Of(*place.job, 0);
+  Move(pool.starving, starving, place, place.starving);
+  Move(pool.holding, holding, place, place.holding);
+}
+
+void View::IndexUsage(JobState& job) {
+  for (auto& [name, place] : job.pools) IndexUsage(place);
 }
 
 // A job that waits without getting anything goes up by one from time to time. What it asked for
@@ -145,9 +215,10 @@ void View::UpdateAge(JobState& job) {
     job.looked_at = due;
   }
   if (age == job.age) return;
-  for (const TaskId task : job.tasks_waiting) Leave(*waiting_.at(task));
+  const std::vector<Waiting*> waiting = WaitingOf(job);
+  for (Waiting* task : waiting) Leave(*task);
   job.age = age;
-  for (const TaskId task : job.tasks_waiting) Enter(*waiting_.at(task));
+  for (Waiting* task : waiting) Enter(*task);
 }
 
 void View::SetNow(absl::Time now) {
@@ -166,7 +237,7 @@ void View::SetNow(absl::Time now) {
 
 QueueKey View::KeyOf(const Waiting& waiting) const {
   const JobState& job = *waiting.job;
-  const bool ranked = rules_.ForPool(waiting.request.pool).policy == Policy::kPriority;
+  const bool ranked = waiting.place->pool->rules.policy == Policy::kPriority;
   return {.level = ranked ? job.level() : 0,
           .position = job.job.position,
           .job = job.job.id,
@@ -179,8 +250,7 @@ void View::AddRequest(const Request& request) {
   std::unique_ptr<Waiting>& waiting = waiting_[request.task];
   DET_CHECK(waiting == nullptr, "already waits");
   waiting = std::make_unique<Waiting>(Waiting{.request = request, .job = &job->second});
-  CountIn(job->second, request.pool, 1);
-  job->second.tasks_waiting.insert(request.task);
+  waiting->place = &PlaceOf(job->second, request.pool);
   job->second.waiting += request.slots;
   Enter(*waiting);
   if (request.slots == 0) return;
@@ -189,15 +259,12 @@ void View::AddRequest(const Request& request) {
 }
 
 void View::RemoveRequest(TaskId task) {
-  const auto it = waiting_.find(task);
-  DET_CHECK(it != waiting_.end(), "does not wait");
-  const std::unique_ptr<Waiting> waiting = std::move(it->second);
-  waiting_.erase(it);
+  const std::unique_ptr<Waiting> waiting = waiting_.Take(task);
+  DET_CHECK(waiting != nullptr, "does not wait");
   JobState& job = *waiting->job;
   Leave(*waiting);
-  job.tasks_waiting.erase(task);
   job.waiting -= waiting->request.slots;
-  CountIn(job, waiting->request.pool, -1);
+  CountOut(*waiting->place);
   if (waiting->request.slots == 0) return;
   job.since.erase(job.since.find(absl::ToUnixNanos(waiting->request.since)));
   UpdateAge(job);
@@ -209,32 +276,48 @@ bool View::IsPossible(const Waiting& waiting) const {
   for (const Gate* gate : {job.gate.get(), job.user, job.workspace}) {
     if (gate != nullptr && slots > gate->limit) return false;
   }
-  return FitsInto(pools_.at(waiting.request.pool), SizeOf(waiting.request));
+  return FitsInto(*waiting.place->pool, waiting.row->size);
 }
 
 void View::Enter(Waiting& waiting) {
-  PoolView& pool = Pool(waiting.request.pool);
+  JobInPool& place = *waiting.place;
+  PoolView& pool = *place.pool;
   waiting.key = KeyOf(waiting);
-  dirty_.insert(waiting.request.pool);
-  if (waiting.request.slots == 0) {
+  MarkDirty(pool);
+  const SizeClass size = SizeClass::Of(waiting.request);
+  std::unique_ptr<Row>& row = place.rows[size];
+  if (row == nullptr) {
+    const QueueKey& key = waiting.key;
+    row = std::make_unique<Row>(
+        Row{.key = {key.level, key.position, key.job}, .size = size, .place = &place});
+    if (size.slots > 0) pool.all[size].emplace(key.job, row.get());
+  }
+  waiting.row = row.get();
+  row->Insert(waiting.request.task, &waiting);
+  if (size.slots == 0) {
     pool.aux.insert(&waiting);
     return;
   }
-  pool.all[SizeOf(waiting.request)].insert(&waiting);
   waiting.possible = IsPossible(waiting);
   if (waiting.possible) Offer(kJobStage, waiting);
 }
 
 void View::Leave(Waiting& waiting) {
-  PoolView& pool = Pool(waiting.request.pool);
-  dirty_.insert(waiting.request.pool);
-  if (waiting.request.slots == 0) {
-    pool.aux.erase(&waiting);
-    return;
-  }
-  if (waiting.possible) Withdraw(kJobStage, waiting);
+  JobInPool& place = *waiting.place;
+  PoolView& pool = *place.pool;
+  Row& row = *waiting.row;
+  MarkDirty(pool);
+  if (waiting.possible) Retract(waiting);
   waiting.possible = false;
-  EraseFrom(pool.all, SizeOf(waiting.request), &waiting);
+  if (row.size.slots == 0) pool.aux.erase(&waiting);
+  row.Erase(waiting.request.task);
+  waiting.row = nullptr;
+  if (row.tasks.empty()) {
+    const SizeClass size = row.size;
+    if (size.slots > 0) EraseFrom(pool.all, size, waiting.key.job);
+    place.rows.erase(size);
+  }
+  IndexUsage(place);
 }
 
 Gate* View::GateOf(int stage, const Waiting& waiting) {
@@ -242,14 +325,24 @@ Gate* View::GateOf(int stage, const Waiting& waiting) {
   return stage == kUserStage ? waiting.job->user : waiting.job->workspace;
 }
 
+// It wants to pass from this stage on.
 void View::Offer(int stage, Waiting& waiting) {
   while (stage < kReadyStage && GateOf(stage, waiting) == nullptr) ++stage;
+  waiting.stage = stage;
   if (stage == kReadyStage) return SetReady(waiting, true);
   Gate& gate = *GateOf(stage, waiting);
+  if (gate.open() && !gate.Fits(waiting.request.slots)) gate.Close(stage);
   if (gate.Add(&waiting)) Offer(stage + 1, waiting);
   Rebalance(stage, gate);
 }
 
+// It no longer wants to pass at all.
+void View::Retract(Waiting& waiting) {
+  waiting.stage = kNoStage;
+  Withdraw(kJobStage, waiting);
+}
+
+// The same from this stage on; Waiting::stage says so already.
 void View::Withdraw(int stage, Waiting& waiting) {
   while (stage < kReadyStage && GateOf(stage, waiting) == nullptr) ++stage;
   if (stage == kReadyStage) return SetReady(waiting, false);
@@ -259,32 +352,30 @@ void View::Withdraw(int stage, Waiting& waiting) {
 }
 
 void View::Rebalance(int stage, Gate& gate) {
-  while (Waiting* waiting = gate.Shrink()) Withdraw(stage + 1, *waiting);
+  if (gate.open() && gate.Fits()) return;
+  if (gate.open()) gate.Close(stage);
+  while (Waiting* waiting = gate.Shrink()) {
+    waiting->stage = stage;
+    Withdraw(stage + 1, *waiting);
+  }
   while (Waiting* waiting = gate.Grow()) Offer(stage + 1, *waiting);
+  gate.OpenIfIdle();
 }
 
 void View::SetReady(Waiting& waiting, bool ready) {
-  PoolView& pool = Pool(waiting.request.pool);
-  const ExperimentId job = waiting.job->job.id;
-  dirty_.insert(waiting.request.pool);
+  Row& row = *waiting.row;
+  PoolView& pool = *waiting.place->pool;
+  MarkDirty(pool);
   waiting.ready = ready;
-  if (ready) {
-    pool.ready[SizeOf(waiting.request)].insert(&waiting);
-  } else {
-    EraseFrom(pool.ready, SizeOf(waiting.request), &waiting);
+  const bool before = row.ready > 0;
+  row.ready += ready ? 1 : -1;
+  if (!before) {
+    pool.ready[row.size].insert(&row);
+  } else if (row.ready == 0) {
+    EraseFrom(pool.ready, row.size, &row);
   }
-  if (pool.rules.policy != Policy::kFairShare) return;
-  if (const WaitingSet* before = FindIn(pool.ready_of_job, job)) {
-    pool.starving.erase(UsageOf(*waiting.job, (*before->begin())->request.slots));
-  }
-  if (ready) {
-    pool.ready_of_job[job].insert(&waiting);
-  } else {
-    EraseFrom(pool.ready_of_job, job, &waiting);
-  }
-  if (const WaitingSet* after = FindIn(pool.ready_of_job, job)) {
-    pool.starving.insert(UsageOf(*waiting.job, (*after->begin())->request.slots));
-  }
+  // Who leaves altogether is followed by another look at its job.
+  if (waiting.stage != kNoStage) IndexUsage(*waiting.place);
 }
 
 // Requests that fit into the pool since it grew, or don't any more.
@@ -294,11 +385,14 @@ void View::ChangeSize(const std::string& name, int64_t largest_before, int64_t t
   const auto change = [&](bool spans, int64_t before, int64_t after) {
     auto it = pool.all.upper_bound({spans, std::min(before, after)});
     for (; it != pool.all.end() && it->first <= SizeClass{spans, std::max(before, after)}; ++it) {
-      for (Waiting* waiting : it->second) {
-        const bool possible = IsPossible(*waiting);
-        if (possible == waiting->possible) continue;
-        waiting->possible = possible;
-        possible ? Offer(kJobStage, *waiting) : Withdraw(kJobStage, *waiting);
+      for (const auto& [job, row] : it->second) {
+        for (const auto& [task, waiting] : row->tasks) {
+          const bool possible = IsPossible(*waiting);
+          if (possible == waiting->possible) continue;
+          waiting->possible = possible;
+          possible ? Offer(kJobStage, *waiting) : Retract(*waiting);
+        }
+        IndexUsage(*row->place);
       }
     }
   };
@@ -312,15 +406,15 @@ const PoolView* View::FindPool(const std::string& pool) const {
   return FindIn(pools_, pool);
 }
 const AgentSlots* View::FindAgent(const AgentId& agent) const {
-  const AgentSlots* found = FindIn(agents_, agent);
-  return found == nullptr || !found->known ? nullptr : found;
+  const auto* found = FindIn(agents_, agent);
+  return found == nullptr || !(*found)->known ? nullptr : found->get();
 }
 const Waiting* View::FindWaiting(TaskId task) const {
-  const auto* found = FindIn(waiting_, task);
+  const auto* found = waiting_.Find(task);
   return found == nullptr ? nullptr : found->get();
 }
 const RunningTask* View::FindRunning(TaskId task) const {
-  const auto* found = FindIn(running_, task);
+  const auto* found = running_.Find(task);
   return found == nullptr ? nullptr : found->get();
 }
 const JobState* View::FindJob(ExperimentId job) const {

@@ -16,18 +16,22 @@
 #include "absl/container/btree_set.h"
 #include "absl/time/time.h"
 
+#include "common/base/id_map.h"
 #include "master/scheduler/gate.h"
+#include "master/scheduler/row.h"
 #include "master/scheduler/types.h"
 
 // What scheduling sees of the cluster, in ordered indexes that their owner keeps up to date: every
 // change costs O(log n), and nothing here is ever rebuilt by a scan. Pure; one thread.
 namespace det::scheduler {
 
-struct JobState;
+struct JobInPool;
+struct PoolView;
 
 struct RunningTask {
   Running running;
   JobState* job = nullptr;
+  JobInPool* place = nullptr;
   int64_t slots = 0;
 
   bool could_leave() const { return running.preemptible && !running.leaving && slots > 0; }
@@ -42,6 +46,13 @@ struct VictimKey {
   static VictimKey Of(const RunningTask& task);
 };
 using VictimSet = absl::btree_set<Ranked<VictimKey, const RunningTask>>;
+
+struct EndKey {
+  int64_t at = 0;  // in nanoseconds
+  TaskId task;
+  auto operator<=>(const EndKey&) const = default;
+  static EndKey Of(const RunningTask& task);
+};
 
 struct AgentSlots {
   AgentId agent;
@@ -71,19 +82,49 @@ struct NameKey {
 };
 using AgentSet = absl::btree_set<Ranked<NameKey, const AgentSlots>>;
 
+// Of a fair pool: the job with the least for its weight first, of those of one age.
+struct UsageKey {
+  int64_t youth = 0;  // the age, negated
+  double usage = 0;
+  int64_t position = 0;
+  ExperimentId job;
+  auto operator<=>(const UsageKey&) const = default;
+  static UsageKey Of(const JobState& job, int64_t next);
+};
+// The job beside the key it stands at: it is found again whatever has changed meanwhile.
+struct UsageEntry {
+  UsageKey key;
+  JobInPool* place = nullptr;
+  friend bool operator<(const UsageEntry& a, const UsageEntry& b) { return a.key < b.key; }
+};
+using UsageSet = absl::btree_set<UsageEntry>;
+
+// What a job asks for and holds in one pool.
+struct JobInPool {
+  JobState* job = nullptr;
+  PoolView* pool = nullptr;
+  int64_t tasks = 0;                                      // that wait or run
+  absl::btree_map<SizeClass, std::unique_ptr<Row>> rows;  // of those that wait
+  VictimSet victims;                 // of a fair pool: tasks that could be asked to leave
+  std::optional<UsageKey> starving;  // where it stands in the pool's
+  std::optional<UsageKey> holding;   // the same
+
+  // The first of its ready requests with slots that comes after a task, if there is one.
+  ReadyTask FirstReady(TaskId after = TaskId()) const;
+};
+
 struct JobState {
   Job job;
   int64_t age = 0;   // how often it went up since it got something
   int64_t held = 0;  // slots of its running tasks
   int64_t leaving = 0;
-  int64_t waiting = 0;  // slots of its waiting tasks
-  absl::btree_set<TaskId> tasks_waiting;
-  absl::btree_multiset<int64_t> since;   // of those with slots, in nanoseconds
-  absl::btree_multiset<int64_t> placed;  // of running ones with slots
-  std::map<std::string, int64_t> pools;  // in which it waits or runs -> tasks
-  int64_t looked_at = 0;                 // its entry in the order of ageing; 0 is none
-  std::unique_ptr<Gate> gate;            // of max_slots; nullptr is none
-  Gate* user = nullptr;                  // the quotas' gates
+  int64_t waiting = 0;                     // slots of its waiting tasks
+  absl::btree_multiset<int64_t> since;     // of those with slots, in nanoseconds
+  absl::btree_multiset<int64_t> placed;    // of running ones with slots
+  std::map<std::string, JobInPool> pools;  // in which it waits or runs
+  int64_t looked_at = 0;                   // its entry in the order of ageing; 0 is none
+  std::unique_ptr<Gate> gate;              // of max_slots; nullptr is none
+  Gate* user = nullptr;                    // the quotas' gates
   Gate* workspace = nullptr;
 
   // Its priority with its age.
@@ -94,15 +135,6 @@ struct JobState {
   }
 };
 
-// Of a fair pool: the job with the least for its weight first, of those of one age.
-struct UsageKey {
-  int64_t youth = 0;  // the age, negated
-  double usage = 0;
-  int64_t position = 0;
-  ExperimentId job;
-  auto operator<=>(const UsageKey&) const = default;
-};
-
 // Where a task without slots goes: less goes first.
 struct AuxLoad {
   int64_t tasks = 0;  // without slots
@@ -111,25 +143,18 @@ struct AuxLoad {
 };
 AuxLoad AuxOf(const AgentSlots& agent);
 
-// Requests that fit or don't by the same numbers.
-struct SizeClass {
-  bool spans = false;
-  int64_t slots = 0;
-  auto operator<=>(const SizeClass&) const = default;
-};
-
 struct PoolView {
+  std::string name;
   PoolRules rules;
-  // All requests with slots, by size; those of them that fit into the empty pool and into every
-  // limit together with those before them; and those without slots.
-  std::map<SizeClass, WaitingSet> all;
-  std::map<SizeClass, WaitingSet> ready;
+  bool dirty = false;
+  // All requests with slots, by size and job; where some of them fit into the empty pool and into
+  // every limit together with those before them; and those without slots.
+  std::map<SizeClass, absl::btree_map<ExperimentId, Row*>> all;
+  std::map<SizeClass, RowSet> ready;
   WaitingSet aux;
-  // In a fair pool also by job.
-  absl::btree_map<ExperimentId, WaitingSet> ready_of_job;
-  absl::btree_set<UsageKey> starving;  // jobs with ready requests, with half of the next one
-  absl::btree_set<UsageKey> holding;   // jobs with preemptible tasks
-  absl::btree_map<ExperimentId, VictimSet> victims_of_job;
+  // Of a fair pool.
+  UsageSet starving;  // jobs with ready requests, with half of the next one
+  UsageSet holding;   // jobs with preemptible tasks
 
   // Schedulable agents: capacity -> free slots -> who.
   std::map<int64_t, std::map<int64_t, AgentSet>> agents;
@@ -138,8 +163,8 @@ struct PoolView {
   // Priority -> slots that an agent has once all of that priority or less have left -> who. Only
   // agents with such a task of exactly that priority are here.
   std::map<int64_t, std::map<int64_t, AgentSet>> freeable;
-  VictimSet victims;                                      // all that could be asked to leave
-  std::set<std::pair<int64_t, const RunningTask*>> ends;  // by estimated end, in nanoseconds
+  VictimSet victims;                                        // who could leave, by priority
+  absl::btree_set<Ranked<EndKey, const RunningTask>> ends;  // whose end is estimated
   int64_t agent_count = 0;
   int64_t slots_total = 0;
   int64_t slots_free = 0;
@@ -192,7 +217,7 @@ class View {
 
   // Pools in which something changed since the last ClearDirty: only they need a pass.
   const std::set<std::string>& dirty() const { return dirty_; }
-  void ClearDirty(const std::string& pool) { dirty_.erase(pool); }
+  void ClearDirty(const std::string& pool);
 
   // Everything in the view as text, in order: equal views have equal texts. For tests.
   std::string Dump() const;
@@ -202,6 +227,7 @@ class View {
   void Enter(Waiting& waiting);
   void Leave(Waiting& waiting);
   void Offer(int stage, Waiting& waiting);
+  void Retract(Waiting& waiting);
   void Withdraw(int stage, Waiting& waiting);
   void Rebalance(int stage, Gate& gate);
   Gate* GateOf(int stage, const Waiting& waiting);
@@ -209,16 +235,20 @@ class View {
   void SetReady(Waiting& waiting, bool ready);
 
   PoolView& Pool(const std::string& name);
+  void MarkDirty(PoolView& pool);
   void Account(const RunningTask& task, int64_t sign);
-  void CountIn(JobState& job, const std::string& pool, int64_t sign);
+  JobInPool& PlaceOf(JobState& job, const std::string& pool);
+  void CountOut(JobInPool& place);
   void SetVictim(const RunningTask& task, bool in);
-  void IndexUsage(const JobState& job, bool in);
+  void IndexUsage(JobInPool& place);
+  void IndexUsage(JobState& job);
   void UpdateAge(JobState& job);
 
   void Index(const AgentSlots& agent);
   void Unindex(const AgentSlots& agent);
   void IndexAux(const AgentSlots& agent, bool in);
   void ChangeAux(AgentSlots& agent, int64_t by);
+  AgentSlots& AgentEntry(const AgentId& agent);
   void Hold(AgentSlots& agent, const RunningTask& task, const std::vector<int>& slots);
   void Release(AgentSlots& agent, const RunningTask& task, const std::vector<int>& slots);
   void ChangeSize(const std::string& pool, int64_t largest_before, int64_t total_before);
@@ -226,10 +256,10 @@ class View {
   Rules rules_;
   absl::Time now_ = absl::UnixEpoch();
   std::map<std::string, PoolView> pools_;
-  std::map<AgentId, AgentSlots> agents_;
+  absl::btree_map<AgentId, std::unique_ptr<AgentSlots>> agents_;
+  IdMap<TaskId, std::unique_ptr<Waiting>> waiting_;
+  IdMap<TaskId, std::unique_ptr<RunningTask>> running_;
   std::map<ExperimentId, JobState> jobs_;
-  absl::btree_map<TaskId, std::unique_ptr<Waiting>> waiting_;
-  absl::btree_map<TaskId, std::unique_ptr<RunningTask>> running_;
   std::map<std::string, Gate> users_;       // with a quota
   std::map<std::string, Gate> workspaces_;  // the same
   // Jobs by when they may go up, in nanoseconds, or earlier.

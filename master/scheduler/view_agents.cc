@@ -69,6 +69,10 @@ VictimKey VictimKey::Of(const RunningTask& task) {
           .task = -running.task.value()};
 }
 
+EndKey EndKey::Of(const RunningTask& task) {
+  return {.at = absl::ToUnixNanos(task.running.ends_at), .task = task.running.task};
+}
+
 NameKey NameKey::Of(const AgentSlots& agent) {
   NameKey key{.name = &agent.agent};
   const std::string& name = agent.agent.value();
@@ -90,8 +94,7 @@ void View::SetAgent(const AgentId& agent,
                     const std::set<int>& slots,
                     bool schedulable) {
   RemoveAgent(agent);
-  AgentSlots& entry = agents_[agent];
-  entry.agent = agent;
+  AgentSlots& entry = AgentEntry(agent);
   entry.pool = pool;
   entry.known = true;
   entry.schedulable = schedulable;
@@ -105,27 +108,27 @@ void View::SetAgent(const AgentId& agent,
       if (piece.agent == agent) CountLeave(entry, *task, Existing(entry, piece.slots));
     }
   }
-  const PoolView& view = Pool(pool);
+  PoolView& view = Pool(pool);
   const int64_t largest = view.largest();
   const int64_t total = view.slots_total;
   Index(entry);
   IndexAux(entry, true);
   ChangeSize(pool, largest, total);
-  dirty_.insert(pool);
+  MarkDirty(view);
 }
 
 void View::RemoveAgent(const AgentId& agent) {
   const auto it = agents_.find(agent);
-  if (it == agents_.end() || !it->second.known) return;
-  AgentSlots& entry = it->second;
-  const PoolView& view = Pool(entry.pool);
+  if (it == agents_.end() || !it->second->known) return;
+  AgentSlots& entry = *it->second;
+  PoolView& view = Pool(entry.pool);
   const int64_t largest = view.largest();
   const int64_t total = view.slots_total;
   Unindex(entry);
   IndexAux(entry, false);
   entry.known = false;
   ChangeSize(entry.pool, largest, total);
-  dirty_.insert(entry.pool);
+  MarkDirty(view);
   if (entry.tasks.empty() && entry.aux_tasks == 0) agents_.erase(it);
 }
 
@@ -179,6 +182,12 @@ void View::ChangeAux(AgentSlots& agent, int64_t by) {
   IndexAux(agent, true);
 }
 
+AgentSlots& View::AgentEntry(const AgentId& agent) {
+  std::unique_ptr<AgentSlots>& entry = agents_[agent];
+  if (entry == nullptr) entry = std::make_unique<AgentSlots>(AgentSlots{.agent = agent});
+  return *entry;
+}
+
 void View::Hold(AgentSlots& agent, const RunningTask& task, const std::vector<int>& slots) {
   Unindex(agent);
   if (slots.empty()) ChangeAux(agent, 1);
@@ -189,7 +198,7 @@ void View::Hold(AgentSlots& agent, const RunningTask& task, const std::vector<in
   if (!slots.empty()) agent.tasks.insert(&task);
   CountLeave(agent, task, Existing(agent, slots));
   Index(agent);
-  if (agent.known) dirty_.insert(agent.pool);
+  if (agent.known) MarkDirty(Pool(agent.pool));
 }
 
 void View::Release(AgentSlots& agent, const RunningTask& task, const std::vector<int>& slots) {
@@ -204,7 +213,7 @@ void View::Release(AgentSlots& agent, const RunningTask& task, const std::vector
   agent.tasks.erase(&task);
   CountLeave(agent, task, -Existing(agent, slots));
   Index(agent);
-  if (agent.known) dirty_.insert(agent.pool);
+  if (agent.known) MarkDirty(Pool(agent.pool));
   if (!agent.known && agent.tasks.empty() && agent.aux_tasks == 0) agents_.erase(agent.agent);
 }
 
@@ -216,25 +225,21 @@ void View::Start(Running running) {
   const int64_t slots = running.slots();
   task = std::make_unique<RunningTask>(
       RunningTask{.running = std::move(running), .job = &job->second, .slots = slots});
-  CountIn(job->second, task->running.pool, 1);
+  task->place = &PlaceOf(job->second, task->running.pool);
   Account(*task, 1);
   for (const Piece& piece : task->running.pieces) {
-    AgentSlots& agent = agents_[piece.agent];
-    agent.agent = piece.agent;
-    Hold(agent, *task, piece.slots);
+    Hold(AgentEntry(piece.agent), *task, piece.slots);
   }
 }
 
 void View::Stop(TaskId id) {
-  const auto it = running_.find(id);
-  DET_CHECK(it != running_.end(), "does not run");
-  const std::unique_ptr<RunningTask> task = std::move(it->second);
-  running_.erase(it);
+  const std::unique_ptr<RunningTask> task = running_.Take(id);
+  DET_CHECK(task != nullptr, "does not run");
   for (const Piece& piece : task->running.pieces) {
-    Release(agents_.at(piece.agent), *task, piece.slots);
+    Release(*agents_.at(piece.agent), *task, piece.slots);
   }
   Account(*task, -1);
-  CountIn(*task->job, task->running.pool, -1);
+  CountOut(*task->place);
 }
 
 // What the job holds, and what is left of limits.
@@ -242,7 +247,6 @@ void View::Account(const RunningTask& task, int64_t sign) {
   if (task.slots == 0) return;
   JobState& job = *task.job;
   const int64_t placed = absl::ToUnixNanos(task.running.placed_at);
-  IndexUsage(job, false);
   job.held += sign * task.slots;
   if (task.running.leaving) job.leaving += sign * task.slots;
   if (sign > 0) {
@@ -251,7 +255,7 @@ void View::Account(const RunningTask& task, int64_t sign) {
     job.placed.erase(job.placed.find(placed));
   }
   SetVictim(task, sign > 0);
-  IndexUsage(job, true);
+  IndexUsage(job);
   int stage = 0;
   for (Gate* gate : {job.gate.get(), job.user, job.workspace}) {
     if (gate != nullptr) {
@@ -263,20 +267,15 @@ void View::Account(const RunningTask& task, int64_t sign) {
   UpdateAge(job);
 }
 
-// Its job is out of the index by usage.
 void View::SetVictim(const RunningTask& task, bool in) {
-  PoolView& pool = Pool(task.running.pool);
+  PoolView& pool = *task.place->pool;
   if (task.running.ends_at != absl::InfiniteFuture()) {
-    const std::pair<int64_t, const RunningTask*> end{absl::ToUnixNanos(task.running.ends_at),
-                                                     &task};
-    in ? (void)pool.ends.insert(end) : (void)pool.ends.erase(end);
+    in ? (void)pool.ends.insert(&task) : (void)pool.ends.erase(&task);
   }
   if (!pool.rules.preemption || !task.could_leave()) return;
-  in ? (void)pool.victims.insert(&task) : (void)pool.victims.erase(&task);
-  if (pool.rules.policy != Policy::kFairShare) return;
-  VictimSet& of_job = pool.victims_of_job[task.running.job];
-  in ? (void)of_job.insert(&task) : (void)of_job.erase(&task);
-  if (of_job.empty()) pool.victims_of_job.erase(task.running.job);
+  const bool fair = pool.rules.policy == Policy::kFairShare;
+  VictimSet& victims = fair ? task.place->victims : pool.victims;
+  in ? (void)victims.insert(&task) : (void)victims.erase(&task);
 }
 
 }  // namespace det::scheduler

@@ -21,20 +21,29 @@ void PutTasks(std::string* out, std::string_view name, const Set& set) {
   *out += "\n";
 }
 
-void PutUsage(std::string* out, std::string_view name, const absl::btree_set<UsageKey>& keys) {
-  for (const UsageKey& key : keys)
+void PutUsage(std::string* out, std::string_view name, const UsageSet& entries) {
+  for (const auto& [key, place] : entries)
     StrAppend(*out, "  ", name, " ", key.job.value(), " ", FormatDouble(key.usage), "\n");
 }
 
 std::string PoolText(const PoolView& pool) {
   std::string out;
   const auto size = [](const SizeClass& s) { return StrCat(s.slots, s.spans ? "*" : ""); };
-  for (const auto& [s, set] : pool.all) PutTasks(&out, "all " + size(s), set);
-  for (const auto& [s, set] : pool.ready) PutTasks(&out, "ready " + size(s), set);
+  for (const auto& [s, rows] : pool.all) {
+    WaitingSet all;
+    for (const auto& [job, row] : rows) {
+      for (const auto& [task, waiting] : row->tasks) all.insert(waiting);
+    }
+    PutTasks(&out, "all " + size(s), all);
+  }
+  for (const auto& [s, rows] : pool.ready) {
+    std::vector<const Waiting*> ready;
+    for (ReadyCursor at(rows); at.Get() != nullptr; at.Next()) ready.push_back(at.Get());
+    PutTasks(&out, "ready " + size(s), ready);
+  }
   PutTasks(&out, "aux", pool.aux);
-  for (const auto& [job, set] : pool.ready_of_job) PutTasks(&out, "job " + job.ToString(), set);
-  for (const auto& [job, set] : pool.victims_of_job) {
-    PutTasks(&out, "victims of " + job.ToString(), set);
+  for (const auto& [key, place] : pool.holding) {
+    PutTasks(&out, "victims of " + key.job.ToString(), place->victims);
   }
   PutUsage(&out, "starving", pool.starving);
   PutUsage(&out, "holding", pool.holding);
@@ -52,7 +61,9 @@ std::string PoolText(const PoolView& pool) {
   for (const AuxLoad& load : pool.by_aux)
     StrAppend(out, "  aux ", load.tasks, " ", load.agent.value(), "\n");
   PutTasks(&out, "victims", pool.victims);
-  for (const auto& [at, task] : pool.ends) StrAppend(out, "  end ", at, " ", task->slots, "\n");
+  for (const RunningTask* task : pool.ends) {
+    StrAppend(out, "  end ", EndKey::Of(*task).at, " ", task->slots, "\n");
+  }
   if (pool.agent_count == 0 && out.empty()) return "";
   StrAppend(out,
             "  agents ",
@@ -75,7 +86,8 @@ std::string View::Dump() const {
     const std::string text = PoolText(pool);
     if (!text.empty()) StrAppend(out, "pool ", name, "\n", text);
   }
-  for (const auto& [id, agent] : agents_) {
+  for (const auto& [id, entry] : agents_) {
+    const AgentSlots& agent = *entry;
     StrAppend(out,
               "agent ",
               id.value(),
@@ -102,11 +114,13 @@ std::string View::Dump() const {
               " waiting ",
               job.waiting,
               "\n");
+    int stage = kNoStage;
     for (const Gate* gate : {job.gate.get(), job.user, job.workspace}) {
+      ++stage;
       if (gate == nullptr) continue;
       StrAppend(out, "  gate ", gate->used, "/", gate->limit, "\n");
-      PutTasks(&out, "passed", gate->passed());
-      PutTasks(&out, "held back", gate->held_back());
+      PutTasks(&out, "passed", gate->Passed(stage));
+      PutTasks(&out, "held back", gate->HeldBack());
     }
   }
   return out;

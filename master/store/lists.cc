@@ -56,6 +56,9 @@ struct Source {
   std::string id;     // the column; empty: there is none
   bool newest_first = true;
   std::string last;  // makes every order one of its own
+  // Where `select` has its rows from, by `id`. In an order that no index has, a page is picked from
+  // it first: so only what stands on the page is put together, not all that is sorted.
+  std::string table;
 
   // One condition more, with "$" where its value stands. One that is not asked for is left out, so
   // that an index can serve the others.
@@ -122,15 +125,20 @@ class Lister {
                 values.size(),
                 "::bigint");
     }
-    const std::string sql = StrCat(source_.select,
-                                   " WHERE ",
-                                   where,
-                                   " ORDER BY ",
-                                   order_,
-                                   " LIMIT ",
-                                   limit,
-                                   " OFFSET ",
-                                   place_.offset);
+    const std::string page =
+        StrCat(" WHERE ", where, " ORDER BY ", order_, " LIMIT ", limit, " OFFSET ", place_.offset);
+    const bool picked = !by_id_ && !source_.table.empty();
+    const std::string sql = picked ? StrCat(source_.select,
+                                            " JOIN (SELECT ",
+                                            source_.id,
+                                            " AS picked FROM ",
+                                            source_.table,
+                                            page,
+                                            ") AS page ON ",
+                                            source_.id,
+                                            " = picked ORDER BY ",
+                                            order_)
+                                   : StrCat(source_.select, page);
     std::vector<Row> rows;
     DET_RETURN_IF_ERROR(pool_.Read([&](pqxx::work& tx) {
       rows.clear();
@@ -215,14 +223,11 @@ std::string BestFirst(std::string_view metric, std::string_view smaller_is_bette
 
 absl::StatusOr<ListPage<ExperimentRow>> ReadStore::ListExperiments(const ListQuery& query,
                                                                    const ExperimentScope& scope) {
-  Source source{.select = StrCat("SELECT ",
-                                 ExperimentColumns(),
-                                 ", best_hparams FROM experiments LEFT JOIN LATERAL (SELECT "
-                                 "hparams AS best_hparams FROM trials best WHERE best.id = "
-                                 "best_trial) AS best ON true"),
+  Source source{.select = StrCat("SELECT ", ExperimentColumns(), ", best_hparams FROM experiments"),
                 .where = StrCat("state <> 'DELETED'", scope.archived ? "" : " AND NOT archived"),
                 .id = "id",
-                .last = "id DESC"};
+                .last = "id DESC",
+                .table = "experiments"};
   if (!scope.owner.empty()) source.Require("owner = $::text", scope.owner);
   RequireVisible("workspace_id", scope.workspaces, &source);
   if (scope.project.valid()) source.Require("project_id = $::bigint", scope.project.ToString());

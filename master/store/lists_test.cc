@@ -26,6 +26,12 @@ class ListsTest : public testing::Test {
       engine.Must(test::Submit());
     }
     database->Exec(StrCat(
+        "INSERT INTO trials SELECT (jsonb_populate_record(t, jsonb_build_object('id', n, "
+        "'experiment_id', n, 'hparams', jsonb_build_object('lr', (n * 31) % 500 / 500.0)))).* "
+        "FROM trials t, generate_series(2, ",
+        kExperiments,
+        ") AS n WHERE t.id = 1"));
+    database->Exec(StrCat(
         "INSERT INTO experiments SELECT (jsonb_populate_record(e, jsonb_build_object('id', n, "
         "'name', 'run ' || n, 'owner', (ARRAY['ann', 'bob'])[1 + n % 2], 'state', "
         "(ARRAY['ACTIVE', 'COMPLETED', 'ERROR'])[1 + n % 3], 'best_trial', n, 'best_metric', "
@@ -34,12 +40,6 @@ class ListsTest : public testing::Test {
         "generate_series(2, ",
         kExperiments,
         ") AS n WHERE e.id = 1"));
-    database->Exec(StrCat(
-        "INSERT INTO trials SELECT (jsonb_populate_record(t, jsonb_build_object('id', n, "
-        "'experiment_id', n, 'hparams', jsonb_build_object('lr', (n * 31) % 500 / 500.0)))).* "
-        "FROM trials t, generate_series(2, ",
-        kExperiments,
-        ") AS n WHERE t.id = 1"));
     database->Exec("ANALYZE");
     store = new ReadStore(database->conninfo());
   }
@@ -117,6 +117,22 @@ TEST_F(ListsTest, PagesHoldEachRowThatTheFilterLetsThroughOnceInOrder) {
     EXPECT_EQ(All(c.query), Expected(c.condition, c.order))
         << c.query.filter << " by " << (c.query.sort.empty() ? "id" : c.query.sort[0]);
   }
+}
+
+// Whoever becomes the best, as the journal tells the table.
+TEST_F(ListsTest, TheBestTrialsHyperparametersFollowIt) {
+  const auto beside = [&] {
+    return database->Text("SELECT best_hparams ->> 'lr' FROM experiments WHERE id = 100");
+  };
+  const auto of = [&](int64_t trial) {
+    return database->Text(StrCat("SELECT hparams ->> 'lr' FROM trials WHERE id = ", trial));
+  };
+  EXPECT_EQ(beside(), of(100));
+  database->Exec("UPDATE experiments SET best_trial = 107 WHERE id = 100");
+  EXPECT_EQ(beside(), of(107));
+  EXPECT_NE(of(100), of(107));
+  database->Exec("UPDATE experiments SET best_trial = 100 WHERE id = 100");
+  EXPECT_EQ(beside(), of(100));
 }
 
 TEST_F(ListsTest, APageByIdIsReadFromTheIndex) {
