@@ -163,16 +163,17 @@ TEST_F(CatalogTest, ARoleActsAtOnceAndSoDoesItsEnd) {
   ASSERT_TRUE(catalog_.CreateWorkspace(As("ann"), "Vision").ok());
   ASSERT_TRUE(catalog_.CreateProject(As("ann"), {"vision", "Digits"}, "").ok());
   const ProjectName digits{"Vision", "digits"};
-  EXPECT_EQ(Reason(catalog_.Place(As("bob"), digits)), "FORBIDDEN");
+  // Without a role there it is as if it were not there.
+  EXPECT_EQ(Reason(catalog_.Place(As("bob"), digits)), "WORKSPACE_NOT_FOUND");
   EXPECT_EQ(ErrorReason(catalog_.SetRole(As("bob"), "Vision", "bob", Access::kEditor)),
-            "FORBIDDEN");
+            "WORKSPACE_NOT_FOUND");
   ASSERT_TRUE(catalog_.SetRole(As("ann"), "Vision", "bob", Access::kEditor).ok());
   EXPECT_TRUE(catalog_.Place(As("bob"), digits).ok());
   ASSERT_TRUE(catalog_.SetRole(As("ann"), "Vision", "bob", Access::kViewer).ok());
   EXPECT_EQ(Reason(catalog_.Place(As("bob"), digits)), "FORBIDDEN");
   EXPECT_TRUE(catalog_.Project(As("bob"), digits).ok());
   ASSERT_TRUE(catalog_.SetRole(As("ann"), "Vision", "bob", Access::kNone).ok());
-  EXPECT_EQ(Reason(catalog_.Project(As("bob"), digits)), "FORBIDDEN");
+  EXPECT_EQ(Reason(catalog_.Project(As("bob"), digits)), "WORKSPACE_NOT_FOUND");
   EXPECT_EQ(ErrorReason(catalog_.SetRole(As("ann"), "Vision", "bob", Access::kNone)),
             "ROLE_NOT_FOUND");
   // In all workspaces: administrators of the cluster alone.
@@ -193,7 +194,7 @@ TEST_F(CatalogTest, AChangeThatCameAnotherWayIsSeenByItsVersion) {
   database_.Exec("UPDATE catalogue SET version = version + 1");
   EXPECT_TRUE(catalog_.Place(As("ann"), {}).ok());
   ASSERT_TRUE(catalog_.Refresh().ok());
-  EXPECT_EQ(Reason(catalog_.Place(As("ann"), {})), "FORBIDDEN");
+  EXPECT_EQ(Reason(catalog_.Place(As("ann"), {})), "WORKSPACE_NOT_FOUND");
 }
 
 TEST_F(CatalogTest, ListsHoldWhatTheCallerSees) {
@@ -206,10 +207,14 @@ TEST_F(CatalogTest, ListsHoldWhatTheCallerSees) {
   EXPECT_EQ(catalog_.Workspaces(Admin(), {})->size(), 2U);
   EXPECT_EQ(catalog_.Projects(As("bob"), "", {})->size(), 1U);
   EXPECT_EQ(catalog_.Projects(As("ann"), "", {})->size(), 2U);
-  EXPECT_EQ(Reason(catalog_.Projects(As("bob"), "Vision", {})), "FORBIDDEN");
+  const auto hidden = catalog_.Projects(As("bob"), "Vision", {});
+  EXPECT_EQ(Reason(hidden), "WORKSPACE_NOT_FOUND");
+  EXPECT_EQ(ErrorHint(catalog_.Projects(As("bob"), "Visio", {}).status()),
+            ErrorHint(hidden.status()));
   EXPECT_EQ(catalog_.Templates(As("bob"), {})->size(), 0U);
   EXPECT_EQ(catalog_.Templates(As("ann"), {})->size(), 1U);
-  EXPECT_EQ(Reason(catalog_.Template(As("bob"), "gpu")), "FORBIDDEN");
+  EXPECT_EQ(Reason(catalog_.Template(As("bob"), "gpu")), "TEMPLATE_NOT_FOUND");
+  EXPECT_EQ(Reason(catalog_.SetTemplate(As("bob"), {.name = "GPU", .config = "{}"})), "NAME_TAKEN");
 }
 
 TEST_F(CatalogTest, AWorkspaceGoesOnlyWhenItIsEmpty) {
@@ -217,7 +222,7 @@ TEST_F(CatalogTest, AWorkspaceGoesOnlyWhenItIsEmpty) {
   EXPECT_EQ(Reason(catalog_.CreateWorkspace(As("bob"), "VISION")), "NAME_TAKEN");
   ASSERT_TRUE(catalog_.CreateProject(As("ann"), {"Vision", "Digits"}, "").ok());
   EXPECT_EQ(Reason(catalog_.CreateProject(As("ann"), {"Vision", "dIGITS"}, "")), "NAME_TAKEN");
-  EXPECT_EQ(ErrorReason(catalog_.DeleteWorkspace(As("bob"), "Vision")), "FORBIDDEN");
+  EXPECT_EQ(ErrorReason(catalog_.DeleteWorkspace(As("bob"), "Vision")), "WORKSPACE_NOT_FOUND");
   const absl::Status full = catalog_.DeleteWorkspace(As("ann"), "Vision");
   EXPECT_EQ(ErrorReason(full), "NOT_EMPTY");
   EXPECT_EQ(Message(full), "workspace \"Vision\" holds 1 project: Digits");
@@ -274,7 +279,29 @@ TEST_F(CatalogTest, AProjectMovesWithItsExperimentsOnceTheyHaveEnded) {
   database_.Exec("UPDATE experiments SET ended_at = now()");
   ASSERT_TRUE(catalog_.MoveProject(As("ann"), {"Uncategorized", "p"}, "Vision").ok());
   EXPECT_EQ(Column(1, "workspace_id"), database_.Text("SELECT max(id) FROM workspaces"));
-  EXPECT_EQ(ErrorReason(Edit(As("bob"), 1, SetNotes{"x"})), "FORBIDDEN");
+  EXPECT_EQ(ErrorReason(Edit(As("bob"), 1, SetNotes{"x"})), "EXPERIMENT_NOT_FOUND");
+}
+
+// Who may not delete it may not take it to where they may.
+TEST_F(CatalogTest, OnlyWhoMayDeleteTakesAnExperimentOrAProjectAway) {
+  ASSERT_TRUE(catalog_.CreateWorkspace(As("bob"), "Bobs").ok());
+  ASSERT_TRUE(catalog_.CreateProject(As("bob"), {"Bobs", "p"}, "").ok());
+  ASSERT_TRUE(catalog_.CreateProject(As("bob"), {"Uncategorized", "shared"}, "").ok());
+  PutExperiment(1, true);  // ann's
+  EXPECT_TRUE(Edit(As("bob"), 1, MoveTo{{"Uncategorized", "shared"}}).ok());
+  EXPECT_EQ(ErrorReason(Edit(As("bob"), 1, MoveTo{{"Bobs", "p"}})), "FORBIDDEN");
+  EXPECT_EQ(Reason(catalog_.MoveProject(As("bob"), {"Uncategorized", "shared"}, "Bobs")),
+            "FORBIDDEN");
+  ASSERT_TRUE(catalog_.SetRole(Admin(), "Bobs", "ann", Access::kEditor).ok());
+  EXPECT_TRUE(Edit(As("ann"), 1, MoveTo{{"Bobs", "p"}}).ok());
+}
+
+TEST_F(CatalogTest, AWorkspaceWithAQuotaKeepsItsName) {
+  catalog_.Pin({{"Vision", 4}});
+  ASSERT_TRUE(catalog_.CreateWorkspace(As("ann"), "vision").ok());
+  ASSERT_TRUE(catalog_.CreateWorkspace(As("ann"), "other").ok());
+  EXPECT_EQ(Reason(catalog_.ChangeWorkspace(As("ann"), "vision", {.name = "x"})), "QUOTA_BY_NAME");
+  EXPECT_EQ(Reason(catalog_.ChangeWorkspace(As("ann"), "other", {.name = "Vision"})), "NAME_TAKEN");
 }
 
 TEST_F(CatalogTest, ExperimentsAreEditedAndEachEditIsAudited) {

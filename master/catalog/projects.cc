@@ -83,6 +83,14 @@ std::string Told(const ProjectRow& row) {
                 row.description.empty() ? "" : StrCat(", ", QuoteJson(row.description)));
 }
 
+// What leaves with it would be taken from those who administrate its workspace.
+bool HoldsOthersWork(Tx& tx, const ProjectRef& ref, const core::Principal& by) {
+  return !tx.exec_params("SELECT FROM experiments WHERE project_id = $1 AND owner <> $2 LIMIT 1",
+                         ref.id.value(),
+                         by.name)
+              .empty();
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<ProjectRow>> Catalog::Projects(const core::Principal& by,
@@ -213,8 +221,7 @@ absl::StatusOr<ProjectRow> Catalog::MoveProject(const core::Principal& by,
     DET_RETURN_IF_ERROR(core::Authorize(by, Verb::kControl, ref.object()));
     DET_RETURN_IF_ERROR(
         core::Authorize(by, Verb::kCreate, {.workspace = to.id, .what = "projects"}));
-    // It takes along what others made.
-    if (to.id != ref.workspace.id)
+    if (to.id != ref.workspace.id && HoldsOthersWork(tx, ref, by))
       DET_RETURN_IF_ERROR(core::Authorize(by, Verb::kManage, ref.object()));
     DET_RETURN_IF_ERROR(CheckNotFirst(ref));
     DET_RETURN_IF_ERROR(internal::CheckNotArchived(to));

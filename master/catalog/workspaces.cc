@@ -180,13 +180,13 @@ absl::StatusOr<WorkspaceRow> Catalog::ChangeWorkspace(const core::Principal& by,
     DET_RETURN_IF_ERROR(CheckNotFirst(ref));
     const WorkspaceRow before = OneWorkspace(tx, ref.id);
     if (to.has_value()) {
-      if (pinned_.contains(Fold(ref.name)) || pinned_.contains(Fold(*to)))
-        return QuotaNames(ref, *to);
       // The lock of Write keeps other names from coming meanwhile.
       if (!tx.exec_params(
                  "SELECT FROM workspaces WHERE folded = $1 AND id <> $2", Fold(*to), ref.id.value())
                .empty())
         return internal::NameTaken("workspace", *to);
+      if (pinned_.contains(Fold(ref.name)) || pinned_.contains(Fold(*to)))
+        return QuotaNames(ref, *to);
       tx.exec_params("UPDATE workspaces SET name = $2, folded = $3 WHERE id = $1",
                      ref.id.value(),
                      *to,

@@ -109,9 +109,12 @@ ExperimentState Ended(ExperimentState stopping) {
 // A misspelt pool would wait for ever. Pools are those that agents or the configuration named, and
 // "default".
 absl::Status CheckPool(const State& state, const std::string& pool) {
+  const scheduler::View& view = state.indexes.view;
+  const scheduler::PoolView* known = view.FindPool(pool);
+  if (known != nullptr && known->slots_total > 0) return absl::OkStatus();
   std::set<std::string> pools = {"default"};
   for (const auto& [id, agent] : state.agents) pools.insert(agent.pool);
-  for (const auto& [name, rules] : state.indexes.view.rules().pools) pools.insert(name);
+  for (const auto& [name, rules] : view.rules().pools) pools.insert(name);
   if (pools.contains(pool)) return absl::OkStatus();
   const std::string nearest = Nearest(pool, {pools.begin(), pools.end()});
   return Error(

@@ -156,7 +156,7 @@ TEST_F(CatalogApiTest, AnExperimentGoesWhereItIsPut) {
   EXPECT_EQ(ErrorHint(lost), "did you mean \"Digits\"?");
   request.clear_project();
   EXPECT_EQ(ErrorReason(Create(request, nullptr)), "BOTH_OR_NEITHER");
-  EXPECT_EQ(ErrorReason(Create(InDigits(), nullptr, test::kBobToken)), "FORBIDDEN");
+  EXPECT_EQ(ErrorReason(Create(InDigits(), nullptr, test::kBobToken)), "WORKSPACE_NOT_FOUND");
 }
 
 // Every method of the API whose request names an experiment, a trial or an allocation: who has no
@@ -192,11 +192,10 @@ TEST_F(CatalogApiTest, NoMethodTellsAStrangerAnything) {
         request->GetReflection()->SetString(request.get(), kind, "experiment");
       ++checked;
       const std::string path = StrCat("/", proto->service(0)->full_name(), "/", method->name());
-      EXPECT_EQ(Raw(path, *request, test::kBobToken).error_code(),
-                grpc::StatusCode::PERMISSION_DENIED)
+      // Nor that it is there.
+      EXPECT_EQ(Raw(path, *request, test::kBobToken).error_code(), grpc::StatusCode::NOT_FOUND)
           << path;
-      EXPECT_NE(Raw(path, *request, test::kAnnToken).error_code(),
-                grpc::StatusCode::PERMISSION_DENIED)
+      EXPECT_NE(Raw(path, *request, test::kAnnToken).error_code(), grpc::StatusCode::NOT_FOUND)
           << path;
     }
   }
@@ -230,7 +229,42 @@ TEST_F(CatalogApiTest, RolesSayWhatIsListedAndControlled) {
   ASSERT_TRUE(Give("bob", "editor").ok());
   EXPECT_TRUE(pause().ok());
   ASSERT_TRUE(Give("bob", "none").ok());
-  EXPECT_EQ(ErrorReason(pause()), "FORBIDDEN");
+  EXPECT_EQ(ErrorReason(pause()), "EXPERIMENT_NOT_FOUND");
+}
+
+// What is hidden tells nothing by what is said of other things.
+TEST_F(CatalogApiTest, HiddenJobsAndPlacesServeNobodyAsAnAnswer) {
+  MakeVision();
+  int64_t hidden = 0, own = 0;
+  ASSERT_TRUE(Create(InDigits(), &hidden).ok());
+  CreateExperimentRequest request = InDigits();
+  request.clear_workspace();
+  request.clear_project();
+  ASSERT_TRUE(Create(request, &own, test::kBobToken).ok());
+  ConfigureExperimentRequest move;
+  move.set_id(own);
+  ExperimentResponse response;
+  const auto beside = [&](int64_t id) {
+    move.set_ahead_of(id);
+    return Call(*experiments,
+                &ExperimentService::Stub::ConfigureExperiment,
+                move,
+                &response,
+                test::kBobToken);
+  };
+  EXPECT_EQ(ErrorReason(beside(hidden)), "OTHER_NOT_LIVE");
+  EXPECT_EQ(ErrorReason(beside(hidden)), ErrorReason(beside(99999)));
+  ClusterService::Stub cluster(server.channel());
+  PlanExperimentRequest plan;
+  plan.set_config(request.config());
+  plan.add_overrides("workspace=Vision");
+  plan.add_overrides("project=Digits");
+  PlanExperimentResponse planned;
+  const auto call = [&](const std::string& token) {
+    return Call(cluster, &ClusterService::Stub::PlanExperiment, plan, &planned, token);
+  };
+  EXPECT_EQ(ErrorReason(call(test::kBobToken)), "WORKSPACE_NOT_FOUND");
+  EXPECT_TRUE(call(test::kAnnToken).ok());
 }
 
 TEST_F(CatalogApiTest, AStreamEndsWithTheRoleThatAllowedIt) {
@@ -269,7 +303,7 @@ TEST_F(CatalogApiTest, EditsAnswerForEachExperiment) {
   EXPECT_EQ(edited.results(1).code(), 0);
   EXPECT_TRUE(edited.results(1).experiment().archived());
   EXPECT_EQ(edited.results(2).reason(), "EXPERIMENT_NOT_FOUND");
-  EXPECT_EQ(Edit(request, test::kBobToken).results(1).reason(), "FORBIDDEN");
+  EXPECT_EQ(Edit(request, test::kBobToken).results(1).reason(), "EXPERIMENT_NOT_FOUND");
   EXPECT_EQ(List({}), std::vector<int64_t>{first});
   ListExperimentsRequest all;
   all.set_archived(true);

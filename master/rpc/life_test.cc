@@ -228,6 +228,16 @@ TEST_F(LifeTest, ASearchGoesOnWithWhatDidNotComplete) {
   EXPECT_EQ(ErrorReason(Continue(id).status()), "ALL_TRIALS_COMPLETED");
 }
 
+TEST_F(LifeTest, WhatIsContinuedKeepsItsMetric) {
+  server.engine().Must(test::Connect(kAgent, 1));
+  const int64_t id = Submit();
+  RunAndExit(0);
+  EXPECT_EQ(ErrorReason(Continue(id, {"searcher.metric=accuracy"}).status()), "METRIC_FIXED");
+  EXPECT_EQ(ErrorReason(Continue(id, {"searcher.smaller_is_better=false"}).status()),
+            "METRIC_FIXED");
+  EXPECT_TRUE(Continue(id, {"max_restarts=1"}).ok());
+}
+
 TEST_F(LifeTest, ADeletedExperimentLeavesNothingButItsName) {
   server.engine().Must(test::Connect(kAgent, 1));
   const int64_t id = Submit();

@@ -139,8 +139,14 @@ class Explainer {
         needs + OfQuota("workspace " + QuoteJson(job_.job.workspace), *job_.workspace));
   }
 
-  static std::string OfQuota(const std::string& whose, const Gate& gate) {
-    return StrCat(whose, " holds ", gate.used, " of its quota of ", Slots(gate.limit));
+  std::string OfQuota(const std::string& whose, const Gate& gate) const {
+    const bool promised = gate.left() >= request_.slots;
+    return StrCat(whose,
+                  " holds ",
+                  gate.used,
+                  " of its quota of ",
+                  Slots(gate.limit),
+                  promised ? ", and what is left of it is for those ahead that wait as well" : "");
   }
 
   void SaySlots() {
