@@ -140,6 +140,7 @@ struct MasterServer::Parts {
   void KeepPeople(Timer& on);
   void KeepContexts(Timer& on);
   void DropExpired() const;
+  storage::OffLimits OffLimits() const { return {config.data_dir, config.checkpoint_path}; }
   std::string ReadyFile() const { return StrCat(config.data_dir, "/master.json"); }
 };
 
@@ -202,7 +203,7 @@ absl::Status MasterServer::Parts::StartEngine() {
   secrets.emplace(StrCat(config.data_dir, "/secrets"), config.secrets);
   deleter = std::make_unique<deletion::Worker>(
       *deletions,
-      deletion::WorkerOptions{.storage = {.clock = &clock},
+      deletion::WorkerOptions{.storage = {.clock = &clock, .off_limits = OffLimits()},
                               .secrets = [this](const std::string& name, const std::string& owner) {
                                 return secrets->Get(name, owner);
                               }});
@@ -314,6 +315,7 @@ absl::Status MasterServer::Parts::StartDoors() {
                              .priority = config.default_priority,
                              .pool_priorities = config.pool_priorities},
                 .layers = {.defaults = config.experiment_defaults, .pools = config.pool_defaults},
+                .off_limits = OffLimits(),
                 .secrets = *secrets,
                 .cluster_id = cluster_id,
                 .version = std::string(kVersion),

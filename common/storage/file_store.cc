@@ -18,7 +18,6 @@ namespace {
 
 constexpr size_t kBufferBytes = 1 << 20;
 constexpr std::string_view kDraft = ".tmp-";
-constexpr std::string_view kGone = ".gone-";
 // Made with the first deletion: a place that it emptied does not look like one that is not mounted.
 constexpr std::string_view kSign = ".det-checkpoints";
 
@@ -50,8 +49,10 @@ absl::Status NotThere(const std::string& uuid, const std::string& where) {
 
 class FileStore : public CheckpointStore {
  public:
-  FileStore(std::string directory, const std::atomic<bool>* cancel)
-      : directory_(std::move(directory)), cancel_(cancel) {}
+  FileStore(std::string directory, const StoreOptions& options)
+      : directory_(std::move(directory)),
+        cancel_(options.cancel),
+        off_limits_(options.off_limits) {}
 
   absl::StatusOr<FileMap> List(const std::string& uuid) const override {
     DET_ASSIGN_OR_RETURN(const UniqueFd folder, OpenCheckpoint(uuid));
@@ -130,8 +131,7 @@ class FileStore : public CheckpointStore {
     const std::string gone = PathOf(uuid, kGone);
     // What an earlier try left of it goes first: its name is needed.
     DET_RETURN_IF_ERROR(RemoveTree(gone));
-    DET_RETURN_IF_ERROR(AtomicWriteFile(
-        StrCat(directory_, "/", kSign), "Checkpoints of det lie in this folder.\n", 0644));
+    DET_RETURN_IF_ERROR(SignPlace(directory_));
     if (::rename(PathOf(uuid).c_str(), gone.c_str()) != 0 && errno != ENOENT) {
       return OsError(errno, "delete", PathOf(uuid));
     }
@@ -140,12 +140,18 @@ class FileStore : public CheckpointStore {
     return RemoveTree(PathOf(uuid, kDraft));
   }
 
+  absl::StatusOr<FileMap> DeleteReported(const Removal& removal,
+                                         const Reported& reported) const override {
+    DET_RETURN_IF_ERROR(CheckVisible());
+    return RemoveReported(directory_, removal, reported, off_limits_);
+  }
+
   absl::Status DeleteFiles(const std::string& uuid,
                            const std::vector<std::string>& paths) const override {
     for (const std::string& path : paths) DET_RETURN_IF_ERROR(CheckPath(path));
     DET_ASSIGN_OR_RETURN(const UniqueFd folder, OpenCheckpoint(uuid));
     for (const std::string& path : paths) {
-      DET_RETURN_IF_ERROR(DeleteFile(folder.get(), path, PathOf(uuid)));
+      DET_RETURN_IF_ERROR(RemoveBeneath(folder.get(), path, PathOf(uuid)));
     }
     return absl::OkStatus();
   }
@@ -219,35 +225,21 @@ class FileStore : public CheckpointStore {
     }
   }
 
-  // The folders that it leaves empty go, too.
-  static absl::Status DeleteFile(int folder, const std::string& path, const std::string& shown) {
-    std::string at = path;
-    for (int flags = 0;; flags = AT_REMOVEDIR) {
-      const size_t slash = at.rfind('/');
-      const std::string parent = slash == std::string::npos ? "." : at.substr(0, slash);
-      const absl::StatusOr<UniqueFd> fd =
-          OpenBeneath(folder, parent, O_RDONLY | O_DIRECTORY, shown);
-      if (absl::IsNotFound(fd.status())) return absl::OkStatus();
-      DET_RETURN_IF_ERROR(fd.status());
-      const std::string name = at.substr(slash == std::string::npos ? 0 : slash + 1);
-      if (::unlinkat(fd->get(), name.c_str(), flags) != 0 && errno != ENOENT) {
-        if (flags == AT_REMOVEDIR) return absl::OkStatus();  // not empty
-        return OsError(errno, "delete", StrCat(shown, "/", path));
-      }
-      if (slash == std::string::npos) return absl::OkStatus();
-      at = parent;
-    }
-  }
-
   const std::string directory_;
   const std::atomic<bool>* const cancel_;
+  const OffLimits off_limits_;
 };
 
 }  // namespace
 
+absl::Status SignPlace(const std::string& directory) {
+  return AtomicWriteFile(
+      StrCat(directory, "/", kSign), "Checkpoints of det lie in this folder.\n", 0644);
+}
+
 std::unique_ptr<CheckpointStore> MakeFileStore(const std::string& directory,
                                                const StoreOptions& options) {
-  return std::make_unique<FileStore>(directory, options.cancel);
+  return std::make_unique<FileStore>(directory, options);
 }
 
 }  // namespace det::storage

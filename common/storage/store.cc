@@ -103,6 +103,17 @@ absl::StatusOr<FileMap> CheckpointStore::DeleteMatching(
   return left;
 }
 
+absl::StatusOr<FileMap> CheckpointStore::DeleteReported(const Removal& removal,
+                                                        const Reported& /*reported*/) const {
+  FileMap left;
+  if (!removal.globs.empty()) {
+    DET_ASSIGN_OR_RETURN(left, DeleteMatching(removal.uuid, removal.globs));
+  }
+  // A checkpoint that has no file left is gone.
+  if (left.empty()) DET_RETURN_IF_ERROR(Delete(removal.uuid));
+  return left;
+}
+
 absl::Status CheckpointStore::Fetch(const std::string& uuid,
                                     const FileMap& wanted,
                                     const std::string& destination,

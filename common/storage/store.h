@@ -13,6 +13,7 @@
 #include "common/s3/credentials.h"
 #include "common/storage/paths.h"
 #include "common/storage/place.h"
+#include "common/storage/reported.h"
 
 namespace det::storage {
 
@@ -65,6 +66,11 @@ class CheckpointStore {
   // Some of its files; those that are not there count as deleted.
   virtual absl::Status DeleteFiles(const std::string& uuid,
                                    const std::vector<std::string>& paths) const = 0;
+  // For whoever did not write it: removes the checkpoint that was reported so, or some of its
+  // files, as RemoveReported does; gives what is left. In a bucket what lies below the name is the
+  // checkpoint: agents alone write there, and list what they wrote.
+  virtual absl::StatusOr<FileMap> DeleteReported(const Removal& removal,
+                                                 const Reported& reported) const;
   // The files that match one of the patterns (MatchesGlob); gives what is left.
   absl::StatusOr<FileMap> DeleteMatching(const std::string& uuid,
                                          const std::vector<std::string>& globs) const;
@@ -81,6 +87,7 @@ struct StoreOptions {
   const Clock* clock = nullptr;  // outlives the store
   s3::Environment environment = s3::ProcessEnvironment();
   s3::SecretLookup secrets;                   // of the cluster; none: they can't be had here
+  OffLimits off_limits;                       // for DeleteReported
   const std::atomic<bool>* cancel = nullptr;  // ends what is under way when true
   absl::Duration patience = absl::Minutes(2);
   int64_t part_bytes = int64_t{16} << 20;  // of uploads

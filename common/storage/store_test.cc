@@ -317,6 +317,108 @@ TEST(FileStore, LinksAreNeverFollowed) {
   EXPECT_EQ(ReadFile(dir / "outside/secret", 10).value_or("?"), "s");
 }
 
+constexpr char kUuid[] = "0b6e1f3a-5a63-4a3f-9d0c-1c2b3a4d5e6f";
+
+class ReportedTest : public testing::Test {
+ protected:
+  void MakeCheckpoint(const std::string& uuid) {
+    ASSERT_TRUE(MakeDirs(StrCat(root_, "/", uuid, "/sub"), 0700).ok());
+    ASSERT_TRUE(AtomicWriteFile(StrCat(root_, "/", uuid, "/model"), "1234567", 0600).ok());
+    ASSERT_TRUE(AtomicWriteFile(StrCat(root_, "/", uuid, "/sub/more"), "12", 0600).ok());
+  }
+  absl::StatusOr<FileMap> Delete(const std::string& uuid,
+                                 const Reported& reported,
+                                 const std::vector<std::string>& globs = {}) {
+    StoreOptions options{.clock = &clock_};
+    options.off_limits = off_limits_;
+    return (*OpenStore(SharedFs{root_}, options))->DeleteReported({uuid, globs}, reported);
+  }
+  bool IsThere(const std::string& path) const {
+    return ::access(StrCat(root_, "/", path).c_str(), F_OK) == 0;
+  }
+
+  TmpDir dir_;
+  const std::string root_ = dir_ / "store";
+  SystemClock clock_;
+  OffLimits off_limits_;
+  const Reported whole_{{{"model", 7}, {"sub/more", 2}}, absl::InfinitePast()};
+};
+
+TEST_F(ReportedTest, WhatIsAsItWasReportedGoes) {
+  MakeCheckpoint("c1");
+  EXPECT_EQ(Delete("c1", whole_, {"sub"}).value(), (FileMap{{"model", 7}}));
+  EXPECT_FALSE(IsThere("c1/sub"));
+  ASSERT_TRUE(MakeDirs(StrCat(root_, "/c1/empty/too"), 0700).ok());
+  EXPECT_EQ(Delete("c1", whole_).value(), FileMap{});
+  EXPECT_FALSE(IsThere("c1"));
+  EXPECT_FALSE(IsThere(".gone-c1"));
+  EXPECT_TRUE(Delete("c1", whole_).ok());
+  EXPECT_EQ(ErrorReason(Delete("c1", whole_, {"*"}).status()), "CHECKPOINT_NOT_THERE");
+}
+
+TEST_F(ReportedTest, NothingElseDoes) {
+  MakeCheckpoint("precious");
+  const auto refused = [&](const FileMap& files) {
+    const absl::Status status = Delete("precious", {files, absl::InfinitePast()}).status();
+    EXPECT_EQ(ErrorReason(status), "CHECKPOINT_NOT_PROVEN") << status;
+    EXPECT_EQ(Delete("precious", {files, absl::InfinitePast()}, {"**"}).status(), status);
+    EXPECT_TRUE(IsThere("precious/model") && IsThere("precious/sub/more"));
+    return std::string(status.message());
+  };
+  EXPECT_NE(refused({}).find("no UUID"), std::string::npos);
+  EXPECT_NE(refused({{"model", 7}}).find("\"sub/more\", which was not reported"),
+            std::string::npos);
+  EXPECT_NE(refused({{"model", 8}, {"sub/more", 2}}).find("7 bytes instead of 8"),
+            std::string::npos);
+  ASSERT_EQ(::symlink("/etc", StrCat(root_, "/precious/link").c_str()), 0);
+  EXPECT_NE(refused(whole_.files).find("\"link\" is no file"), std::string::npos);
+  // Nor what only bears the name of a deletion that was begun.
+  ASSERT_EQ(::rename(StrCat(root_, "/precious").c_str(), StrCat(root_, "/.gone-c1").c_str()), 0);
+  EXPECT_EQ(ErrorReason(Delete("c1", {{{"a", 1}}, {}}).status()), "CHECKPOINT_NOT_PROVEN");
+  EXPECT_TRUE(IsThere(".gone-c1/model"));
+  ASSERT_EQ(::symlink(StrCat(root_, "/.gone-c1").c_str(), StrCat(root_, "/two").c_str()), 0);
+  EXPECT_EQ(ErrorReason(Delete("two", whole_).status()), "CHECKPOINT_NOT_PROVEN");
+  EXPECT_TRUE(IsThere(".gone-c1/model"));
+}
+
+TEST_F(ReportedTest, WithoutAListTheNameAndTheAgeTell) {
+  MakeCheckpoint(kUuid);
+  EXPECT_EQ(ErrorReason(Delete(kUuid, {{}, absl::Now() + absl::Hours(1)}).status()),
+            "CHECKPOINT_NOT_PROVEN");
+  EXPECT_TRUE(IsThere(StrCat(kUuid, "/model")));
+  EXPECT_TRUE(Delete(kUuid, {{}, absl::Now() - absl::Hours(1)}).ok());
+  EXPECT_FALSE(IsThere(kUuid));
+}
+
+TEST_F(ReportedTest, TheMastersOwnFoldersAreNoPlace) {
+  MakeCheckpoint("c1");
+  const auto tried = [&](const std::string& data, const std::string& checkpoints) {
+    off_limits_ = {data, checkpoints};
+    return ErrorReason(Delete("c1", {{{"other", 1}}, {}}).status());
+  };
+  EXPECT_EQ(tried(root_, ""), "STORAGE_PROTECTED");
+  EXPECT_EQ(tried(dir_.path(), dir_ / "checkpoints"), "STORAGE_PROTECTED");
+  EXPECT_EQ(tried(dir_ / "store/data", ""), "STORAGE_PROTECTED");
+  EXPECT_EQ(tried(dir_ / "store/c1", root_), "STORAGE_PROTECTED");
+  ASSERT_EQ(::symlink(root_.c_str(), (dir_ / "link").c_str()), 0);
+  EXPECT_EQ(tried(dir_ / "link", ""), "STORAGE_PROTECTED");
+  EXPECT_EQ(tried(dir_.path(), root_), "CHECKPOINT_NOT_PROVEN");
+  EXPECT_EQ(tried(dir_ / "storehouse", ""), "CHECKPOINT_NOT_PROVEN");
+  EXPECT_TRUE(IsThere("c1/model"));
+}
+
+TEST(FileStore, OneFolderIsKnownByAnyOfItsPaths) {
+  const TmpDir dir;
+  ASSERT_TRUE(MakeDirs(dir / "a/b", 0700).ok());
+  ASSERT_EQ(::symlink((dir / "a").c_str(), (dir / "link").c_str()), 0);
+  EXPECT_TRUE(IsSameFolder(dir / "a/b", dir / "a/./b"));
+  EXPECT_TRUE(IsSameFolder(dir / "a/b", dir / "a//b"));
+  EXPECT_TRUE(IsSameFolder(dir / "a/b", dir / "link/b"));
+  EXPECT_TRUE(IsSameFolder("/not/there/./x", "/not//there/x"));
+  EXPECT_FALSE(IsSameFolder(dir / "a", dir / "a/b"));
+  EXPECT_FALSE(IsSameFolder("s3://a/b", "s3://a/./b"));
+}
+
 TEST(FileStore, APlaceThatIsNotThereIsNoEmptyPlace) {
   const TmpDir dir;
   const SystemClock clock;

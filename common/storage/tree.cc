@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "common/base/status.h"
 #include "common/base/strings.h"
@@ -94,6 +95,28 @@ absl::StatusOr<UniqueFd> CreateBeneath(int root,
                        mode));
   if (!fd.valid()) return OsError(errno, "create", StrCat(shown, "/", path));
   return fd;
+}
+
+absl::Status RemoveBeneath(int root, const std::string& path, const std::string& shown) {
+  std::string at = path;
+  for (;;) {
+    const size_t slash = at.rfind('/');
+    const std::string parent = slash == std::string::npos ? "." : at.substr(0, slash);
+    const absl::StatusOr<UniqueFd> fd = OpenBeneath(root, parent, O_RDONLY | O_DIRECTORY, shown);
+    if (absl::IsNotFound(fd.status())) return absl::OkStatus();
+    DET_RETURN_IF_ERROR(fd.status());
+    const std::string name = at.substr(slash == std::string::npos ? 0 : slash + 1);
+    int result = ::unlinkat(fd->get(), name.c_str(), at == path ? 0 : AT_REMOVEDIR);
+    if (result != 0 && at == path && (errno == EISDIR || errno == EPERM)) {
+      result = ::unlinkat(fd->get(), name.c_str(), AT_REMOVEDIR);
+    }
+    if (result != 0 && errno != ENOENT) {
+      if (at != path) return absl::OkStatus();  // not empty
+      return OsError(errno, "delete", StrCat(shown, "/", path));
+    }
+    if (slash == std::string::npos) return absl::OkStatus();
+    at = parent;
+  }
 }
 
 absl::StatusOr<Tree> ListTree(int root, const std::string& shown) {

@@ -19,6 +19,10 @@ absl::StatusOr<UniqueFd> OpenBeneath(int root,
                                      int flags,
                                      const std::string& shown);
 
+// Unlinks a file or an empty folder; the folders that it leaves empty go, too. That it is not there
+// is no error.
+absl::Status RemoveBeneath(int root, const std::string& path, const std::string& shown);
+
 struct Tree {
   FileMap files;                     // regular files
   std::vector<std::string> folders;  // parents before what they hold

@@ -181,7 +181,11 @@ TEST_F(DeletionTest, AllOrNoneOfARequest) {
 TEST_F(DeletionTest, ByPattern) {
   Play(1, SharedFs(R"("save_trial_latest":1)"));
   const std::string uuid = Uuids("COMPLETED")[0];
-  ASSERT_TRUE(AtomicWriteFile(folder_ + "/" + uuid + "/optimizer.pt", "xyz", 0600).ok());
+  const auto add = [&](const std::string& file) {
+    ASSERT_TRUE(AtomicWriteFile(folder_ + "/" + uuid + "/" + file, "xyz", 0600).ok());
+    database_.Exec(StrCat("UPDATE checkpoints SET files = files || '{\"", file, "\": 3}'"));
+  };
+  add("optimizer.pt");
   Start();
   const auto ask = [&](const std::string& glob) {
     const auto asked = deletions().Request({{TrialId(1), uuid}}, {glob}, "x");
@@ -189,14 +193,99 @@ TEST_F(DeletionTest, ByPattern) {
     return Ended(asked->at(0).id).state;
   };
   EXPECT_EQ(ask("optimizer*"), "DONE");
-  EXPECT_EQ(Uuids("COMPLETED").size(), 1U);  // it was never reported: nothing is missing
+  EXPECT_EQ(database_.Text("SELECT state || files::text || bytes FROM checkpoints"),
+            "PARTIALLY_DELETED{\"model\": 10}10");
   EXPECT_FALSE(fs::exists(folder_ + "/" + uuid + "/optimizer.pt"));
-  ASSERT_TRUE(AtomicWriteFile(folder_ + "/" + uuid + "/other", "xyz", 0600).ok());
+  add("other");
   EXPECT_EQ(ask("mod*"), "DONE");
   EXPECT_EQ(database_.Text("SELECT state || files::text || bytes FROM checkpoints"),
             "PARTIALLY_DELETED{\"other\": 3}3");
   EXPECT_EQ(ask("**"), "DONE");
   EXPECT_EQ(Uuids("DELETED").size(), 1U);
+  EXPECT_FALSE(fs::exists(folder_ + "/" + uuid));
+}
+
+// Whoever reports a checkpoint may name any folder.
+TEST_F(DeletionTest, WhatIsNoCheckpointOfThatTrialStays) {
+  Play(1, SharedFs(R"("save_trial_latest":1)"));
+  const std::string uuid = Uuids("COMPLETED")[0];
+  ASSERT_TRUE(AtomicWriteFile(folder_ + "/" + uuid + "/thesis", "xyz", 0600).ok());
+  Start();
+  for (const std::vector<std::string>& globs : {std::vector<std::string>{}, {"**"}}) {
+    const auto asked = deletions().Request({{TrialId(1), uuid}}, globs, "x");
+    ASSERT_TRUE(asked.ok()) << asked.status();
+    const Deletion ended = Ended(asked->at(0).id);
+    EXPECT_EQ(ended.state, "FAILED");
+    EXPECT_NE(ended.reason.find("\"thesis\", which was not reported"), std::string::npos)
+        << ended.reason;
+  }
+  EXPECT_EQ(Uuids("COMPLETED").size(), 1U);
+  EXPECT_TRUE(fs::exists(folder_ + "/" + uuid + "/model"));
+}
+
+// The folder is the first one's, however others spell it.
+TEST_F(DeletionTest, NobodyTakesAwayOrKeepsAnothersCheckpoint) {
+  Play(1, SharedFs(R"("save_trial_latest":1)"));
+  const std::string uuid = Uuids("COMPLETED")[0];
+  ASSERT_EQ(::symlink(folder_.c_str(), (dir_ / "link").c_str()), 0);
+  const auto forge = [&](int64_t trial, const std::string& spelling) {
+    engine_.Must(test::Submit(StrCat(
+        R"({"searcher":{"name":"single"},"max_restarts":0,"checkpoint_storage":{"type":"shared_fs",)",
+        R"("save_trial_latest":1,"host_path":")",
+        spelling,
+        "\"}}")));
+    const AllocationId run = engine_.OnlyAllocation();
+    engine_.Must(test::Running(AgentId("a"), run));
+    engine_.Must(test::AsAgent(AgentId("a"),
+                               core::ReportCheckpoint{.agent = AgentId("a"),
+                                                      .report = {run, 0, 1},
+                                                      .uuid = uuid,
+                                                      .steps_completed = 1,
+                                                      .bytes = 10,
+                                                      .files = Value(Value::Object{{"model", 10}}),
+                                                      .metadata = Value(Value::Object{})}));
+    engine_.Must(test::Exited(AgentId("a"), run, 0));
+    ASSERT_TRUE(Eventually([&] {
+      return database_.Count(StrCat("SELECT count(*) FROM checkpoints WHERE trial_id = ", trial)) ==
+             1;
+    }));
+  };
+  forge(2, StrCat(folder_, "/."));
+  forge(3, StrCat("/", folder_));
+  forge(4, dir_ / "link");
+  forge(5, folder_);
+  Start();
+  for (const int64_t trial : {2, 3, 4}) {
+    const auto asked = deletions().Request({{TrialId(trial), uuid}}, {}, "x");
+    ASSERT_TRUE(asked.ok()) << asked.status();
+    const Deletion ended = Ended(asked->at(0).id);
+    EXPECT_EQ(ended.state, "DONE") << ended.reason;
+    EXPECT_NE(ended.reason.find("its files stay: trial 1 "), std::string::npos) << ended.reason;
+    EXPECT_TRUE(fs::exists(folder_ + "/" + uuid + "/model"));
+  }
+  EXPECT_EQ(Uuids("DELETED").size(), 3U);
+  // Reported again, it stays the first one's.
+  database_.Exec("UPDATE checkpoints SET reported_at = now() WHERE trial_id = 1");
+  const auto asked = deletions().Request({{TrialId(1), uuid}}, {}, "x");
+  ASSERT_TRUE(asked.ok()) << asked.status();
+  EXPECT_EQ(Ended(asked->at(0).id).state, "DONE");
+  EXPECT_FALSE(fs::exists(folder_ + "/" + uuid));
+}
+
+// Of two trials of one experiment the files go with the last.
+TEST_F(DeletionTest, OneFolderOfTwoTrialsGoesWithTheLast) {
+  Play(2, SharedFs(R"("save_trial_latest":1)"));
+  database_.Exec(
+      "UPDATE checkpoints SET uuid = (SELECT uuid FROM checkpoints WHERE trial_id = 1), directory "
+      "= (SELECT directory FROM checkpoints WHERE trial_id = 1)");
+  const std::string uuid = Uuids("COMPLETED")[0];
+  Start();
+  for (const int64_t trial : {1, 2}) {
+    EXPECT_TRUE(fs::exists(folder_ + "/" + uuid));
+    const auto asked = deletions().Request({{TrialId(trial), uuid}}, {}, "x");
+    ASSERT_TRUE(asked.ok()) << asked.status();
+    EXPECT_EQ(Ended(asked->at(0).id).state, "DONE");
+  }
   EXPECT_FALSE(fs::exists(folder_ + "/" + uuid));
 }
 

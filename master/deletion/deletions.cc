@@ -229,6 +229,19 @@ Value Merged(Value base, const Value& patch) {
   return base;
 }
 
+std::vector<Namesake> Namesakes(pqxx::work& tx, const std::string& uuid) {
+  std::vector<Namesake> out;
+  for (const auto& row :
+       tx.exec_params("SELECT trial_id, experiment_id, directory FROM checkpoints "
+                      "WHERE uuid = $1 AND state <> 'DELETED' ORDER BY owned_since, trial_id",
+                      uuid)) {
+    out.push_back({TrialId(row[0].as<int64_t>()),
+                   ExperimentId(row[1].as<int64_t>()),
+                   row[2].as<std::string>()});
+  }
+  return out;
+}
+
 // The checkpoint's row as it is after the files are gone.
 void MarkGone(pqxx::work& tx, const Job& job, const storage::FileMap& left) {
   if (!job.deletion.globs.empty() && left == job.files) return;  // nothing matched
@@ -437,9 +450,8 @@ absl::StatusOr<std::optional<Job>> Deletions::Claim() {
     const pqxx::row more = tx.exec_params1(
         StrCat("SELECT s.config->'checkpoint_storage', c.files, ",
                kInUse,
-               ", (SELECT o.trial_id FROM checkpoints o WHERE o.uuid = c.uuid AND o.directory = "
-               "c.directory AND o.trial_id <> c.trial_id AND o.state <> 'DELETED' LIMIT 1), "
-               "(SELECT e.owner FROM experiments e WHERE e.id = c.experiment_id) "
+               ", c.directory, (SELECT e.owner FROM experiments e WHERE e.id = c.experiment_id), "
+               "extract(epoch from t.created_at) "
                "FROM checkpoints c JOIN trials t ON t.id = c.trial_id "
                "JOIN submissions s ON s.experiment_id = c.experiment_id "
                "WHERE c.trial_id = $1 AND c.uuid = $2"),
@@ -448,8 +460,10 @@ absl::StatusOr<std::optional<Job>> Deletions::Claim() {
     job->storage_json = more[0].as<std::string>("null");
     job->files = Files(more[1].as<std::string>());
     job->in_use = more[2].as<std::string>("");
-    job->shared_with = more[3].as<int64_t>(0);
+    job->directory = more[3].as<std::string>("");
+    job->namesakes = Namesakes(tx, job->deletion.target.uuid);
     job->owner = more[4].as<std::string>("");
+    job->since = absl::UnixEpoch() + absl::Seconds(more[5].as<double>());
   }));
   return job;
 }

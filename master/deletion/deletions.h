@@ -39,14 +39,24 @@ struct Deletion {
   bool open() const { return state == "PENDING" || state == "RUNNING"; }
 };
 
+// A checkpoint of some trial; several may say that one folder is theirs.
+struct Namesake {
+  TrialId trial;
+  ExperimentId experiment;
+  std::string directory;
+};
+
 // A deletion whose turn it is.
 struct Job {
   Deletion deletion;
   std::string storage_json;  // of the experiment's configuration: checkpoint_storage
   std::string owner;         // of the experiment: whose secrets the storage refers to
   storage::FileMap files;    // as they are recorded
+  absl::Time since;          // when its trial was made
   std::string in_use;        // why it must not go; "" it may
-  int64_t shared_with = 0;   // a trial with a checkpoint of the same folder; 0: none
+  std::string directory;     // where it lies
+  // Those of its name that were not deleted, itself among them: who reported it first comes first.
+  std::vector<Namesake> namesakes;
 };
 
 // What became of a try.

@@ -29,6 +29,24 @@ absl::StatusOr<storage::Place> PlaceIn(const std::string& storage_json) {
   return storage::PlaceOf(spec);
 }
 
+// Why the files stay though the checkpoint goes; "": they go with it. Several trials may say that
+// one folder is theirs: it belongs to the experiment of the first, and goes with the last of its
+// checkpoints. Nobody else's word takes it away, nor keeps it.
+std::string StaysOf(const Job& job) {
+  std::vector<Namesake> same;
+  for (const Namesake& one : job.namesakes) {
+    const bool own = one.trial == job.deletion.target.trial;
+    if (own || storage::IsSameFolder(one.directory, job.directory)) same.push_back(one);
+  }
+  if (same.empty()) return "";
+  const ExperimentId owner = same.front().experiment;
+  for (const Namesake& one : same) {
+    if (one.experiment != owner || one.trial == job.deletion.target.trial) continue;
+    return StrCat("its files stay: trial ", one.trial.value(), " has a checkpoint of this folder");
+  }
+  return "";
+}
+
 }  // namespace
 
 Worker::Worker(Deletions& deletions, WorkerOptions options)
@@ -83,27 +101,23 @@ absl::StatusOr<bool> Worker::Step() {
 Outcome Worker::Carry(const Job& job) {
   const Target& target = job.deletion.target;
   if (!job.in_use.empty()) return {Outcome::Kind::kFailed, StrCat("it is in use: ", job.in_use)};
-  if (job.shared_with != 0) {
-    return {Outcome::Kind::kFailed,
-            StrCat("trial ", job.shared_with, " has a checkpoint of the same name and folder")};
+  if (const std::string why = StaysOf(job); !why.empty()) {
+    return {job.deletion.globs.empty() ? Outcome::Kind::kDone : Outcome::Kind::kFailed, why};
   }
   const auto store = StoreOf(job);
   if (!store.ok()) return {Outcome::Kind::kFailed, Text(store.status())};
-  Outcome outcome;
-  absl::Status status;
-  if (!job.deletion.globs.empty()) {
-    auto left = (*store)->DeleteMatching(target.uuid, job.deletion.globs);
-    status = left.status();
-    if (left.ok()) outcome.left = *std::move(left);
-  }
-  // A checkpoint that has no file left is gone.
-  if (status.ok() && outcome.left.empty()) status = (*store)->Delete(target.uuid);
-  return status.ok() ? outcome : Judge(job, status);
+  auto left = (*store)->DeleteReported({target.uuid, job.deletion.globs}, {job.files, job.since});
+  if (!left.ok()) return Judge(job, left.status());
+  return {.left = *std::move(left)};
 }
 
 Outcome Worker::Judge(const Job& job, const absl::Status& status) const {
-  static const std::set<std::string> for_good = {
-      "UNSAFE_NAME", "INVALID_GLOB", "INVALID_STORAGE", "CHECKPOINT_NOT_THERE"};
+  static const std::set<std::string> for_good = {"UNSAFE_NAME",
+                                                 "INVALID_GLOB",
+                                                 "INVALID_STORAGE",
+                                                 "CHECKPOINT_NOT_THERE",
+                                                 "CHECKPOINT_NOT_PROVEN",
+                                                 "STORAGE_PROTECTED"};
   const auto place = PlaceIn(job.storage_json);
   const bool directory = place.ok() && std::holds_alternative<storage::Directory>(*place);
   const std::string reason = ErrorReason(status);

@@ -58,7 +58,8 @@ absl::Status Get(const Deps& deps,
                  const core::Principal& by,
                  const pb::GetCheckpointRequest& request,
                  pb::GetCheckpointResponse* response) {
-  DET_ASSIGN_OR_RETURN(const store::CheckpointRow row, deps.store.Checkpoint(request.uuid()));
+  DET_ASSIGN_OR_RETURN(const store::CheckpointRow row,
+                       deps.store.Checkpoint(request.uuid(), VisibleTo(by)));
   DET_RETURN_IF_ERROR(AuthorizeOn(deps, by, core::Verb::kRead, row.trial));
   *response->mutable_checkpoint() = ToProto(row);
   DET_ASSIGN_OR_RETURN(const std::string config, deps.store.EffectiveConfig(row.experiment));
@@ -78,7 +79,8 @@ absl::Status Delete(const Deps& deps,
   if (request.uuids_size() > kNamesMax) return Invalid("at most 1000 checkpoints at a time");
   std::vector<deletion::Target> targets;
   for (const std::string& name : request.uuids()) {
-    DET_ASSIGN_OR_RETURN(const store::CheckpointRow row, deps.store.Checkpoint(name));
+    DET_ASSIGN_OR_RETURN(const store::CheckpointRow row,
+                         deps.store.Checkpoint(name, VisibleTo(principal)));
     DET_RETURN_IF_ERROR(AuthorizeOn(deps, principal, core::Verb::kDelete, row.experiment));
     targets.push_back({row.trial, row.uuid});
     *response->add_checkpoints() = ToProto(row);
@@ -115,7 +117,8 @@ absl::Status Patch(const Deps& deps,
                    const core::Principal& principal,
                    const pb::PatchCheckpointMetadataRequest& request,
                    pb::PatchCheckpointMetadataResponse* response) {
-  DET_ASSIGN_OR_RETURN(const store::CheckpointRow row, deps.store.Checkpoint(request.uuid()));
+  DET_ASSIGN_OR_RETURN(const store::CheckpointRow row,
+                       deps.store.Checkpoint(request.uuid(), VisibleTo(principal)));
   DET_RETURN_IF_ERROR(AuthorizeOn(deps, principal, core::Verb::kControl, row.experiment));
   const absl::StatusOr<Value> patch =
       ParseJson(request.patch_json(), {.bytes_max = kPatchBytesMax});

@@ -8,6 +8,7 @@
 #include "common/concurrency/thread_pool.h"
 #include "common/concurrency/timer.h"
 #include "common/concurrency/topics.h"
+#include "common/storage/reported.h"
 #include "master/auth/authenticator.h"
 #include "master/catalog/catalog.h"
 #include "master/config/layers.h"
@@ -49,7 +50,8 @@ struct Deps {
   Timer& timer;
   const Clock& clock;
   spec::ParseDefaults defaults;
-  config::ClusterLayers layers;  // what configurations stand on
+  config::ClusterLayers layers;   // what configurations stand on
+  storage::OffLimits off_limits;  // for the storage that configurations name
   config::SecretStore& secrets;
   std::string cluster_id;
   std::string version;

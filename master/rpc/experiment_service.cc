@@ -55,7 +55,7 @@ absl::StatusOr<std::string> WarmStart(const Deps& deps,
   const spec::SearcherSpec& searcher = spec.searcher;
   if (searcher.source_checkpoint_uuid.has_value()) {
     DET_ASSIGN_OR_RETURN(const store::CheckpointRow row,
-                         deps.store.Checkpoint(*searcher.source_checkpoint_uuid));
+                         deps.store.Checkpoint(*searcher.source_checkpoint_uuid, VisibleTo(by)));
     DET_RETURN_IF_ERROR(AuthorizeOn(deps, by, core::Verb::kRead, row.trial));
     DET_RETURN_IF_ERROR(CheckReachable(row, spec));
     return row.uuid;

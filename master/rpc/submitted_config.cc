@@ -23,6 +23,12 @@ absl::Status CheckSecretNames(const Deps& deps,
   return absl::OkStatus();
 }
 
+// A folder of all machines; one of the containers may have any name there.
+absl::Status CheckStorage(const Deps& deps, const spec::CheckpointStorageSpec& spec) {
+  if (!std::holds_alternative<spec::SharedFsSpec>(spec.place)) return absl::OkStatus();
+  return Annotate(storage::CheckOffLimits(deps.off_limits, spec.Directory()), "checkpoint_storage");
+}
+
 }  // namespace
 
 absl::StatusOr<config::ParsedConfig> ReadSubmitted(const Deps& deps,
@@ -50,6 +56,7 @@ absl::StatusOr<config::ParsedConfig> ReadSubmitted(const Deps& deps,
   DET_ASSIGN_OR_RETURN(config::ParsedConfig parsed,
                        config::ParseExperimentConfig(input, defaults, layers));
   DET_RETURN_IF_ERROR(CheckSecretNames(deps, principal, parsed));
+  DET_RETURN_IF_ERROR(CheckStorage(deps, parsed.spec.checkpoint_storage));
   return parsed;
 }
 

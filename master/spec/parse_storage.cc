@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "common/base/strings.h"
 #include "master/spec/limits.h"
 #include "master/spec/parse.h"
@@ -18,8 +20,19 @@ bool IsBelow(const std::string& path, const std::string& root) {
          (path.size() == root.size() || root.ends_with('/') || path[root.size()] == '/');
 }
 
-void CutSlashes(std::string* path) {
-  while (path->size() > 1 && path->ends_with('/')) path->pop_back();
+// One folder has one name: checkpoints of one place must be seen to be.
+void Normalize(std::string* path) {
+  if (path->empty()) return;
+  std::string out(path->starts_with('/') ? "/" : "");
+  std::string_view rest = *path;
+  while (!rest.empty()) {
+    const std::string_view name = rest.substr(0, rest.find('/'));
+    rest.remove_prefix(std::min(rest.size(), name.size() + 1));
+    if (name.empty() || name == ".") continue;
+    if (!out.empty() && !out.ends_with('/')) out.push_back('/');
+    out.append(name);
+  }
+  *path = std::move(out);
 }
 
 SharedFsSpec ReadSharedFs(MapReader& reader, const ParseDefaults& defaults) {
@@ -28,12 +41,13 @@ SharedFsSpec ReadSharedFs(MapReader& reader, const ParseDefaults& defaults) {
   reader.String("storage_path", kPathBytesMax, &spec.storage_path);
   reader.String("propagation", kNameBytesMax, &spec.propagation);
   if (spec.host_path.empty()) spec.host_path = defaults.checkpoint_host_path;
-  CutSlashes(&spec.host_path);
+  Normalize(&spec.host_path);
   if (spec.host_path.empty()) {
     reader.Required("host_path");
   } else {
     CheckAbsolute(reader, "host_path", spec.host_path);
   }
+  Normalize(&spec.storage_path);
   if (spec.storage_path.starts_with('/')) {
     if (!IsBelow(spec.storage_path, spec.host_path)) {
       reader.Error("storage_path",
@@ -54,7 +68,7 @@ DirectorySpec ReadDirectory(MapReader& reader) {
   DirectorySpec spec;
   reader.Required("container_path");
   reader.String("container_path", kPathBytesMax, &spec.container_path);
-  CutSlashes(&spec.container_path);
+  Normalize(&spec.container_path);
   if (reader.Take("container_path") != nullptr) {
     CheckAbsolute(reader, "container_path", spec.container_path);
   }

@@ -409,7 +409,8 @@ absl::StatusOr<std::vector<TransitionRow>> ReadStore::History(const std::string&
   return rows;
 }
 
-absl::StatusOr<CheckpointRow> ReadStore::Checkpoint(const std::string& name) {
+absl::StatusOr<CheckpointRow> ReadStore::Checkpoint(const std::string& name,
+                                                    const Visible& workspaces) {
   // A uuid has no "/": agents and the core refuse it.
   const size_t slash = name.find('/');
   const bool of_trial = slash != std::string::npos;
@@ -420,17 +421,24 @@ absl::StatusOr<CheckpointRow> ReadStore::Checkpoint(const std::string& name) {
     const auto read = std::from_chars(name.data(), end, trial);
     if (read.ec != std::errc() || read.ptr != end) return NotFound("checkpoint", name);
   }
+  std::vector<int64_t> visible;
+  for (const WorkspaceId id : workspaces.value_or(std::vector<WorkspaceId>())) {
+    visible.push_back(id.value());
+  }
   Rows<CheckpointRow> rows;
   const auto find = [&](pqxx::work& tx, std::string_view condition) {
     Collect(tx.exec_params(StrCat(CheckpointSelect(),
                                   "WHERE c.uuid ",
                                   condition,
                                   " $1 AND ($2 OR c.trial_id = $3) "
+                                  "AND ($5 OR e.workspace_id = ANY ($6::bigint[])) "
                                   "ORDER BY c.trial_id LIMIT $4"),
                            uuid,
                            !of_trial,
                            trial,
-                           kTrialsNamedMax),
+                           kTrialsNamedMax,
+                           !workspaces.has_value(),
+                           pg::ArrayOf(visible)),
             ToCheckpoint,
             &rows);
   };

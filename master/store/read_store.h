@@ -198,8 +198,9 @@ class ReadStore {
   absl::StatusOr<ListPage<CheckpointRow>> ListCheckpoints(const ListQuery& query,
                                                           const CheckpointScope& scope);
   // By "UUID" or "TRIAL/UUID", or what such a uuid begins with. FAILED_PRECONDITION
-  // (AMBIGUOUS_CHECKPOINT), which names the trials: several have one of that uuid.
-  absl::StatusOr<CheckpointRow> Checkpoint(const std::string& name);
+  // (AMBIGUOUS_CHECKPOINT), which names the trials: several have one of that uuid. Others than
+  // those of the workspaces do not count.
+  absl::StatusOr<CheckpointRow> Checkpoint(const std::string& name, const Visible& workspaces = {});
   // The trial's latest checkpoint; "" when it has none.
   absl::StatusOr<std::string> LatestCheckpoint(TrialId trial);
 

@@ -323,6 +323,9 @@ TEST_F(ReadStoreTest, ATrialsCheckpointIsReplacedByTheSameTrialAlone) {
   EXPECT_EQ(ErrorReason(ambiguous), "AMBIGUOUS_CHECKPOINT");
   EXPECT_EQ(ambiguous.message(), "the trials 1, 2 each have a checkpoint step-1");
   EXPECT_EQ(ErrorHint(ambiguous), "name one as TRIAL/UUID: 1/step-1");
+  // What somebody may not see is in nobody's way.
+  EXPECT_EQ(ErrorReason(store.Checkpoint("step-1", Visible(std::vector<WorkspaceId>())).status()),
+            "CHECKPOINT_NOT_FOUND");
   EXPECT_EQ(store.Checkpoint("1/step-1")->steps_completed, 1);
   EXPECT_EQ(store.Checkpoint("2/step-1")->steps_completed, 2);
   report(runs[0], 2, 5);
