@@ -34,6 +34,8 @@ struct Param {
   bool required = false;                  // of arguments
   std::string implied = {};  // of an option without its value: --watch; empty: it needs one
   std::vector<std::string> suggestions = {};  // for completion, where any value may stand
+  bool hidden = false;                        // a synonym that the help leaves out
+  std::string instead = {};  // of an option that there is not: what to do in its place
 
   bool is_argument() const { return !names.starts_with('-'); }
   bool takes_value() const { return !std::holds_alternative<bool*>(target); }
@@ -58,6 +60,15 @@ struct Example {
   std::string does;
 };
 
+// A synonym of an option, for those who are used to it from elsewhere.
+inline Param Hidden(Param param) {
+  param.hidden = true;
+  return param;
+}
+// What Determined has and det has not: whoever gives it is told what to do instead.
+Param NoFlag(std::string names, std::string instead);
+Param NoOption(std::string names, std::string instead);
+
 // One verb. Its file in cli/cmd makes it; cli/cmd/commands.cc lists them all.
 struct Command {
   std::string noun;                  // "experiment"; empty for a verb that needs none
@@ -79,10 +90,19 @@ struct Noun {
   std::string summary;
 };
 
+// Words of Determined's that name nothing here, and what does the same. They are never taken for
+// the beginning of another word.
+struct Elsewhere {
+  std::string noun;                // of verbs; empty: the words are nouns
+  std::vector<std::string> words;  // that mean the same
+  std::string instead;
+};
+
 // Everything that `det` can do.
 struct CommandSet {
   std::vector<Noun> nouns;
   std::vector<Command> commands;
+  std::vector<Elsewhere> elsewhere = {};
 };
 
 }  // namespace det::cli

@@ -228,7 +228,7 @@ class Completer {
                              const std::vector<Param>& params) {
     Completions found;
     for (const Param& param : params) {
-      if (param.is_argument()) continue;
+      if (param.is_argument() || param.hidden) continue;
       const std::vector<std::string> names = SplitNames(param.names);
       const bool there = std::any_of(used.begin(), used.end(), [&](const std::string& word) {
         return FindOption(params, word) == &param;

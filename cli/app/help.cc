@@ -66,7 +66,7 @@ std::string OptionLabel(const Param& param) {
 Rows OptionRows(const std::vector<Param>& params) {
   Rows rows;
   for (const Param& param : params) {
-    if (!param.is_argument()) rows.emplace_back(OptionLabel(param), param.help);
+    if (!param.is_argument() && !param.hidden) rows.emplace_back(OptionLabel(param), param.help);
   }
   return rows;
 }

@@ -38,7 +38,8 @@ std::vector<Param> ListParams(ListWords* words, const ListKind& kind) {
              &words->sort,
              "in this order; FIELD:desc or -FIELD: downwards; several: A,B"),
       Option("--limit", "N", &words->limit, StrCat("at most so many (", kind.limit, ")")),
-      Flag("--all", &words->all, "all there are")};
+      Flag("--all", &words->all, "all there are"),
+      Hidden(Option("--offset", "N", &words->offset, "without the first N"))};
   if (!kind.since.empty()) {
     params.push_back(Option(
         "--since", "TIME", &words->since, StrCat(kind.since, " since then: 2h, 3d, 2026-03-01")));
@@ -54,6 +55,8 @@ absl::StatusOr<ListAsk> Understand(const ListWords& words, const ListKind& kind)
   if (words.all) ask.limit = INT64_MAX;
   if (ask.limit < 1)
     return UsageError(StrCat("--limit: ", ask.limit, " is less than 1"), "--all shows all");
+  ask.offset = words.offset.value_or(0);
+  if (ask.offset < 0) return UsageError(StrCat("--offset: ", ask.offset, " is less than 0"));
   for (const std::string& keys : words.sort) AppendKeys(keys, &ask.sort);
   // A slip in the syntax needs no master to be found; fields are the master's to know.
   if (!words.filter.empty()) DET_RETURN_IF_ERROR(filter::Parse(words.filter).status());

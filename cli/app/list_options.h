@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -19,6 +20,7 @@ struct ListWords {
   std::string since;
   std::vector<std::string> sort;
   std::optional<int64_t> limit;
+  std::optional<int64_t> offset;
   bool all = false;
 };
 
@@ -37,6 +39,16 @@ struct ListAsk {
   std::string filter;
   std::vector<std::string> sort;
   int64_t limit = 100;
+  int64_t offset = 0;  // of what would be shown, so many are left out at the front
+
+  // How many to fetch for it.
+  int64_t most() const { return limit > INT64_MAX - offset ? INT64_MAX : limit + offset; }
+  // Leaves out those before the offset.
+  template <class Item>
+  void Cut(std::vector<Item>* items) const {
+    const auto end = std::min<int64_t>(offset, static_cast<int64_t>(items->size()));
+    items->erase(items->begin(), items->begin() + end);
+  }
 
   // Puts filter and sort into a request of the API.
   template <class Request>

@@ -37,6 +37,19 @@ absl::Status ReadFormat(const std::string& word, GlobalOptions* options) {
   return absl::OkStatus();
 }
 
+// --json, --yaml and --csv are -o json, yaml and csv.
+absl::StatusOr<std::string> FormatWord(const GlobalWords& words) {
+  std::vector<std::string> asked;
+  if (words.output != GlobalWords().output) asked.push_back(words.output);
+  if (words.json) asked.push_back("json");
+  if (words.yaml) asked.push_back("yaml");
+  if (words.csv) asked.push_back("csv");
+  if (asked.empty()) return words.output;
+  if (asked.size() == 1) return asked[0];
+  return UsageError(StrCat("one format at a time, not ", StrJoin(asked, " and ")),
+                    "such as -o json");
+}
+
 std::vector<std::string> SplitCommas(std::string_view text) {
   std::vector<std::string> parts;
   while (!text.empty()) {
@@ -80,6 +93,10 @@ std::vector<Param> GlobalParams(GlobalWords* words) {
       Option("--timeout", "TIME", &words->timeout, "give up after that long: 30s, 5m"),
       Flag("-h,--help", &words->help, "print this help"),
       Flag("--version", &words->version, "print the version"),
+      Hidden(Flag("--json", &words->json, "as -o json")),
+      Hidden(Flag("--yaml", &words->yaml, "as -o yaml")),
+      Hidden(Flag("--csv", &words->csv, "as -o csv")),
+      NoOption("-u,--user", "a token says who you are: det login, or --token-file FILE"),
   };
 }
 
@@ -99,7 +116,8 @@ absl::StatusOr<GlobalOptions> Understand(const GlobalWords& words) {
   options.verbose = words.verbose;
   options.no_progress = words.no_progress;
   options.no_pager = words.no_pager;
-  DET_RETURN_IF_ERROR(ReadFormat(words.output, &options));
+  DET_ASSIGN_OR_RETURN(const std::string format, FormatWord(words));
+  DET_RETURN_IF_ERROR(ReadFormat(format, &options));
   options.color = words.color == "always"  ? ColorMode::kAlways
                   : words.color == "never" ? ColorMode::kNever
                                            : ColorMode::kAuto;

@@ -32,6 +32,9 @@ struct GlobalWords {
   std::string watch;
   std::string context;
   bool no_pager = false;
+  bool json = false;  // synonyms of -o
+  bool yaml = false;
+  bool csv = false;
 };
 
 // The same, understood.

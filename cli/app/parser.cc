@@ -54,6 +54,8 @@ absl::Status ReadNumber(const Param& param, const std::string& word, std::option
 }
 
 absl::Status Store(const Param& param, const std::string& word) {
+  if (!param.instead.empty())
+    return UsageError(StrCat("there is no option ", LongName(param)), param.instead);
   DET_RETURN_IF_ERROR(CheckChoice(param, word));
   return std::visit(overloaded{
                         [](bool* out) {
@@ -143,6 +145,7 @@ class OptionReader {
 absl::Status UnknownOption(const std::string& word, const std::vector<Param>& params) {
   std::vector<std::string> names;
   for (const Param& param : params) {
+    if (param.hidden) continue;
     for (const std::string& name : SplitNames(param.names)) {
       if (name.starts_with("--")) names.push_back(name);
     }
@@ -196,6 +199,21 @@ absl::Status ParseWords(const std::vector<std::string>& words, const std::vector
   }
   if (dashes != words.end()) arguments.insert(arguments.end(), dashes + 1, words.end());
   return StoreArguments(arguments, params);
+}
+
+// Neither target is ever written: Store refuses the option first.
+Param NoFlag(std::string names, std::string instead) {
+  static bool nothing = false;
+  Param param = Hidden(Flag(std::move(names), &nothing, ""));
+  param.instead = std::move(instead);
+  return param;
+}
+
+Param NoOption(std::string names, std::string instead) {
+  static std::string nothing;
+  Param param = Hidden(Option(std::move(names), "VALUE", &nothing, ""));
+  param.instead = std::move(instead);
+  return param;
 }
 
 std::vector<Param> MergeParams(std::vector<Param> own, std::vector<Param> global) {

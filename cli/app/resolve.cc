@@ -72,12 +72,33 @@ absl::Status Unknown(const std::string& word,
                                     : StrCat("did you mean ", nearest, "?"));
 }
 
-absl::StatusOr<Candidate> Pick(const std::string& word,
+// What a word of Determined's is here; null where it is none.
+const Elsewhere* FindElsewhere(const CommandSet& set,
+                               const std::string& noun,
+                               const std::string& word) {
+  for (const Elsewhere& elsewhere : set.elsewhere) {
+    const auto& words = elsewhere.words;
+    if (elsewhere.noun != noun || std::find(words.begin(), words.end(), word) == words.end())
+      continue;
+    return &elsewhere;
+  }
+  return nullptr;
+}
+
+absl::StatusOr<Candidate> Pick(const CommandSet& set,
+                               const std::string& word,
                                const std::string& after,
                                const std::vector<Candidate>& candidates) {
   std::vector<Candidate> fits;
   for (const Candidate& candidate : candidates) {
     if (candidate.name == word) return candidate;
+  }
+  if (const Elsewhere* elsewhere = FindElsewhere(set, after, word); elsewhere != nullptr) {
+    return UsageError(after.empty() ? StrCat("there is no command ", QuoteJson(word))
+                                    : StrCat("there is no ", QuoteJson(word), " for ", after),
+                      elsewhere->instead);
+  }
+  for (const Candidate& candidate : candidates) {
     const bool known = std::any_of(
         fits.begin(), fits.end(), [&](const Candidate& fit) { return fit.SameAs(candidate); });
     // One letter is how things are called: `det p list` is no slip for det preview-search.
@@ -92,10 +113,18 @@ absl::StatusOr<Candidate> Pick(const std::string& word,
 }
 
 // "label", where there is "label add".
-bool BeginsTwoWords(const std::string& word, const std::vector<Candidate>& candidates) {
-  return std::any_of(candidates.begin(), candidates.end(), [&](const Candidate& candidate) {
-    return candidate.name.starts_with(word + " ");
-  });
+bool BeginsTwoWords(const CommandSet& set,
+                    const std::string& noun,
+                    const std::string& word,
+                    const std::vector<Candidate>& candidates) {
+  const std::string begin = word + " ";
+  return std::any_of(
+             candidates.begin(),
+             candidates.end(),
+             [&](const Candidate& candidate) { return candidate.name.starts_with(begin); }) ||
+         std::any_of(set.elsewhere.begin(), set.elsewhere.end(), [&](const Elsewhere& elsewhere) {
+           return elsewhere.noun == noun && elsewhere.words[0].starts_with(begin);
+         });
 }
 
 // How many words an option before the command takes: 2 when its value is a word of its own.
@@ -135,11 +164,12 @@ absl::StatusOr<Resolved> Resolve(const CommandSet& set,
     }
     const bool first = resolved.noun == nullptr;
     const std::vector<Candidate> candidates = first ? FirstWords(set) : Verbs(set, *resolved.noun);
+    const std::string after = first ? std::string() : resolved.noun->name;
     std::string word = words[i];
-    if (BeginsTwoWords(word, candidates) && i + 1 < words.size() && !IsOption(words[i + 1]))
+    if (BeginsTwoWords(set, after, word, candidates) && i + 1 < words.size() &&
+        !IsOption(words[i + 1]))
       word += StrCat(" ", words[++i]);
-    DET_ASSIGN_OR_RETURN(const Candidate picked,
-                         Pick(word, first ? std::string() : resolved.noun->name, candidates));
+    DET_ASSIGN_OR_RETURN(const Candidate picked, Pick(set, word, after, candidates));
     resolved.noun = picked.noun;
     resolved.command = picked.command;
     ++i;

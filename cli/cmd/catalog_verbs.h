@@ -12,6 +12,7 @@
 #include "cli/client/pages.h"
 #include "cli/cmd/commands.h"
 #include "cli/cmd/ids.h"
+#include "cli/cmd/selection.h"
 #include "cli/view/catalog_view.h"
 #include "cli/view/proto_document.h"
 #include "common/base/status.h"
@@ -85,6 +86,8 @@ inline std::vector<Param> ProjectParams(ProjectWords* words) {
 }
 // "vision/digits".
 absl::StatusOr<ProjectWords> SplitProject(const std::string& text);
+// Both names of the project that has this id.
+absl::StatusOr<ProjectWords> ProjectById(Context& context, const std::string& id);
 // Both names, whichever way they came.
 absl::StatusOr<ProjectWords> Understand(const ProjectWords& words);
 

@@ -55,7 +55,8 @@ absl::StatusOr<ExitCode> Run(Context& context, const Options& options) {
     request.set_page(page.next_page());
     return !page.next_page().empty();
   };
-  DET_ASSIGN_OR_RETURN(const auto pages, FetchPages<api::Checkpoint>(ask.limit, next));
+  DET_ASSIGN_OR_RETURN(auto pages, FetchPages<api::Checkpoint>(ask.most(), next));
+  ask.Cut(&pages.items);
   DET_RETURN_IF_ERROR(
       context.Show({ToDocumentList(pages.items), CheckpointTable(pages.items), {}}));
   NoteMore(context, pages.items.size(), pages.more);
@@ -80,6 +81,22 @@ Command CheckpointListCommand() {
   for (Param& param : ListParams(&options->list, Kind())) {
     command.params.push_back(std::move(param));
   }
+  // Of an experiment the best come first anyway.
+  command.params.push_back(Hidden(Option("--best", "N", &options->list.limit, "as --limit")));
+  return command;
+}
+
+Command TrialListCheckpointsCommand() {
+  auto options = std::make_shared<Options>();
+  Command command{.noun = "trial",
+                  .verb = "list-checkpoints",
+                  .aliases = {"lc"},
+                  .summary = "List what a trial has saved, newest first.",
+                  .params = {Required("ID", &options->trial, "the trial: 17 or t17")},
+                  .examples = {{"det t list-checkpoints 17", "as det c list --trial 17"}},
+                  .run = [options](Context& context) { return Run(context, *options); }};
+  for (Param& param : ListParams(&options->list, Kind()))
+    command.params.push_back(std::move(param));
   return command;
 }
 

@@ -7,27 +7,60 @@
 namespace det::cli {
 namespace {
 
-// What migrants from Determined type for `det trial list` and `det checkpoint list`.
-Command UnderExperiment(Command command, std::string verb, std::string alias) {
+// A verb that stands under a noun as well, where migrants look for it.
+Command Under(std::string noun,
+              std::string verb,
+              Command command,
+              std::vector<std::string> aliases = {}) {
   command.summary = "As det " + command.FullName() + ". " + command.summary;
-  command.noun = "experiment";
+  command.noun = std::move(noun);
   command.verb = std::move(verb);
-  command.aliases = {std::move(alias)};
+  command.aliases = std::move(aliases);
   return command;
 }
 
 // Who there is, and where things belong.
 std::vector<Command> CatalogCommands() {
-  return {WorkspaceListCommand(),    WorkspaceCreateCommand(),  WorkspaceDescribeCommand(),
-          WorkspaceRenameCommand(),  WorkspaceArchiveCommand(), WorkspaceUnarchiveCommand(),
-          WorkspaceDeleteCommand(),  WorkspaceRoleAddCommand(), WorkspaceRoleRemoveCommand(),
-          ProjectListCommand(),      ProjectCreateCommand(),    ProjectDescribeCommand(),
-          ProjectRenameCommand(),    ProjectMoveCommand(),      ProjectArchiveCommand(),
-          ProjectUnarchiveCommand(), ProjectDeleteCommand(),    TemplateListCommand(),
-          TemplateCreateCommand(),   TemplateSetCommand(),      TemplateDescribeCommand(),
-          TemplateRenameCommand(),   TemplateDeleteCommand(),   UserListCommand(),
-          UserCreateCommand(),       UserActivateCommand(),     UserDeactivateCommand(),
-          UserRenameCommand(),       TokenCreateCommand(),      TokenListCommand(),
+  return {WorkspaceListCommand(),
+          WorkspaceCreateCommand(),
+          WorkspaceDescribeCommand(),
+          WorkspaceRenameCommand(),
+          WorkspaceArchiveCommand(),
+          WorkspaceUnarchiveCommand(),
+          WorkspaceDeleteCommand(),
+          WorkspaceEditCommand(),
+          WorkspaceListMembersCommand(),
+          Under("workspace", "list-projects", ProjectListCommand()),
+          WorkspaceRoleAddCommand(),
+          WorkspaceRoleRemoveCommand(),
+          ProjectListCommand(),
+          ProjectCreateCommand(),
+          ProjectDescribeCommand(),
+          ProjectRenameCommand(),
+          ProjectMoveCommand(),
+          ProjectArchiveCommand(),
+          ProjectUnarchiveCommand(),
+          ProjectDeleteCommand(),
+          ProjectEditCommand(),
+          ProjectListExperimentsCommand(),
+          TemplateListCommand(),
+          TemplateCreateCommand(),
+          TemplateSetCommand(),
+          TemplateDescribeCommand(),
+          TemplateRenameCommand(),
+          TemplateDeleteCommand(),
+          UserListCommand(),
+          UserCreateCommand(),
+          UserActivateCommand(),
+          UserDeactivateCommand(),
+          UserRenameCommand(),
+          UserEditCommand(),
+          Under("user", "whoami", WhoAmICommand()),
+          Under("user", "login", LoginCommand()),
+          Under("user", "logout", LogoutCommand()),
+          TokenCreateCommand(),
+          TokenListCommand(),
+          TokenDescribeCommand(),
           TokenRevokeCommand()};
 }
 
@@ -72,19 +105,24 @@ std::vector<Command> WorkCommands() {
           ExperimentSetDescriptionCommand(),
           ExperimentSetNotesCommand(),
           ExperimentMoveCommand(),
+          ExperimentDownloadCommand(),
           ExperimentDownloadCodeCommand(),
-          UnderExperiment(TrialListCommand(), "list-trials", "lt"),
-          UnderExperiment(CheckpointListCommand(), "list-checkpoints", "lc"),
+          Under("experiment", "list-trials", TrialListCommand(), {"lt"}),
+          Under("experiment", "list-checkpoints", CheckpointListCommand(), {"lc"}),
+          Under("experiment", "set gc-policy", ExperimentGcPolicyCommand()),
           TrialListCommand(),
           TrialDescribeCommand(),
           TrialLogsCommand(),
           TrialMetricsCommand(),
           TrialKillCommand(),
+          TrialDownloadCommand(),
+          TrialListCheckpointsCommand(),
           CheckpointListCommand(),
           CheckpointDescribeCommand(),
           CheckpointDownloadCommand(),
           CheckpointRmCommand(),
           AgentListCommand(),
+          AgentDescribeCommand(),
           DisableCommand("agent"),
           EnableCommand("agent"),
           SlotListCommand(),
@@ -123,6 +161,7 @@ CommandSet AllCommands() {
                 {"config", {}, "What configurations of experiments may say."},
                 {"context", {"ctx"}, "The clusters that you work with."}},
       .commands = std::move(commands),
+      .elsewhere = AllElsewhere(),
   };
 }
 

@@ -7,6 +7,7 @@
 namespace det::cli {
 
 CommandSet AllCommands();
+std::vector<Elsewhere> AllElsewhere();
 
 Command UpCommand();
 Command DownCommand();
@@ -55,16 +56,19 @@ Command ExperimentSetDescriptionCommand();
 Command ExperimentSetNotesCommand();
 Command ExperimentMoveCommand();
 Command ExperimentDownloadCodeCommand();
+Command ExperimentDownloadCommand();
 
 Command UserListCommand();
 Command UserCreateCommand();
 Command UserActivateCommand();
 Command UserDeactivateCommand();
 Command UserRenameCommand();
+Command UserEditCommand();
 
 Command TokenCreateCommand();
 Command TokenListCommand();
 Command TokenRevokeCommand();
+Command TokenDescribeCommand();
 
 Command WorkspaceListCommand();
 Command WorkspaceCreateCommand();
@@ -75,6 +79,8 @@ Command WorkspaceUnarchiveCommand();
 Command WorkspaceDeleteCommand();
 Command WorkspaceRoleAddCommand();
 Command WorkspaceRoleRemoveCommand();
+Command WorkspaceEditCommand();
+Command WorkspaceListMembersCommand();
 
 Command ProjectListCommand();
 Command ProjectCreateCommand();
@@ -84,6 +90,8 @@ Command ProjectMoveCommand();
 Command ProjectArchiveCommand();
 Command ProjectUnarchiveCommand();
 Command ProjectDeleteCommand();
+Command ProjectEditCommand();
+Command ProjectListExperimentsCommand();
 
 Command TemplateListCommand();
 Command TemplateCreateCommand();
@@ -97,6 +105,8 @@ Command TrialDescribeCommand();
 Command TrialLogsCommand();
 Command TrialMetricsCommand();
 Command TrialKillCommand();
+Command TrialDownloadCommand();
+Command TrialListCheckpointsCommand();
 Command MetricsCommand();
 
 Command CheckpointListCommand();
@@ -105,6 +115,7 @@ Command CheckpointDownloadCommand();
 Command CheckpointRmCommand();
 
 Command AgentListCommand();
+Command AgentDescribeCommand();
 Command SlotListCommand();
 Command JobListCommand();
 Command JobUpdateCommand();

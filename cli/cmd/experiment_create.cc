@@ -27,6 +27,7 @@ struct Options {
   bool paused = false;
   bool validate = false;
   std::string project;
+  std::string project_id;
 };
 
 absl::StatusOr<api::CreateExperimentRequest> MakeRequest(const Options& options) {
@@ -102,13 +103,23 @@ absl::StatusOr<ExitCode> Create(Context& context, Client* client, const Options&
   return ExitCode::kOk;
 }
 
-absl::StatusOr<ExitCode> Run(Context& context, const Options& options) {
+absl::StatusOr<ExitCode> Run(Context& context, Options options) {
+  if (!options.project_id.empty()) {
+    if (!options.project.empty())
+      return UsageError("--project and --project_id do not go together");
+    DET_ASSIGN_OR_RETURN(const ProjectWords place, ProjectById(context, options.project_id));
+    options.project = StrCat(place.workspace, "/", place.project);
+  }
   if (options.validate && options.follow) {
     return UsageError("--validate creates nothing that --follow could follow");
   }
   DET_ASSIGN_OR_RETURN(Client * client, context.Connect());
   return options.validate ? Validate(context, client, options) : Create(context, client, options);
 }
+
+constexpr char kNoTest[] =
+    "--validate checks the configuration, det plan says where it would run; for a short trial give "
+    "--config searcher.name=single and a small searcher.max_length";
 
 std::vector<Param> Params(Options* options) {
   std::vector<Param> params = ConfigParams(&options->config);
@@ -128,6 +139,11 @@ std::vector<Param> Params(Options* options) {
              "where it belongs, before what the configuration says"),
       Flag("--paused", &options->paused, "do not start it: see det e activate"),
       Flag("--validate", &options->validate, "check the configuration only"),
+      Hidden(Option("--project_id,--project-id", "N", &options->project_id, "by its id")),
+      NoFlag("-t,--test,--test-mode", kNoTest),
+      NoFlag("--local", "det up starts a cluster on this machine"),
+      NoOption("-i,--include", "DIR is sent as it is: put it there"),
+      NoOption("-p,--publish", "ports are published by the configuration's proxy_ports"),
   };
   std::move(own.begin(), own.end(), std::back_inserter(params));
   return params;

@@ -14,17 +14,6 @@ namespace {
 
 constexpr size_t kEditedMax = 1000;  // in one call
 
-// "7", "7,e8".
-std::vector<std::string> SplitWords(const std::string& text) {
-  std::vector<std::string> words;
-  for (size_t at = 0; at <= text.size();) {
-    const size_t end = std::min(text.find(',', at), text.size());
-    words.push_back(text.substr(at, end - at));
-    at = end + 1;
-  }
-  return words;
-}
-
 // What went wrong with one of them, as if it had been a call of its own.
 absl::Status StatusOf(const api::EditExperimentsResponse::Result& result) {
   if (result.code() == 0) return absl::OkStatus();
@@ -92,7 +81,7 @@ struct LabelWords {
 absl::StatusOr<ExitCode> Label(Context& context, LabelWords words, bool add) {
   std::vector<std::string>& labels = words.words;
   if (words.selection.filter.empty() && !labels.empty()) {
-    words.selection.ids = SplitWords(labels.front());
+    words.selection.ids = SplitIds(labels.front());
     labels.erase(labels.begin());
   }
   if (labels.empty()) return UsageError("name the labels");
@@ -120,8 +109,9 @@ Command LabelCommand(bool add) {
 }
 
 struct TextWords {
-  std::string ids;
-  std::string text;
+  std::string ids;  // with a filter, the text
+  std::string text = kUnset;
+  Selection selection;
 };
 
 using SetText = void (*)(api::EditExperimentsRequest*, const std::string&);
@@ -133,15 +123,23 @@ Command TextCommand(const std::string& what, const std::string& example, SetText
       .verb = StrCat("set ", what),
       .summary = StrCat("Set the ", what, " of experiments."),
       .params = {Required("ID", &words->ids, "the experiment, or several: 7,8,9"),
-                 Required("TEXT", &words->text, StrCat("the ", what))},
+                 Optional("TEXT", &words->text, StrCat("the ", what)),
+                 FilterParam(&words->selection),
+                 YesParam(&words->selection)},
       .examples = {{StrCat("det e set ", what, " 7 '", example, "'"), "det e describe 7 shows it"}},
       .run = [words, what, set](Context& context) -> absl::StatusOr<ExitCode> {
+        DET_ASSIGN_OR_RETURN(const std::string text,
+                             TakeValue("TEXT", words->ids, words->text, &words->selection));
         DET_ASSIGN_OR_RETURN(const auto numbers,
-                             ParseIds(SplitWords(words->ids), 'e', "experiment"));
+                             Select(context, words->selection, {.verb = StrCat("set ", what)}));
         api::EditExperimentsRequest request;
-        set(&request, words->text);
+        set(&request, text);
         return Edit(context, numbers, request, StrCat(what, " set"));
       }};
+}
+
+bool IsNumber(const std::string& word) {
+  return !word.empty() && word.find_first_not_of("0123456789") == std::string::npos;
 }
 
 absl::StatusOr<ExitCode> Move(Context& context, Selection selection) {
@@ -150,8 +148,12 @@ absl::StatusOr<ExitCode> Move(Context& context, Selection selection) {
   if (words.size() < ids + 1)
     return UsageError("name the experiments and the project: 7 8 vision/digits");
   ProjectWords place{words.back(), ""};
-  // Two words, as migrants from Determined write it.
-  if (words.size() > ids + 1 && words.back().find('/') == std::string::npos) {
+  // Determined names the project by its id, or in two words.
+  const bool by_id =
+      IsNumber(words.back()) && (words.size() == ids + 1 || IsNumber(words[words.size() - 2]));
+  if (by_id) {
+    DET_ASSIGN_OR_RETURN(place, ProjectById(context, words.back()));
+  } else if (words.size() > ids + 1 && words.back().find('/') == std::string::npos) {
     place = {words[words.size() - 2], words.back()};
     words.pop_back();
   }

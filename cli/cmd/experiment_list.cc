@@ -9,6 +9,7 @@
 #include "cli/view/experiment_view.h"
 #include "cli/view/proto_document.h"
 #include "common/base/status.h"
+#include "common/base/strings.h"
 
 namespace det::cli {
 namespace {
@@ -17,6 +18,17 @@ const ListKind& Kind() {
   static const auto* const kind =
       new ListKind{.since = "created", .example = "'state = ACTIVE and best_metric < 0.1'"};
   return *kind;
+}
+
+// What Determined calls all are the archived ones too.
+std::vector<Param> ExperimentListParams(ListWords* words) {
+  std::vector<Param> params = ListParams(words, Kind());
+  for (Param& param : params) {
+    if (param.names != "--all") continue;
+    param.names = "-a,--all";
+    param.help = "all there are, archived ones too";
+  }
+  return params;
 }
 
 struct Options {
@@ -33,7 +45,7 @@ absl::StatusOr<ExitCode> Run(Context& context, const Options& options) {
   DET_ASSIGN_OR_RETURN(Client * client, context.Connect());
   api::ListExperimentsRequest request;
   request.set_only_mine(options.mine);
-  request.set_archived(options.archived);
+  request.set_archived(options.archived || options.list.all);
   request.set_workspace(options.workspace);
   if (!options.project.empty()) {
     DET_ASSIGN_OR_RETURN(const ProjectWords place, SplitProject(options.project));
@@ -50,7 +62,8 @@ absl::StatusOr<ExitCode> Run(Context& context, const Options& options) {
     request.set_page(page.next_page());
     return !page.next_page().empty();
   };
-  DET_ASSIGN_OR_RETURN(const auto pages, FetchPages<api::Experiment>(ask.limit, next));
+  DET_ASSIGN_OR_RETURN(auto pages, FetchPages<api::Experiment>(ask.most(), next));
+  ask.Cut(&pages.items);
   DET_RETURN_IF_ERROR(
       context.Show({ToDocumentList(pages.items), ExperimentTable(pages.items), {}}));
   NoteMore(context, pages.items.size(), pages.more);
@@ -59,6 +72,30 @@ absl::StatusOr<ExitCode> Run(Context& context, const Options& options) {
 
 }  // namespace
 
+Command ProjectListExperimentsCommand() {
+  struct Words {
+    ProjectWords project;
+    Options options;
+  };
+  auto words = std::make_shared<Words>();
+  Command command{
+      .noun = "project",
+      .verb = "list-experiments",
+      .summary = "List the experiments of a project, newest first.",
+      .params = ProjectParams(&words->project),
+      .examples = {{"det p list-experiments vision/digits", "as det e ls --project vision/digits"}},
+      .run = [words](Context& context) -> absl::StatusOr<ExitCode> {
+        DET_ASSIGN_OR_RETURN(const ProjectWords place, Understand(words->project));
+        Options options = words->options;
+        options.project = StrCat(place.workspace, "/", place.project);
+        return Run(context, options);
+      }};
+  command.params.push_back(Flag("--archived", &words->options.archived, "archived ones too"));
+  for (Param& param : ListParams(&words->options.list, Kind()))
+    command.params.push_back(std::move(param));
+  return command;
+}
+
 Command ExperimentListCommand() {
   auto options = std::make_shared<Options>();
   Command command{
@@ -66,7 +103,7 @@ Command ExperimentListCommand() {
       .verb = "list",
       .aliases = {"ls"},
       .summary = "List experiments, newest first.",
-      .params = ListParams(&options->list, Kind()),
+      .params = ExperimentListParams(&options->list),
       .examples = {{"det e ls", "the newest 100"},
                    {"det e ls --mine --sort best_metric", "mine, by their best metric"},
                    {"det e ls --filter 'state = ERROR and ended < 1d'", "what failed today"},

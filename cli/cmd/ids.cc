@@ -23,6 +23,16 @@ absl::StatusOr<int64_t> ParseId(const std::string& text, char letter, const std:
   return id;
 }
 
+std::vector<std::string> SplitIds(const std::string& text) {
+  std::vector<std::string> words;
+  for (size_t at = 0; at <= text.size();) {
+    const size_t end = std::min(text.find(',', at), text.size());
+    words.push_back(text.substr(at, end - at));
+    at = end + 1;
+  }
+  return words;
+}
+
 absl::StatusOr<std::vector<int64_t>> ParseIds(const std::vector<std::string>& texts,
                                               char letter,
                                               const std::string& what) {

@@ -12,6 +12,9 @@ namespace det::cli {
 // USAGE).
 absl::StatusOr<int64_t> ParseId(const std::string& text, char letter, const std::string& what);
 
+// "7,e8" at its commas.
+std::vector<std::string> SplitIds(const std::string& text);
+
 // The same for many, each once, in their order.
 absl::StatusOr<std::vector<int64_t>> ParseIds(const std::vector<std::string>& texts,
                                               char letter,

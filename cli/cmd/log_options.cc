@@ -17,6 +17,7 @@
 namespace det::cli {
 namespace {
 
+constexpr char kByRun[] = "--run N takes one run of a trial; det trial describe says where it ran";
 constexpr int64_t kTailMax = 100'000;  // the master's
 
 absl::StatusOr<int32_t> ParseNumber(const std::string& option,
@@ -52,7 +53,17 @@ std::vector<Param> LogParams(LogOptions* options) {
        .choices = {"stdout", "stderr", "agent", "master"}},
       Option("--rank", "N", &options->ranks, "only this rank; may be repeated"),
       Option("--run", "N", &options->runs, "only the trial's N-th run; may be repeated"),
-      Flag("--timestamps", &options->timestamps, "begin each line with its time")};
+      Flag("--timestamps", &options->timestamps, "begin each line with its time"),
+      Hidden(Option("--rank-id", "N", &options->ranks, "as --rank")),
+      Hidden(Option("--timestamp-after", "TIME", &options->since, "as --since")),
+      Hidden(Option("--timestamp-before", "TIME", &options->until, "as --until")),
+      Hidden({.names = "--stdtype",
+              .placeholder = "SOURCE",
+              .target = &options->sources,
+              .help = "as --source",
+              .choices = {"stdout", "stderr"}}),
+      NoOption("--agent-id", kByRun),
+      NoOption("--container-id", kByRun)};
 }
 
 absl::StatusOr<api::TailLogsRequest> LogRequest(const LogOptions& options, absl::Time now) {

@@ -145,6 +145,35 @@ Command ProjectRenameCommand() {
       }};
 }
 
+Command ProjectEditCommand() {
+  struct Words {
+    ProjectWords project;
+    std::string name;
+    std::string description = kUnset;
+  };
+  auto words = std::make_shared<Words>();
+  std::vector<Param> params = ProjectParams(&words->project);
+  params.push_back(Option("--name", "NEW", &words->name, "its new name"));
+  params.push_back(Hidden(Option("--new_name,--new-name", "NEW", &words->name, "as --name")));
+  params.push_back(Option("--description", "TEXT", &words->description, "what it is about"));
+  return {
+      .noun = "project",
+      .verb = "edit",
+      .summary = "Change a project: its name, its description.",
+      .params = std::move(params),
+      .examples = {{"det p edit vision/digits --description 'MNIST and the like'", ""}},
+      .run = [words](Context& context) -> absl::StatusOr<ExitCode> {
+        DET_ASSIGN_OR_RETURN(auto request, RequestOf<api::ChangeProjectRequest>(words->project));
+        if (!words->name.empty()) request.set_new_name(words->name);
+        if (words->description != kUnset) request.set_description(words->description);
+        if (!request.has_new_name() && !request.has_description())
+          return UsageError("nothing is to be changed", "name it: --name or --description");
+        DET_ASSIGN_OR_RETURN(const api::Project project, Call(context, "ChangeProject", request));
+        return ShowDone(
+            context, project, ProjectTable, StrCat("project ", FullName(project), " is changed"));
+      }};
+}
+
 Command ProjectMoveCommand() {
   struct Words {
     std::string workspace;

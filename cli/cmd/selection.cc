@@ -79,7 +79,22 @@ Param FilterParam(Selection* selection) {
 }
 
 Param YesParam(Selection* selection) {
-  return Flag("--yes", &selection->yes, "do it without showing it first");
+  return Flag("-y,--yes", &selection->yes, "do it without showing it first");
+}
+
+absl::StatusOr<std::string> TakeValue(const std::string& name,
+                                      const std::string& first,
+                                      const std::string& value,
+                                      Selection* selection) {
+  if (selection->filter.empty()) {
+    if (value == kUnset)
+      return UsageError(StrCat(name, " is missing"), "--help shows what there is");
+    selection->ids = SplitIds(first);
+    return value;
+  }
+  if (value == kUnset) return first;
+  return UsageError("IDs and --filter exclude each other",
+                    StrCat("with --filter name ", name, " alone"));
 }
 
 absl::StatusOr<std::vector<int64_t>> Select(Context& context,

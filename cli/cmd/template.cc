@@ -128,6 +128,7 @@ Command TemplateDeleteCommand() {
   return {
       .noun = "template",
       .verb = "delete",
+      .aliases = {"remove", "rm"},
       .summary = "Remove a template; experiments made from it stay as they are.",
       .params = {Required("NAME", name.get(), "the template")},
       .examples = {{"det tpl delete gpu", "nobody needs it"}},

@@ -4,6 +4,8 @@
 namespace det::cli {
 namespace {
 
+constexpr absl::Duration kLifeMax = absl::Hours(24 * 365 * 100);
+
 struct Words {
   std::string name;
   std::string user;
@@ -20,7 +22,15 @@ absl::StatusOr<int64_t> ParseLife(const std::string& text) {
     return UsageError(StrCat("--expires: ", QuoteJson(text), " is no time"),
                       "write 30d, 12h or never");
   }
-  return absl::ToInt64Seconds(days ? 24 * life : life);
+  if (days) life *= 24;
+  if (life > kLifeMax) {
+    return UsageError(StrCat("--expires: ", QuoteJson(text), " is more than a hundred years"),
+                      "write never, for a token that does not end");
+  }
+  const int64_t seconds = absl::ToInt64Seconds(life);
+  if (seconds > 0) return seconds;
+  return UsageError(StrCat("--expires: ", QuoteJson(text), " is less than a second"),
+                    "write 30d, 12h or never");
 }
 
 absl::StatusOr<ExitCode> Create(Context& context, const Words& words) {
@@ -45,6 +55,25 @@ absl::StatusOr<ExitCode> Create(Context& context, const Words& words) {
                       response.token().user(),
                       ", shown this once; DET_TOKEN or --token-file gives it to det"));
   return ExitCode::kOk;
+}
+
+// Of one's own or, for administrators, of all: the page on which it would be is asked for.
+absl::StatusOr<api::Token> FindToken(Context& context, int64_t id) {
+  DET_ASSIGN_OR_RETURN(Client * client, context.Connect());
+  for (const char* user : {"", "*"}) {
+    api::ListTokensRequest request;
+    request.set_user(user);
+    request.set_after_id(id - 1);
+    request.set_limit(1);
+    const auto page = client->Ask<api::ListTokensResponse>("CatalogService/ListTokens", request);
+    if (absl::IsPermissionDenied(page.status())) break;
+    DET_RETURN_IF_ERROR(page.status());
+    if (page->tokens_size() == 1 && page->tokens(0).id() == id) return page->tokens(0);
+  }
+  return Error(absl::StatusCode::kNotFound,
+               "NO_SUCH_TOKEN",
+               StrCat("there is no token ", id, " that you may see"),
+               "det token list shows yours");
 }
 
 }  // namespace
@@ -87,6 +116,31 @@ Command TokenListCommand() {
                 words->limit,
                 [](const auto& page) { return page.tokens(); },
                 TokenTable);
+          }};
+}
+
+Command TokenDescribeCommand() {
+  auto id = std::make_shared<std::string>();
+  return {.noun = "token",
+          .verb = "describe",
+          .aliases = {"show"},
+          .summary = "Show one token: whose it is, when it ends, when it was used.",
+          .params = {Required("ID", id.get(), "the token's number, of det token list")},
+          .examples = {{"det token describe 3", "is that still in use?"}},
+          .run = [id](Context& context) -> absl::StatusOr<ExitCode> {
+            DET_ASSIGN_OR_RETURN(const int64_t number, ParseId(*id, 't', "token"));
+            DET_ASSIGN_OR_RETURN(const api::Token token, FindToken(context, number));
+            DET_RETURN_IF_ERROR(
+                context.Show({ToDocument(token),
+                              TokenTable({token}),
+                              {{"",
+                                Fields{{"token", int64_t{token.id()}},
+                                       {"name", TextCell(token.name())},
+                                       {"user", TextCell(token.user())},
+                                       {"created", TimeCell(token.created_unix_nanos())},
+                                       {"expires", TimeCell(token.expires_unix_nanos())},
+                                       {"last used", TimeCell(token.last_used_unix_nanos())}}}}}));
+            return ExitCode::kOk;
           }};
 }
 

@@ -26,7 +26,8 @@ Command TrialDescribeCommand() {
           .verb = "describe",
           .aliases = {"show"},
           .summary = "Show one trial: its state and why, hyperparameters, runs, history.",
-          .params = {Required("ID", id.get(), "the trial: 17 or t17")},
+          .params = {Required("ID", id.get(), "the trial: 17 or t17"),
+                     NoFlag("--metrics", "det metrics ID prints what it has measured")},
           .examples = {{"det t describe 17", "all about trial 17"}},
           .run = [id](Context& context) { return Run(context, *id); }};
 }

@@ -23,7 +23,8 @@ absl::StatusOr<TrialPages> ListTrials(Client* client, const TrialQuery& query) {
     request.set_page(page.next_page());
     return !page.next_page().empty();
   };
-  DET_ASSIGN_OR_RETURN(auto pages, FetchPages<api::Trial>(query.ask.limit, next));
+  DET_ASSIGN_OR_RETURN(auto pages, FetchPages<api::Trial>(query.ask.most(), next));
+  query.ask.Cut(&pages.items);
   result.more = pages.more;
   result.trials = std::move(pages.items);
   return result;

@@ -88,6 +88,47 @@ Command UserCreateCommand() {
           .run = [words](Context& context) { return Create(context, *words); }};
 }
 
+Command UserEditCommand() {
+  struct Words {
+    std::string name;
+    std::string display_name = kUnset;
+    bool admin = false;
+    bool no_admin = false;
+    bool active = false;
+    bool inactive = false;
+  };
+  auto words = std::make_shared<Words>();
+  return {
+      .noun = "user",
+      .verb = "edit",
+      .summary = "Change what a user is called in full, and whether they administer the cluster.",
+      .params = {Required("NAME", &words->name, "the user"),
+                 Option("--display-name", "TEXT", &words->display_name, "as people say it"),
+                 Flag("--admin", &words->admin, "make them an administrator of the cluster"),
+                 Flag("--no-admin", &words->no_admin, "they administer it no more"),
+                 Hidden(Flag("--activate", &words->active, "as det user activate")),
+                 Hidden(Flag("--deactivate", &words->inactive, "as det user deactivate")),
+                 NoOption("--username", "det user rename NAME NEW gives another name"),
+                 NoFlag("--remote", "there is one kind of user here")},
+      .examples = {{"det user edit ann --display-name 'Ann Lee'", "she has married"},
+                   {"det user edit bob --no-admin", "bob does other things now"}},
+      .run = [words](Context& context) -> absl::StatusOr<ExitCode> {
+        if (words->admin && words->no_admin)
+          return UsageError("--admin and --no-admin exclude each other");
+        if (words->active && words->inactive)
+          return UsageError("--activate and --deactivate exclude each other");
+        api::ChangeUserRequest request;
+        request.set_name(words->name);
+        if (words->display_name != kUnset) request.set_display_name(words->display_name);
+        if (words->admin || words->no_admin) request.set_administrator(words->admin);
+        if (words->active || words->inactive) request.set_active(words->active);
+        if (!request.has_display_name() && !request.has_administrator() && !request.has_active())
+          return UsageError("nothing is to be changed",
+                            "name one of --display-name, --admin, --no-admin");
+        return Change(context, request, StrCat("user ", words->name, " is changed"));
+      }};
+}
+
 Command UserActivateCommand() {
   return ActivationCommand(true);
 }

@@ -194,6 +194,35 @@ TEST_F(VerbsTest, CheckpointDownloadTakesTheTrialBeforeTheName) {
   for (const char* name : {"x/u", "17/", "17/..", "17/a/b"})
     EXPECT_EQ(runner_.Run(std::string("c download ") + name).code, ExitCode::kUsage) << name;
 }
+TEST_F(VerbsTest, TheBestCheckpointsAreDownloaded) {
+  const TempDir dir;
+  std::vector<std::string> uuids;
+  master_.Edit([&](Model& model) {
+    for (api::Checkpoint& checkpoint : model.checkpoints) {
+      dir.Write(StrCat("there/", checkpoint.uuid(), "/weights"), checkpoint.uuid());
+      checkpoint.set_directory(dir.File(StrCat("there/", checkpoint.uuid())));
+      checkpoint.set_files_json("{\"weights\": 36}");
+      if (checkpoint.experiment() == 7) uuids.push_back(checkpoint.uuid());
+    }
+  });
+  ASSERT_GE(uuids.size(), 2U);
+  const CliResult best = runner_.Run(StrCat("e download e7 --top-n 2 -o ", dir.File("b")));
+  EXPECT_EQ(best.code, ExitCode::kOk) << best.err;
+  EXPECT_THAT(best.out, HasSubstr(StrCat(dir.File("b"), "/", uuids[0], ": 1 file, 36 B")));
+  EXPECT_THAT(best.out, HasSubstr(uuids[1]));
+  EXPECT_EQ(runner_.Run(StrCat("e download e7 -o ", dir.File("b"))).code, ExitCode::kConflict);
+  const CliResult latest = runner_.Run(StrCat("t download 17 --latest -o ", dir.File("c")));
+  EXPECT_EQ(latest.code, ExitCode::kOk) << latest.err;
+  EXPECT_EQ(runner_.Run(StrCat("t download 17 -o ", dir.File("d"))).code, ExitCode::kOk);
+  EXPECT_EQ(master_.Look().list_asked, "|-metric");
+  EXPECT_EQ(runner_.Run(StrCat("t download 17 --uuid ", uuids[0], " -o ", dir.File("e"))).code,
+            ExitCode::kOk);
+  for (const char* line :
+       {"e download 7 --top-n 0", "e download 7 --sort-by loss", "t download 17 --best --latest"}) {
+    EXPECT_EQ(runner_.Run(line).code, ExitCode::kUsage) << line;
+  }
+  EXPECT_EQ(runner_.Run("e download 999").code, ExitCode::kNotFound);
+}
 TEST_F(VerbsTest, AgentList) {
   ExpectAllFormats("agent_list", "agent list");
 }
@@ -292,6 +321,47 @@ TEST_F(VerbsTest, KillingTrialsGoesOnAfterAnError) {
   EXPECT_EQ(some.code, ExitCode::kPartial);
   EXPECT_THAT(some.out, HasSubstr("trial 17: STOPPING_KILLED"));
   EXPECT_EQ(runner_.Run("t kill 999").code, ExitCode::kNotFound);
+  const CliResult preview = runner_.Run("t kill --filter 'experiment = 7'");
+  EXPECT_EQ(preview.code, ExitCode::kUsage);
+  EXPECT_THAT(preview.err, HasSubstr("nothing was done"));
+  EXPECT_EQ(master_.Look().list_asked, "(experiment = 7) and ended = null|");
+  EXPECT_THAT(runner_.Run("t kill --filter 'experiment = 7' -y").out, HasSubstr("STOPPING_KILLED"));
+  EXPECT_EQ(runner_.Run("t kill").code, ExitCode::kUsage);
+}
+TEST_F(VerbsTest, SettingsOfManyGoByIdsOrFilter) {
+  const CliResult both = runner_.Run("e set priority 7,6 10");
+  EXPECT_THAT(both.out, HasSubstr("experiment 7: priority is 10"));
+  EXPECT_THAT(runner_.Run("e set priority --filter 'state = ACTIVE' 10").err,
+              HasSubstr("nothing was done: det e set priority"));
+  EXPECT_THAT(runner_.Run("e set priority --filter 'state = ACTIVE' 10 -y").out,
+              HasSubstr("experiment 7: priority is 10"));
+  EXPECT_EQ(runner_.Run("e set log-retention 7 --days 90").code, ExitCode::kOk);
+  for (const char* line : {"e set priority 7",
+                           "e set priority --filter 'state = ACTIVE'",
+                           "e set priority 7 10 --filter 'state = ACTIVE'",
+                           "e set name 7",
+                           "e set notes --filter 'state = ACTIVE' text"}) {
+    EXPECT_EQ(runner_.Run(line).code, ExitCode::kUsage) << line;
+  }
+}
+TEST_F(VerbsTest, FormatsAndListsInTheWordsOfDetermined) {
+  EXPECT_EQ(runner_.Run("e ls --json").out, runner_.Run("e ls -o json").out);
+  EXPECT_EQ(runner_.Run("a ls --csv").out, runner_.Run("a ls -o csv").out);
+  EXPECT_EQ(runner_.Run("e describe 7 --yaml").out, runner_.Run("e describe 7 -o yaml").out);
+  EXPECT_EQ(runner_.Run("e ls --json --csv").code, ExitCode::kUsage);
+  EXPECT_EQ(runner_.Run("e ls -a").code, ExitCode::kOk);
+  const std::string all = runner_.Run("e ls -o name").out;
+  EXPECT_EQ(runner_.Run("e ls -o name --offset 1").out, all.substr(all.find('\n') + 1));
+  EXPECT_EQ(runner_.Run("e ls --offset -1").code, ExitCode::kUsage);
+  const CliResult two = runner_.Run("e describe 7,6 -o name");
+  EXPECT_EQ(two.out, "7\n6\n") << two.err;
+  EXPECT_EQ(runner_.Run("j ls --resource-pool default").code, ExitCode::kOk);
+  EXPECT_THAT(runner_.Run("e lc 7 --best 1 -o name").out, HasSubstr("-"));
+  EXPECT_EQ(runner_.Run("t logs 17 --rank-id 0 --timestamp-after @100").code, ExitCode::kOk);
+  EXPECT_EQ(runner_.Run("agent describe gpu-1").code, ExitCode::kOk);
+  EXPECT_EQ(runner_.Run("agent describe gpu-9").code, ExitCode::kNotFound);
+  EXPECT_EQ(runner_.Run("user whoami").code, ExitCode::kOk);
+  EXPECT_EQ(runner_.Run("t list-checkpoints 17").code, ExitCode::kOk);
 }
 
 }  // namespace

@@ -14,6 +14,13 @@ absl::StatusOr<ExitCode> Change(Context& context,
   return ShowDone(context, response.workspace(), WorkspaceTable, line);
 }
 
+absl::StatusOr<ExitCode> Rename(Context& context, const std::string& name, const std::string& to) {
+  api::ChangeWorkspaceRequest request;
+  request.set_name(name);
+  request.set_new_name(to);
+  return Change(context, request, StrCat("workspace ", name, " is now ", to));
+}
+
 Command ArchiveCommand(bool archived) {
   auto name = std::make_shared<std::string>();
   const std::string verb = archived ? "archive" : "unarchive";
@@ -140,12 +147,43 @@ Command WorkspaceRenameCommand() {
           .params = {Required("NAME", &words->name, "the workspace"),
                      Required("NEW", &words->to, "the new name")},
           .examples = {{"det w rename vision robots", "another direction"}},
-          .run = [words](Context& context) {
-            api::ChangeWorkspaceRequest request;
-            request.set_name(words->name);
-            request.set_new_name(words->to);
-            return Change(
-                context, request, StrCat("workspace ", words->name, " is now ", words->to));
+          .run = [words](Context& context) { return Rename(context, words->name, words->to); }};
+}
+
+Command WorkspaceEditCommand() {
+  auto words = std::make_shared<RoleWords>();
+  Command command = WorkspaceRenameCommand();
+  command.verb = "edit";
+  command.summary = "Change a workspace: its name.";
+  command.params = {Required("NAME", &words->workspace, "the workspace"),
+                    Option("--name", "NEW", &words->user, "its new name")};
+  command.examples = {{"det w edit vision --name robots", "as det w rename vision robots"}};
+  command.run = [words](Context& context) -> absl::StatusOr<ExitCode> {
+    if (words->user.empty()) return UsageError("nothing is to be changed", "name it: --name NEW");
+    return Rename(context, words->workspace, words->user);
+  };
+  return command;
+}
+
+Command WorkspaceListMembersCommand() {
+  auto name = std::make_shared<std::string>();
+  return {.noun = "workspace",
+          .verb = "list-members",
+          .summary = "List who has which role in a workspace.",
+          .params = {Required("NAME", name.get(), "the workspace")},
+          .examples = {{"det w list-members vision", "who may stop experiments there?"}},
+          .run = [name](Context& context) -> absl::StatusOr<ExitCode> {
+            api::WorkspaceRequest request;
+            request.set_name(*name);
+            DET_ASSIGN_OR_RETURN(Client * client, context.Connect());
+            DET_ASSIGN_OR_RETURN(
+                const auto response,
+                client->Ask<api::GetWorkspaceResponse>("CatalogService/GetWorkspace", request));
+            DET_RETURN_IF_ERROR(
+                context.Show({ToDocumentList(response.roles()),
+                              RoleTable({response.roles().begin(), response.roles().end()}),
+                              {}}));
+            return ExitCode::kOk;
           }};
 }
 
