@@ -1,7 +1,9 @@
 #include "master/deletion/deletions.h"
 
+#include <set>
 #include <stdexcept>
 
+#include "common/base/mutex.h"
 #include "common/base/status.h"
 #include "common/base/strings.h"
 #include "common/json/json.h"
@@ -13,14 +15,22 @@ namespace {
 
 constexpr int kConnectionsMax = 4;
 
+// Before a statement with kInUse: what experiments that live begin from. Read once, however many
+// checkpoints are asked about.
+constexpr std::string_view kWithWanted =
+    "WITH wanted AS MATERIALIZED (SELECT x.id, s.config->'searcher'->>'source_checkpoint_uuid' AS "
+    "uuid, s.config->'searcher'->>'source_trial_id' AS trial FROM experiments x "
+    "JOIN submissions s ON s.experiment_id = x.id WHERE x.ended_at IS NULL AND "
+    "coalesce(s.config->'searcher'->>'source_checkpoint_uuid', "
+    "s.config->'searcher'->>'source_trial_id') IS NOT NULL) ";
 // Why a checkpoint c of a trial t must stay, whatever its owner says; null: it may go.
 constexpr std::string_view kInUse =
     "CASE WHEN t.ended_at IS NULL AND t.latest_checkpoint = c.uuid "
     "THEN 'trial ' || t.id || ' would go on from it' "
-    "ELSE (SELECT 'experiment ' || x.id || ' begins from it' FROM experiments x "
-    "JOIN submissions s ON s.experiment_id = x.id WHERE x.ended_at IS NULL AND "
-    "(s.config->'searcher'->>'source_checkpoint_uuid' = c.uuid OR "
-    "s.config->'searcher'->>'source_trial_id' = c.trial_id::text) LIMIT 1) END";
+    "WHEN c.uuid IN (SELECT uuid FROM wanted WHERE uuid IS NOT NULL) OR "
+    "c.trial_id::text IN (SELECT trial FROM wanted WHERE trial IS NOT NULL) "
+    "THEN (SELECT 'experiment ' || w.id || ' begins from it' FROM wanted w "
+    "WHERE w.uuid = c.uuid OR w.trial = c.trial_id::text LIMIT 1) END";
 
 constexpr std::string_view kColumns =
     "d.id, d.experiment_id, d.trial_id, d.uuid, d.globs, d.state, d.reason, d.attempts, d.actor";
@@ -111,9 +121,17 @@ absl::Status WriteFenced(pg::Pool& pool,
   return refused.ok() ? status : refused;
 }
 
+absl::Status InUse(const Target& target, std::string_view why) {
+  return Error(absl::StatusCode::kFailedPrecondition,
+               "CHECKPOINT_IN_USE",
+               StrCat("checkpoint ", NameOf(target), " is in use: ", why),
+               "wait for its end, or kill it");
+}
+
 void CheckMayGo(pqxx::work& tx, const Target& target) {
   const pqxx::result rows =
-      tx.exec_params(StrCat("SELECT c.state, ",
+      tx.exec_params(StrCat(kWithWanted,
+                            "SELECT c.state, ",
                             kInUse,
                             " FROM checkpoints c JOIN trials t ON t.id = c.trial_id "
                             "WHERE c.trial_id = $1 AND c.uuid = $2"),
@@ -129,13 +147,7 @@ void CheckMayGo(pqxx::work& tx, const Target& target) {
                         "CHECKPOINT_DELETED",
                         StrCat("checkpoint ", NameOf(target), " is deleted already"))};
   }
-  if (!rows[0][1].is_null()) {
-    throw Refused{
-        Error(absl::StatusCode::kFailedPrecondition,
-              "CHECKPOINT_IN_USE",
-              StrCat("checkpoint ", NameOf(target), " is in use: ", rows[0][1].as<std::string>()),
-              "wait for its end, or kill it")};
-  }
+  if (!rows[0][1].is_null()) throw Refused{InUse(target, rows[0][1].as<std::string>())};
 }
 
 Deletion Insert(pqxx::work& tx,
@@ -181,7 +193,8 @@ gc::Policy CurrentPolicy(pqxx::work& tx, ExperimentId experiment) {
 
 Retention Plan(pqxx::work& tx, ExperimentId experiment, const gc::Policy& policy) {
   const pqxx::result rows = tx.exec_params(
-      StrCat("SELECT c.trial_id, c.uuid, c.steps_completed, "
+      StrCat(kWithWanted,
+             "SELECT c.trial_id, c.uuid, c.steps_completed, "
              "(extract(epoch from c.reported_at) * 1000000)::bigint, m.value, t.ended_at IS NULL, ",
              kInUse,
              " IS NOT NULL, c.bytes, e.smaller_is_better FROM checkpoints c "
@@ -263,8 +276,33 @@ void MarkGone(pqxx::work& tx, const Job& job, const storage::FileMap& left) {
 
 }  // namespace
 
+// One process writes, so its memory is enough.
+class Deletions::Holds {
+ public:
+  using Keys = std::vector<std::pair<int64_t, std::string>>;
+
+  void Add(const Keys& keys) {
+    const MutexLock lock(mutex_);
+    held_.insert(keys.begin(), keys.end());
+  }
+  void Drop(const Keys& keys) {
+    const MutexLock lock(mutex_);
+    for (const auto& key : keys) held_.erase(held_.find(key));
+  }
+  bool Has(const Target& target) {
+    const MutexLock lock(mutex_);
+    return held_.contains({target.trial.value(), target.uuid});
+  }
+
+ private:
+  Mutex mutex_;
+  std::multiset<std::pair<int64_t, std::string>> held_ ABSL_GUARDED_BY(mutex_);
+};
+
 Deletions::Deletions(const std::string& conninfo, int64_t epoch)
-    : epoch_(epoch), pool_(std::make_unique<pg::Pool>(conninfo, kConnectionsMax)) {}
+    : epoch_(epoch),
+      pool_(std::make_unique<pg::Pool>(conninfo, kConnectionsMax)),
+      holds_(std::make_shared<Holds>()) {}
 Deletions::~Deletions() = default;
 
 absl::StatusOr<std::vector<Deletion>> Deletions::Request(const std::vector<Target>& targets,
@@ -296,12 +334,16 @@ absl::StatusOr<std::vector<Deletion>> Deletions::RequestAll(ExperimentId experim
   std::vector<Deletion> out;
   DET_RETURN_IF_ERROR(WriteFenced(*pool_, epoch_, [&](pqxx::work& tx) {
     out.clear();
-    const pqxx::result rows = tx.exec_params(
-        "SELECT trial_id, uuid FROM checkpoints WHERE experiment_id = $1 AND state <> 'DELETED'",
-        experiment.value());
+    const pqxx::result rows =
+        tx.exec_params(StrCat(kWithWanted,
+                              "SELECT c.trial_id, c.uuid, ",
+                              kInUse,
+                              " FROM checkpoints c JOIN trials t ON t.id = c.trial_id "
+                              "WHERE c.experiment_id = $1 AND c.state <> 'DELETED'"),
+                       experiment.value());
     for (const auto& row : rows) {
       const Target target{TrialId(row[0].as<int64_t>()), row[1].as<std::string>()};
-      CheckMayGo(tx, target);
+      if (!row[2].is_null()) throw Refused{InUse(target, row[2].as<std::string>())};
       out.push_back(Insert(tx, target, "[]", actor));
     }
   }));
@@ -428,6 +470,39 @@ absl::StatusOr<Value> Deletions::PatchMetadata(const Target& target, const Value
   return merged;
 }
 
+// First held, then looked at; Claim does it the other way round, so one of the two sees the other.
+absl::StatusOr<std::shared_ptr<void>> Deletions::Hold(const std::vector<Target>& targets) {
+  Holds::Keys keys;
+  Value wanted = Value::Array();
+  for (const Target& target : targets) {
+    keys.emplace_back(target.trial.value(), target.uuid);
+    wanted.as_array().push_back(
+        Value::Object{{"trial_id", target.trial.value()}, {"uuid", target.uuid}});
+  }
+  holds_->Add(keys);
+  const std::shared_ptr<void> hold(
+      nullptr, [holds = holds_, keys = std::move(keys)](void*) { holds->Drop(keys); });
+  std::string going;
+  DET_RETURN_IF_ERROR(pool_->Read([&](pqxx::work& tx) {
+    going.clear();
+    for (const auto& row : tx.exec_params(
+             "SELECT w.trial_id || '/' || w.uuid || ' is ' || coalesce(nullif(c.state, "
+             "'COMPLETED'), 'being deleted') FROM json_to_recordset($1::json) AS w(trial_id "
+             "bigint, uuid text) LEFT JOIN checkpoints c USING (trial_id, uuid) "
+             "WHERE c.state IS DISTINCT FROM 'COMPLETED' OR EXISTS (SELECT FROM deletions d WHERE "
+             "d.trial_id = w.trial_id AND d.uuid = w.uuid AND d.state IN ('PENDING', 'RUNNING')) "
+             "LIMIT 1",
+             wanted.ToJson())) {
+      going = row[0].as<std::string>();
+    }
+  }));
+  if (going.empty()) return hold;
+  return Error(absl::StatusCode::kFailedPrecondition,
+               "CHECKPOINT_DELETED",
+               StrCat("checkpoint ", going),
+               "det c list --trial ID shows those that are left");
+}
+
 absl::StatusOr<std::optional<Job>> Deletions::Claim() {
   constexpr std::string_view kDue =
       "SELECT id FROM deletions WHERE state IN ('PENDING', 'RUNNING') AND due_at <= now() "
@@ -448,7 +523,8 @@ absl::StatusOr<std::optional<Job>> Deletions::Claim() {
     job.emplace();
     job->deletion = ToDeletion(rows[0]);
     const pqxx::row more = tx.exec_params1(
-        StrCat("SELECT s.config->'checkpoint_storage', c.files, ",
+        StrCat(kWithWanted,
+               "SELECT s.config->'checkpoint_storage', c.files, ",
                kInUse,
                ", c.directory, (SELECT e.owner FROM experiments e WHERE e.id = c.experiment_id), "
                "extract(epoch from t.created_at) "
@@ -465,6 +541,7 @@ absl::StatusOr<std::optional<Job>> Deletions::Claim() {
     job->owner = more[4].as<std::string>("");
     job->since = absl::UnixEpoch() + absl::Seconds(more[5].as<double>());
   }));
+  if (job.has_value()) job->held = holds_->Has(job->deletion.target);
   return job;
 }
 

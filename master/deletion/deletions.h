@@ -54,6 +54,7 @@ struct Job {
   storage::FileMap files;    // as they are recorded
   absl::Time since;          // when its trial was made
   std::string in_use;        // why it must not go; "" it may
+  bool held = false;         // somebody is about to begin from it
   std::string directory;     // where it lies
   // Those of its name that were not deleted, itself among them: who reported it first comes first.
   std::vector<Namesake> namesakes;
@@ -124,11 +125,18 @@ class Deletions {
   // metadata as it is then.
   absl::StatusOr<Value> PatchMetadata(const Target& target, const Value& patch);
 
+  // For whoever is about to begin from these: until the last copy of what it gives is gone, none of
+  // them goes. It is kept until their use is on record, which keeps them from then on.
+  // FAILED_PRECONDITION (CHECKPOINT_DELETED) names one that is not whole, or is on its way out.
+  absl::StatusOr<std::shared_ptr<void>> Hold(const std::vector<Target>& targets);
+
   // For the worker, one at a time. Claim takes also what was running when a master stopped.
   absl::StatusOr<std::optional<Job>> Claim();
   absl::Status Finish(const Job& job, const Outcome& outcome);
 
  private:
+  class Holds;
+
   void Wake() const {
     if (wake_) wake_();
   }
@@ -136,6 +144,7 @@ class Deletions {
   const int64_t epoch_;
   std::unique_ptr<pg::Pool> pool_;
   std::function<void()> wake_;
+  const std::shared_ptr<Holds> holds_;
 };
 
 }  // namespace det::deletion

@@ -101,6 +101,9 @@ absl::StatusOr<bool> Worker::Step() {
 Outcome Worker::Carry(const Job& job) {
   const Target& target = job.deletion.target;
   if (!job.in_use.empty()) return {Outcome::Kind::kFailed, StrCat("it is in use: ", job.in_use)};
+  if (job.held) {
+    return {Outcome::Kind::kAgain, "an experiment is about to begin from it", options_.first_pause};
+  }
   if (const std::string why = StaysOf(job); !why.empty()) {
     return {job.deletion.globs.empty() ? Outcome::Kind::kDone : Outcome::Kind::kFailed, why};
   }

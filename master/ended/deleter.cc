@@ -1,5 +1,6 @@
 #include "master/ended/deleter.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -12,10 +13,13 @@ namespace det::ended {
 namespace {
 
 constexpr int64_t kRowsPerBatch = 5000;
+constexpr size_t kTrialsPerBatch = 500;
+constexpr int kTriesMax = 5;  // of what is no fault of the store's being away
 constexpr int64_t kWhyBytesMax = 1024;
 // While checkpoints go, or the store is away, another look comes after so long.
 constexpr absl::Duration kLookEvery = absl::Seconds(1);
 
+constexpr std::string_view kCheckpoints = "its checkpoints could not be deleted";
 constexpr std::string_view kTrialsOf = "SELECT id FROM trials WHERE experiment_id = $1";
 
 // Of plain tables, what goes of each, in this order: without the allocations' rows nothing that
@@ -88,7 +92,8 @@ void Deleter::Loop() {
   }
 }
 
-// An error is one of the store: what is DELETING stays so, to be tried again.
+// While the store is away all wait. What else fails is that experiment's own: the others go on, and
+// after some tries it is said why it can't be deleted.
 absl::Status Deleter::Look() {
   std::vector<std::pair<ExperimentId, std::string>> deleting;
   DET_RETURN_IF_ERROR(connection_->Transact([&](pqxx::work& tx) {
@@ -98,8 +103,22 @@ absl::Status Deleter::Look() {
       deleting.emplace_back(row[0].as<int64_t>(), row[1].as<std::string>());
     }
   }));
-  for (const auto& [id, actor] : deleting) DET_RETURN_IF_ERROR(Delete(id, actor));
-  return absl::OkStatus();
+  absl::Status first;
+  for (const auto& [id, actor] : deleting) {
+    const absl::Status status = Delete(id, actor);
+    if (absl::IsCancelled(status) || absl::IsAborted(status) || absl::IsUnavailable(status)) {
+      return status;
+    }
+    if (status.ok()) {
+      tries_.erase(id);
+    } else if (++tries_[id] >= kTriesMax) {
+      tries_.erase(id);
+      first.Update(Finish(id, {"it could not be deleted", status}));
+    } else {
+      first.Update(Annotate(status, StrCat("experiment ", id.value())));
+    }
+  }
+  return first;
 }
 
 absl::Status Deleter::Delete(ExperimentId id, const std::string& actor) {
@@ -108,29 +127,31 @@ absl::Status Deleter::Delete(ExperimentId id, const std::string& actor) {
     if (!asked.ok()) {
       asked_.erase(id);
       // What a try may mend is tried again; a checkpoint that is in use is an answer.
-      return absl::IsFailedPrecondition(asked) ? Finish(id, asked) : asked;
+      return absl::IsFailedPrecondition(asked) ? Finish(id, {kCheckpoints, asked}) : asked;
     }
   }
   DET_ASSIGN_OR_RETURN(const deletion::Standing standing, deps_.checkpoints.Of(id));
   if (standing.open > 0) return absl::OkStatus();
   asked_.erase(id);
-  if (standing.failed > 0) return Finish(id, absl::UnavailableError(standing.first_reason));
+  if (standing.failed > 0) {
+    return Finish(id, {kCheckpoints, absl::UnavailableError(standing.first_reason)});
+  }
   DET_RETURN_IF_ERROR(DeleteRows(id));
-  return Finish(id, absl::OkStatus());
+  return Finish(id, {});
 }
 
-absl::Status Deleter::Drain(const std::function<std::string()>& sql, int64_t id) {
+absl::Status Deleter::Drain(const std::string& sql, const std::string& parameter) {
   for (int64_t gone = kRowsPerBatch; gone == kRowsPerBatch;) {
     if (Stopping()) return absl::CancelledError("stopping");
     DET_RETURN_IF_ERROR(connection_->Transact([&](pqxx::work& tx) {
       tx.exec_params("SELECT det_fence($1)", deps_.epoch);
-      gone = static_cast<int64_t>(tx.exec_params(sql(), id).affected_rows());
+      gone = static_cast<int64_t>(tx.exec_params(sql, parameter).affected_rows());
     }));
   }
   return absl::OkStatus();
 }
 
-// A row's place is its partition's, so each partition is gone through by itself, trial by trial.
+// A row's place is its partition's, so each partition is gone through by itself.
 absl::Status Deleter::DrainPartitioned(std::string_view table, ExperimentId id) {
   std::vector<std::string> parts;
   std::vector<int64_t> trials;
@@ -146,9 +167,15 @@ absl::Status Deleter::DrainPartitioned(std::string_view table, ExperimentId id) 
       trials.push_back(row[0].as<int64_t>());
     }
   }));
+  std::vector<std::string> batches;
+  for (size_t begin = 0; begin < trials.size(); begin += kTrialsPerBatch) {
+    const size_t end = std::min(trials.size(), begin + kTrialsPerBatch);
+    batches.push_back(pg::ArrayOf(std::vector<int64_t>(
+        trials.begin() + static_cast<int64_t>(begin), trials.begin() + static_cast<int64_t>(end))));
+  }
   for (const std::string& part : parts) {
-    for (const int64_t trial : trials) {
-      DET_RETURN_IF_ERROR(Drain([&] { return BatchSql(part, "trial_id = $1"); }, trial));
+    for (const std::string& batch : batches) {
+      DET_RETURN_IF_ERROR(Drain(BatchSql(part, "trial_id = ANY ($1::bigint[])"), batch));
     }
   }
   return absl::OkStatus();
@@ -156,23 +183,23 @@ absl::Status Deleter::DrainPartitioned(std::string_view table, ExperimentId id) 
 
 absl::Status Deleter::DeleteRows(ExperimentId id) {
   for (const auto& [table, where] : PlainTables()) {
-    DET_RETURN_IF_ERROR(Drain([&] { return BatchSql(table, where); }, id.value()));
+    DET_RETURN_IF_ERROR(Drain(BatchSql(table, where), id.ToString()));
   }
   for (const char* table : {"metrics", "task_logs"}) {
     DET_RETURN_IF_ERROR(DrainPartitioned(table, id));
   }
   for (const char* table : {"trials", "submissions"}) {
-    DET_RETURN_IF_ERROR(Drain([&] { return BatchSql(table, "experiment_id = $1"); }, id.value()));
+    DET_RETURN_IF_ERROR(Drain(BatchSql(table, "experiment_id = $1"), id.ToString()));
   }
   return absl::OkStatus();
 }
 
-absl::Status Deleter::Finish(ExperimentId id, const absl::Status& outcome) {
+absl::Status Deleter::Finish(ExperimentId id, const Outcome& outcome) {
   const std::string_view why =
-      CutUtf8(FromAbsl(outcome.message()), static_cast<size_t>(kWhyBytesMax));
+      CutUtf8(FromAbsl(outcome.status.message()), static_cast<size_t>(kWhyBytesMax));
   return connection_->Transact([&](pqxx::work& tx) {
     tx.exec_params("SELECT det_fence($1)", deps_.epoch);
-    if (outcome.ok()) {
+    if (outcome.status.ok()) {
       // Nothing is left of it that a policy could collect.
       tx.exec_params(
           "UPDATE experiments SET state = 'DELETED', collected_at = greatest(now(), ended_at) "
@@ -184,7 +211,7 @@ absl::Status Deleter::Finish(ExperimentId id, const absl::Status& outcome) {
         "UPDATE experiments SET state = 'DELETE_FAILED', reason_code = 'DELETE_FAILED', "
         "reason_text = $2, reason_actor = 'master', reason_since = now() WHERE id = $1",
         id.value(),
-        pg::StorableText(StrCat("its checkpoints could not be deleted: ", why)));
+        pg::StorableText(StrCat(outcome.what, ": ", why)));
   });
 }
 

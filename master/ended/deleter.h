@@ -1,10 +1,11 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include "absl/status/status.h"
@@ -43,14 +44,19 @@ class Deleter {
   absl::Status Look();
   absl::Status Delete(ExperimentId id, const std::string& actor);
   absl::Status DeleteRows(ExperimentId id);
-  absl::Status Drain(const std::function<std::string()>& sql, int64_t id);
+  absl::Status Drain(const std::string& sql, const std::string& parameter);
   absl::Status DrainPartitioned(std::string_view table, ExperimentId id);
-  absl::Status Finish(ExperimentId id, const absl::Status& outcome);
+  struct Outcome {
+    std::string_view what;
+    absl::Status status;
+  };
+  absl::Status Finish(ExperimentId id, const Outcome& outcome);
 
   const Deps deps_;
   // The thread's own.
   std::unique_ptr<pg::Connection> connection_;
-  std::set<ExperimentId> asked_;  // whose checkpoints were asked to go
+  std::set<ExperimentId> asked_;       // whose checkpoints were asked to go
+  std::map<ExperimentId, int> tries_;  // in vain
   Mutex mutex_;
   CondVar wake_;
   bool woken_ ABSL_GUARDED_BY(mutex_) = true;

@@ -1,5 +1,8 @@
 #include "master/ended/ended_store.h"
 
+#include <algorithm>
+#include <map>
+
 #include "common/base/status.h"
 #include "common/base/strings.h"
 #include "common/pg/pg.h"
@@ -30,6 +33,32 @@ constexpr char kWhere[] =
     "SELECT state, reason_text, "
     "to_char(reason_since AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC') "
     "FROM experiments WHERE id = $1";
+
+// The whole checkpoints of a trial that nobody asked to delete; the newest comes first.
+using Left = std::vector<core::CheckpointRef>;
+
+std::map<TrialId, Left> LeftOf(pqxx::work& tx, ExperimentId id) {
+  std::map<TrialId, Left> out;
+  for (const auto& row : tx.exec_params(
+           "SELECT c.trial_id, c.uuid, c.steps_completed FROM checkpoints c "
+           "WHERE c.experiment_id = $1 AND c.state = 'COMPLETED' AND NOT EXISTS "
+           "(SELECT FROM deletions d WHERE d.trial_id = c.trial_id AND d.uuid = c.uuid AND "
+           "d.state IN ('PENDING', 'RUNNING')) "
+           "ORDER BY c.trial_id, c.steps_completed DESC, c.reported_at DESC",
+           id.value())) {
+    out[TrialId(row[0].as<int64_t>())].push_back({row[1].as<std::string>(), row[2].as<int64_t>()});
+  }
+  return out;
+}
+
+// What the record says was the latest may be gone by now.
+void GoOnFromWhatIsLeft(const Left& left, core::Trial* trial) {
+  std::optional<core::CheckpointRef>& latest = trial->latest_checkpoint;
+  if (!latest.has_value()) return;
+  const auto is_latest = [&](const core::CheckpointRef& one) { return one.uuid == latest->uuid; };
+  if (std::any_of(left.begin(), left.end(), is_latest)) return;
+  latest = left.empty() ? std::nullopt : std::optional(left.front());
+}
 
 }  // namespace
 
@@ -95,6 +124,8 @@ absl::StatusOr<core::ContinueExperiment> EndedStore::Load(ExperimentId id) {
       }
     }
   }));
+  std::map<TrialId, Left> left;
+  DET_RETURN_IF_ERROR(pool_->Read([&](pqxx::work& tx) { left = LeftOf(tx, id); }));
   if (archived) {
     return Error(absl::StatusCode::kFailedPrecondition,
                  "EXPERIMENT_ARCHIVED",
@@ -109,6 +140,7 @@ absl::StatusOr<core::ContinueExperiment> EndedStore::Load(ExperimentId id) {
   command.ended.project = project;
   for (const std::string& bytes : trials) {
     DET_ASSIGN_OR_RETURN(core::EndedTrial trial, journal::DecodeEndedTrial(bytes));
+    GoOnFromWhatIsLeft(left[trial.trial.id], &trial.trial);
     command.trials.push_back(std::move(trial));
   }
   return command;

@@ -33,8 +33,8 @@ class EndedStore {
   // kNotFound: there was never one of the id.
   absl::StatusOr<Standing> Where(ExperimentId id);
 
-  // What ContinueExperiment carries; FAILED_PRECONDITION when it is archived, or (NOT_KEPT) its
-  // record is not there.
+  // What ContinueExperiment carries; trials go on from what is left of their checkpoints.
+  // FAILED_PRECONDITION when it is archived, or (NOT_KEPT) its record is not there.
   absl::StatusOr<core::ContinueExperiment> Load(ExperimentId id);
 
   // From an ended state, or DELETE_FAILED, to DELETING; what follows is the Deleter's.

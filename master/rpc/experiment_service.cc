@@ -48,19 +48,31 @@ absl::Status CheckReachable(const store::CheckpointRow& row, const spec::Experim
                "give the experiment the checkpoint_storage of the checkpoint");
 }
 
-// The checkpoint that every trial begins from; "" is none.
-absl::StatusOr<std::string> WarmStart(const Deps& deps,
-                                      const core::Principal& by,
-                                      const spec::ExperimentSpec& spec) {
+// The checkpoint that every trial begins from; "" is none. Held until the experiment is durable.
+struct Source {
+  std::string uuid;
+  std::shared_ptr<void> hold;
+};
+
+absl::StatusOr<Source> HoldSource(const Deps& deps,
+                                  const store::CheckpointRow& row,
+                                  const spec::ExperimentSpec& spec) {
+  DET_RETURN_IF_ERROR(CheckReachable(row, spec));
+  DET_ASSIGN_OR_RETURN(std::shared_ptr<void> hold, deps.deletions.Hold({{row.trial, row.uuid}}));
+  return Source{row.uuid, std::move(hold)};
+}
+
+absl::StatusOr<Source> WarmStart(const Deps& deps,
+                                 const core::Principal& by,
+                                 const spec::ExperimentSpec& spec) {
   const spec::SearcherSpec& searcher = spec.searcher;
   if (searcher.source_checkpoint_uuid.has_value()) {
     DET_ASSIGN_OR_RETURN(const store::CheckpointRow row,
                          deps.store.Checkpoint(*searcher.source_checkpoint_uuid, VisibleTo(by)));
     DET_RETURN_IF_ERROR(AuthorizeOn(deps, by, core::Verb::kRead, row.trial));
-    DET_RETURN_IF_ERROR(CheckReachable(row, spec));
-    return row.uuid;
+    return HoldSource(deps, row, spec);
   }
-  if (!searcher.source_trial_id.has_value()) return "";
+  if (!searcher.source_trial_id.has_value()) return Source();
   const TrialId trial(*searcher.source_trial_id);
   DET_RETURN_IF_ERROR(AuthorizeOn(deps, by, core::Verb::kRead, trial));
   DET_ASSIGN_OR_RETURN(const std::string uuid, deps.store.LatestCheckpoint(trial));
@@ -71,8 +83,7 @@ absl::StatusOr<std::string> WarmStart(const Deps& deps,
   }
   DET_ASSIGN_OR_RETURN(const store::CheckpointRow row,
                        deps.store.Checkpoint(StrCat(trial.value(), "/", uuid)));
-  DET_RETURN_IF_ERROR(CheckReachable(row, spec));
-  return uuid;
+  return HoldSource(deps, row, spec);
 }
 
 absl::Status CheckContext(const Deps& deps, const std::string& sha256) {
@@ -84,8 +95,14 @@ absl::Status CheckContext(const Deps& deps, const std::string& sha256) {
                StrCat("the model directory ", sha256, " was not uploaded"));
 }
 
+// Held until the experiment is durable.
+struct Held {
+  catalog::Placement place;
+  Source source;
+};
+
 struct Creation {
-  catalog::Placement* place;  // held until the experiment is durable
+  Held* held;
   pb::CreateExperimentResponse* response;
 };
 
@@ -107,11 +124,12 @@ MaybeCommand PrepareCreate(const Deps& deps,
   DET_RETURN_IF_ERROR(CheckTexts(&parsed.spec));
   for (const std::string& warning : parsed.warnings) response->add_warnings(warning);
   DET_RETURN_IF_ERROR(CheckContext(deps, request.context_sha256()));
-  DET_ASSIGN_OR_RETURN(const std::string source, WarmStart(deps, principal, parsed.spec));
-  DET_ASSIGN_OR_RETURN(*creation.place, PlaceOf(deps, principal, request, parsed.spec));
+  DET_ASSIGN_OR_RETURN(creation.held->source, WarmStart(deps, principal, parsed.spec));
+  catalog::Placement& place = creation.held->place;
+  DET_ASSIGN_OR_RETURN(place, PlaceOf(deps, principal, request, parsed.spec));
   // Quotas go by it, whoever named it.
-  parsed.spec.workspace = creation.place->names.workspace;
-  parsed.spec.project = creation.place->names.project;
+  parsed.spec.workspace = place.names.workspace;
+  parsed.spec.project = place.names.project;
   response->set_effective_config(spec::ToValue(parsed.spec).ToJson());
   DET_ASSIGN_OR_RETURN(core::CodeVersion code, CodeOf(request));
   if (request.validate_only()) return std::nullopt;
@@ -120,11 +138,11 @@ MaybeCommand PrepareCreate(const Deps& deps,
       .spec = std::make_shared<const spec::ExperimentSpec>(std::move(parsed.spec)),
       .config_text = std::move(parsed.text),
       .context = request.context_sha256(),
-      .source_checkpoint = source,
+      .source_checkpoint = creation.held->source.uuid,
       .paused = request.paused(),
       .parent = ExperimentId(request.parent()),
-      .workspace = creation.place->workspace,
-      .project = creation.place->project,
+      .workspace = place.workspace,
+      .project = place.project,
       .code = std::move(code)};
   return core::Command{principal, std::move(create)};
 }
@@ -275,14 +293,14 @@ class ExperimentService final : public pb::ExperimentService::CallbackService {
   grpc::ServerUnaryReactor* CreateExperiment(grpc::CallbackServerContext* context,
                                              const pb::CreateExperimentRequest* request,
                                              pb::CreateExperimentResponse* response) override {
-    const auto place = std::make_shared<catalog::Placement>();
+    const auto held = std::make_shared<Held>();
     return Mutate(
         deps_,
         Wire{context, request, response},
-        [this, place](const auto& principal, const auto& req, auto* res) {
-          return PrepareCreate(deps_, principal, req, {place.get(), res});
+        [this, held](const auto& principal, const auto& req, auto* res) {
+          return PrepareCreate(deps_, principal, req, {held.get(), res});
         },
-        [this, place](const auto& outcome, const auto&, auto* res) {
+        [this, held](const auto& outcome, const auto&, auto* res) {
           return CompleteCreate(deps_, outcome, res);
         });
   }

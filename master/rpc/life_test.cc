@@ -87,7 +87,7 @@ class LifeTest : public testing::Test {
     server.engine().Must(test::Validated(kAgent, {allocation, 0, 2}, 0.5));
     server.engine().Must(test::Exited(kAgent, allocation, code));
   }
-  void Checkpoint(const std::string& uuid) {
+  void Checkpoint(const std::string& uuid, int64_t seq = 1) {
     const std::filesystem::path folder = std::filesystem::path(checkpoints.path()) / uuid;
     std::filesystem::create_directory(folder);
     std::ofstream(folder / "model") << "weights";
@@ -95,12 +95,17 @@ class LifeTest : public testing::Test {
     server.engine().Must(
         test::AsAgent(kAgent,
                       core::ReportCheckpoint{.agent = kAgent,
-                                             .report = {allocation, 0, 1},
+                                             .report = {allocation, 0, seq},
                                              .uuid = uuid,
-                                             .steps_completed = 5,
+                                             .steps_completed = 4 + seq,
                                              .bytes = 7,
                                              .files = Value(Value::Object{{"model", 7}}),
                                              .metadata = Value(Value::Object{})}));
+  }
+  void Sql(const std::string& statement) {
+    pg::Connection connection(server.database().conninfo());
+    const absl::Status status = connection.Transact([&](pqxx::work& tx) { tx.exec(statement); });
+    EXPECT_TRUE(status.ok()) << status;
   }
   // Those with a column that leads to an experiment.
   std::vector<std::string> TablesOfExperiments() {
@@ -212,6 +217,91 @@ TEST_F(LifeTest, AContinuedTrialGoesOnFromItsCheckpointInAnotherTask) {
             server.engine().State());
 }
 
+TEST_F(LifeTest, AContinuedTrialGoesOnFromWhatIsLeftOfItsCheckpoints) {
+  server.engine().Must(test::Connect(kAgent, 1));
+  const int64_t id = Submit();
+  const AllocationId run = server.engine().OnlyAllocation();
+  Sql("INSERT INTO retention VALUES (1, 0, 1, 9, 'x')");
+  for (int64_t i = 1; i <= 3; ++i) Checkpoint(StrCat("c", i), i);
+  server.engine().Must(test::Running(kAgent, run));
+  server.engine().Must(test::Exited(kAgent, run, 1));
+  const auto gone = server.deletions().Request({{TrialId(1), "c3"}}, {}, "user:ann");
+  ASSERT_TRUE(gone.ok()) << gone.status();
+  ASSERT_TRUE(Eventually(
+      [&] { return server.deletions().ByIds({gone->at(0).id})->at(0).state == "DONE"; }));
+  // One that is to go is none either, though it is there yet.
+  Sql("INSERT INTO deletions (experiment_id, trial_id, uuid, globs, actor, due_at) "
+      "VALUES (1, 1, 'c2', '[]', 'x', now() + interval '1 hour')");
+  EXPECT_EQ(ErrorReason(server.deletions().Hold({{TrialId(1), "c2"}}).status()),
+            "CHECKPOINT_DELETED");
+  ASSERT_TRUE(Continue(id).ok());
+  server.engine().Read([](const core::State& state) {
+    const core::Trial& trial = state.trials.begin()->second;
+    EXPECT_EQ(trial.latest_checkpoint, (core::CheckpointRef{"c1", 5}));
+  });
+}
+
+TEST_F(LifeTest, AContinuedTrialWithoutACheckpointBeginsAnew) {
+  server.engine().Must(test::Connect(kAgent, 1));
+  const int64_t id = Submit();
+  Checkpoint("c1");
+  RunAndExit(1);
+  Sql("UPDATE checkpoints SET state = 'DELETED'");
+  ASSERT_TRUE(Continue(id).ok());
+  server.engine().Read([](const core::State& state) {
+    EXPECT_FALSE(state.trials.begin()->second.latest_checkpoint.has_value());
+  });
+}
+
+// From when it was looked at until it is on record that something begins from it.
+TEST_F(LifeTest, WhatIsHeldDoesNotGo) {
+  server.engine().Must(test::Connect(kAgent, 1));
+  Submit();
+  Checkpoint("c1");
+  RunAndExit(0);
+  auto hold = server.deletions().Hold({{TrialId(1), "c1"}});
+  ASSERT_TRUE(hold.ok()) << hold.status();
+  const auto asked = server.deletions().Request({{TrialId(1), "c1"}}, {}, "x");
+  ASSERT_TRUE(asked.ok()) << asked.status();
+  const auto now = [&] { return server.deletions().ByIds({asked->at(0).id})->at(0); };
+  ASSERT_TRUE(Eventually([&] { return now().attempts >= 2; }));
+  EXPECT_TRUE(now().open());
+  EXPECT_TRUE(std::filesystem::exists(std::filesystem::path(checkpoints.path()) / "c1"));
+  // Nobody begins from what is on its way out.
+  CreateExperimentRequest request;
+  request.set_config(
+      StrCat("name: x\nentrypoint: x\ncheckpoint_storage: {type: shared_fs, host_path: ",
+             checkpoints.path(),
+             "}\nsearcher: {name: single, metric: loss, source_checkpoint_uuid: c1}"));
+  EXPECT_EQ(ErrorReason(Create(request).status()), "CHECKPOINT_DELETED");
+  hold->reset();
+  EXPECT_TRUE(Eventually([&] { return now().state == "DONE"; }));
+}
+
+TEST_F(LifeTest, WhatIsArchivedIsNotContinuedNorDoesAContinuationMoveIt) {
+  server.engine().Must(test::Connect(kAgent, 1));
+  const int64_t id = Submit();
+  RunAndExit(1);
+  EXPECT_EQ(ErrorReason(Continue(id, {"workspace=lab", "project=mine"}).status()), "PLACE_FIXED");
+  EXPECT_FALSE(Continue(id, {"name=" + std::string(100'000, 'n')}).ok());
+  Sql("UPDATE projects SET archived = true");
+  const absl::Status archived = Continue(id).status();
+  EXPECT_NE(ErrorReason(archived).find("ARCHIVED"), std::string::npos) << archived;
+  Sql("UPDATE projects SET archived = false");
+  EXPECT_TRUE(Continue(id, {"max_restarts=1"}).ok());
+}
+
+TEST_F(LifeTest, AStrangerTakesNobodysTurn) {
+  server.engine().Must(test::Connect(kAgent, 1));
+  const int64_t id = Submit();
+  RunAndExit(1);
+  const auto held = server.ended_locks().TryLock(ExperimentId(id));
+  ASSERT_TRUE(held.has_value());
+  EXPECT_EQ(ErrorReason(Act(&Experiments::DeleteExperiment, id, test::kBobToken).status()),
+            "FORBIDDEN");
+  EXPECT_EQ(ErrorReason(Continue(id).status()), "EXPERIMENT_BUSY");
+}
+
 TEST_F(LifeTest, ASearchGoesOnWithWhatDidNotComplete) {
   server.engine().Must(test::Connect(kAgent, 1));
   const int64_t id =
@@ -263,6 +353,28 @@ TEST_F(LifeTest, ADeletedExperimentLeavesNothingButItsName) {
   fork.set_parent(id);
   EXPECT_EQ(ErrorReason(Create(fork).status()), "EXPERIMENT_DELETED");
   EXPECT_GT(Submit(), id);  // ids are never used again
+}
+
+TEST_F(LifeTest, OneThatCantBeDeletedKeepsNoOtherAndSaysWhy) {
+  server.engine().Must(test::Connect(kAgent, 1));
+  const int64_t stuck = Submit();
+  RunAndExit(0);
+  const int64_t other = Submit();
+  RunAndExit(0);
+  Sql("CREATE FUNCTION stay() RETURNS trigger LANGUAGE plpgsql AS "
+      "'BEGIN RAISE EXCEPTION ''a trigger of somebody''; END'");
+  Sql(
+      StrCat("CREATE TRIGGER stay BEFORE DELETE ON submissions FOR EACH ROW WHEN "
+             "(OLD.experiment_id = ",
+             stuck,
+             ") EXECUTE FUNCTION stay()"));
+  ASSERT_TRUE(Act(&Experiments::DeleteExperiment, stuck).ok());
+  ASSERT_TRUE(Act(&Experiments::DeleteExperiment, other).ok());
+  EXPECT_TRUE(Eventually([&] { return StateOf(other) == "EXPERIMENT_DELETED"; }));
+  ASSERT_TRUE(Eventually([&] { return StateOf(stuck) == "DELETE_FAILED"; }));
+  EXPECT_NE(
+      server.store().Experiment(ExperimentId(stuck))->reason.text.find("a trigger of somebody"),
+      std::string::npos);
 }
 
 TEST_F(LifeTest, WhatCanNotBeDeletedSaysWhyAndMayBeTriedAgain) {

@@ -3,6 +3,7 @@
 #include "common/json/json.h"
 #include "common/storage/place.h"
 #include "master/rpc/convert.h"
+#include "master/rpc/experiment_catalog.h"
 #include "master/rpc/submitted_config.h"
 #include "master/spec/parse.h"
 #include "master/storage/place_of.h"
@@ -50,34 +51,96 @@ absl::Status CheckStaysThere(ExperimentId id,
                "det experiment fork makes a new one with another checkpoint_storage");
 }
 
-absl::StatusOr<core::Command> MakeContinue(const Deps& deps,
-                                           const core::Principal& principal,
-                                           const pb::ContinueExperimentRequest& request) {
+// Where it is, is not the configuration's to say: it may have been moved since.
+absl::Status CheckPlaceStays(ExperimentId id,
+                             const std::string& recorded,
+                             const catalog::ProjectName& place,
+                             spec::ExperimentSpec* spec) {
+  DET_ASSIGN_OR_RETURN(const Value value, ParseJson(recorded));
+  std::string fault;
+  const spec::ExperimentSpec before = spec::ParseRecorded(value, &fault);
+  const bool named = spec->workspace != before.workspace || spec->project != before.project;
+  const bool elsewhere = spec->workspace != place.workspace || spec->project != place.project;
+  if (named && elsewhere) {
+    return Error(absl::StatusCode::kFailedPrecondition,
+                 "PLACE_FIXED",
+                 StrCat("experiment ",
+                        id.value(),
+                        " is in ",
+                        place.workspace,
+                        "/",
+                        place.project,
+                        ": to continue it does not move it"),
+                 "det experiment move takes it elsewhere");
+  }
+  spec->workspace = place.workspace;
+  spec->project = place.project;
+  return absl::OkStatus();
+}
+
+// What is held until the continuation is durable.
+struct Continuation {
+  core::Command command;
+  catalog::Placement place;
+  std::shared_ptr<void> checkpoints;
+};
+
+absl::StatusOr<std::shared_ptr<const spec::ExperimentSpec>> Overridden(
+    const Deps& deps,
+    const core::Principal& principal,
+    const pb::ContinueExperimentRequest& request,
+    const Continuation& begun) {
+  const ExperimentId id(request.id());
+  const bool single = std::get<core::ContinueExperiment>(begun.command.body).ended.IsSingle();
+  DET_ASSIGN_OR_RETURN(const std::string config, deps.store.EffectiveConfig(id));
+  DET_ASSIGN_OR_RETURN(
+      config::ParsedConfig parsed,
+      ReadSubmitted(deps,
+                    principal,
+                    {.text = config,
+                     .name = StrCat("experiment ", id.value()),
+                     .overrides = {request.overrides().begin(), request.overrides().end()}}));
+  DET_RETURN_IF_ERROR(CheckTexts(&parsed.spec));
+  DET_RETURN_IF_ERROR(CheckStaysThere(id, config, parsed.spec));
+  DET_RETURN_IF_ERROR(CheckPlaceStays(id, config, begun.place.names, &parsed.spec));
+  // Another search would not know the trials that there are.
+  if (!std::holds_alternative<spec::SingleSpec>(parsed.spec.searcher.method) && single) {
+    return Error(absl::StatusCode::kFailedPrecondition,
+                 "SEARCHER_FIXED",
+                 StrCat("experiment ", id.value(), " has one trial: it can't become a search"),
+                 "det experiment fork makes a new one with another searcher");
+  }
+  DET_RETURN_IF_ERROR(KeepSecrets(deps, principal, parsed));
+  return std::make_shared<const spec::ExperimentSpec>(std::move(parsed.spec));
+}
+
+absl::StatusOr<std::shared_ptr<void>> HoldCheckpoints(const Deps& deps,
+                                                      const core::ContinueExperiment& command) {
+  std::vector<deletion::Target> targets;
+  for (const core::EndedTrial& one : command.trials) {
+    const auto& latest = one.trial.latest_checkpoint;
+    if (latest.has_value()) targets.push_back({one.trial.id, latest->uuid});
+  }
+  return deps.deletions.Hold(targets);
+}
+
+absl::StatusOr<Continuation> MakeContinue(const Deps& deps,
+                                          const core::Principal& principal,
+                                          const pb::ContinueExperimentRequest& request) {
   const ExperimentId id(request.id());
   DET_RETURN_IF_ERROR(Check(deps, principal, ExperimentVerb::kContinue, id).status());
+  Continuation out;
   DET_ASSIGN_OR_RETURN(core::ContinueExperiment command, deps.ended.Load(id));
+  DET_ASSIGN_OR_RETURN(out.checkpoints, HoldCheckpoints(deps, command));
+  // As a new one it would be refused where nothing may run any more.
+  DET_ASSIGN_OR_RETURN(const store::ExperimentRow row, deps.store.Experiment(id));
+  DET_ASSIGN_OR_RETURN(out.place, deps.catalog.Place(principal, {row.workspace, row.project}));
+  out.command = {principal, std::move(command)};
   if (request.overrides_size() > 0) {
-    DET_ASSIGN_OR_RETURN(const std::string config, deps.store.EffectiveConfig(id));
-    DET_ASSIGN_OR_RETURN(
-        config::ParsedConfig parsed,
-        ReadSubmitted(deps,
-                      principal,
-                      {.text = config,
-                       .name = StrCat("experiment ", id.value()),
-                       .overrides = {request.overrides().begin(), request.overrides().end()}}));
-    DET_RETURN_IF_ERROR(CheckStaysThere(id, config, parsed.spec));
-    DET_RETURN_IF_ERROR(KeepSecrets(deps, principal, parsed));
-    // Another search would not know the trials that there are.
-    if (!std::holds_alternative<spec::SingleSpec>(parsed.spec.searcher.method) &&
-        command.ended.IsSingle()) {
-      return Error(absl::StatusCode::kFailedPrecondition,
-                   "SEARCHER_FIXED",
-                   StrCat("experiment ", id.value(), " has one trial: it can't become a search"),
-                   "det experiment fork makes a new one with another searcher");
-    }
-    command.spec = std::make_shared<const spec::ExperimentSpec>(std::move(parsed.spec));
+    DET_ASSIGN_OR_RETURN(std::get<core::ContinueExperiment>(out.command.body).spec,
+                         Overridden(deps, principal, request, out));
   }
-  return core::Command{principal, std::move(command)};
+  return out;
 }
 
 absl::Status Answer(const Deps& deps, ExperimentId id, pb::ExperimentResponse* response) {
@@ -102,63 +165,69 @@ struct Begun {
   Lock lock;
 };
 
-// Authenticated and with the lock; nothing when that may not be, which then was the answer.
+// Calls `then` with who may do it, and with the lock; where that may not be, that was the answer.
 template <class Call>
-std::optional<Begun> Begin(const Deps& deps, const Call& call, grpc::ServerUnaryReactor* reactor) {
+grpc::ServerUnaryReactor* Begin(const Deps& deps,
+                                const Call& call,
+                                core::Verb verb,
+                                std::function<void(const Begun&)> then) {
+  grpc::ServerUnaryReactor* reactor = call.context->DefaultReactor();
   auto ending = std::make_shared<Ending>(*call.context, reactor);
   std::optional<core::Principal> principal = AuthorOf(deps, *call.context, *ending);
-  if (!principal.has_value()) return std::nullopt;
-  const ExperimentId id(call.request->id());
-  auto held = deps.ended_locks.TryLock(id);
-  if (!held.has_value()) {
-    ending->Finish(ended::Busy(id));
-    return std::nullopt;
-  }
-  auto lock = std::make_shared<ended::EndedLocks::Held>(*std::move(held));
-  return Begun{std::move(ending), *std::move(principal), std::move(lock)};
+  if (!principal.has_value()) return reactor;
+  const bool queued = deps.pool.Post(
+      [&deps, ending, verb, then, principal = *principal, id = ExperimentId(call.request->id())] {
+        // A stranger takes nobody's turn.
+        const absl::Status may = AuthorizeOn(deps, principal, verb, id);
+        if (!may.ok()) return ending->Finish(may);
+        auto held = deps.ended_locks.TryLock(id);
+        if (!held.has_value()) return ending->Finish(ended::Busy(id));
+        auto lock = std::make_shared<ended::EndedLocks::Held>(*std::move(held));
+        AfterBarrier(deps, ending, [then, begun = Begun{ending, principal, std::move(lock)}] {
+          then(begun);
+        });
+      });
+  if (!queued) ending->Finish(TooManyCalls());
+  return reactor;
 }
 
 }  // namespace
 
 grpc::ServerUnaryReactor* Continue(
     const Deps& deps, Wire<pb::ContinueExperimentRequest, pb::ExperimentResponse> call) {
-  grpc::ServerUnaryReactor* reactor = call.context->DefaultReactor();
-  std::optional<Begun> begun = Begin(deps, call, reactor);
-  if (!begun.has_value()) return reactor;
-  AfterBarrier(deps,
-               begun->ending,
-               [&deps,
-                begun = *begun,
-                request = pb::ContinueExperimentRequest(*call.request),
-                response = call.response] {
-                 absl::StatusOr<core::Command> command =
-                     MakeContinue(deps, begun.principal, request);
-                 if (!command.ok()) {
-                   begun.lock->Release();
-                   return AnswerNow(begun.ending, command.status());
-                 }
-                 const ExperimentId id(request.id());
-                 RunCommand(deps,
-                            begun.ending,
-                            *std::move(command),
-                            [&deps, id, response, lock = begun.lock](const auto& outcome) {
-                              lock->Release();
-                              if (!outcome.ok()) return outcome.status();
-                              return Answer(deps, id, response);
-                            });
-               });
-  return reactor;
+  return Begin(
+      deps,
+      call,
+      core::Verb::kControl,
+      [&deps, request = pb::ContinueExperimentRequest(*call.request), response = call.response](
+          const Begun& begun) {
+        absl::StatusOr<Continuation> made = MakeContinue(deps, begun.principal, request);
+        if (!made.ok()) {
+          begun.lock->Release();
+          return AnswerNow(begun.ending, made.status());
+        }
+        const auto kept = std::make_shared<Continuation>(*std::move(made));
+        RunCommand(deps,
+                   begun.ending,
+                   kept->command,
+                   [&deps, id = ExperimentId(request.id()), response, lock = begun.lock, kept](
+                       const auto& outcome) {
+                     kept->place = {};
+                     kept->checkpoints = nullptr;
+                     lock->Release();
+                     if (!outcome.ok()) return outcome.status();
+                     return Answer(deps, id, response);
+                   });
+      });
 }
 
 grpc::ServerUnaryReactor* Delete(const Deps& deps,
                                  Wire<pb::ExperimentRequest, pb::ExperimentResponse> call) {
-  grpc::ServerUnaryReactor* reactor = call.context->DefaultReactor();
-  std::optional<Begun> begun = Begin(deps, call, reactor);
-  if (!begun.has_value()) return reactor;
-  AfterBarrier(
+  return Begin(
       deps,
-      begun->ending,
-      [&deps, begun = *begun, id = ExperimentId(call.request->id()), response = call.response] {
+      call,
+      core::Verb::kDelete,
+      [&deps, id = ExperimentId(call.request->id()), response = call.response](const Begun& begun) {
         const auto check = Check(deps, begun.principal, ExperimentVerb::kDelete, id);
         absl::Status status = check.status();
         if (status.ok() && *check == core::Answer::kAllowed) {
@@ -170,7 +239,6 @@ grpc::ServerUnaryReactor* Delete(const Deps& deps,
         if (status.ok()) status = DeletedOr(Answer(deps, id, response), id, response);
         begun.ending->Finish(status);
       });
-  return reactor;
 }
 
 }  // namespace det::rpc

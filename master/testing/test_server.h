@@ -47,6 +47,7 @@ class TestServer {
   store::ReadStore& store() { return store_; }
   catalog::Catalog& catalog() { return catalog_; }
   deletion::Deletions& deletions() { return deletions_; }
+  ended::EndedLocks& ended_locks() { return ended_locks_; }
   const TestDatabase& database() const { return database_; }
   const ingest::Ingestor& ingestor() const { return ingestor_; }
   // Ends all calls.
