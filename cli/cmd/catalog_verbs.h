@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "cli/app/context.h"
+#include "cli/app/list_options.h"
+#include "cli/app/sift.h"
 #include "cli/base/cause.h"
 #include "cli/client/client.h"
 #include "cli/client/pages.h"
@@ -22,20 +24,15 @@
 // What the verbs of people and places share.
 namespace det::cli {
 
-// --limit, of a list.
-using MaybeLimit = std::optional<int64_t>;
-
-// Fetches a list page by page and shows it. `call` is the method; `request` has its filters set;
-// `items` gives a page's repeated field.
+// Fetches a list page by page and shows it, filtered and sorted here: catalogues are small. `call`
+// is the method; `request` says which; `items` gives a page's repeated field.
 template <class Response, class Request, class Items, class MakeTable>
 absl::StatusOr<ExitCode> ShowList(Context& context,
                                   const std::string& call,
                                   Request request,
-                                  MaybeLimit limit,
+                                  const ListAsk& ask,
                                   Items items,
                                   MakeTable table) {
-  const int64_t most = limit.value_or(kPageMax);
-  DET_RETURN_IF_ERROR(CheckPositive("--limit", most));
   DET_ASSIGN_OR_RETURN(Client * client, context.Connect());
   using Item = std::decay_t<decltype(*items(Response()).begin())>;
   const auto next = [&](int32_t page_size, std::vector<Item>* out) -> absl::StatusOr<bool> {
@@ -45,11 +42,9 @@ absl::StatusOr<ExitCode> ShowList(Context& context,
     request.set_after_id(page.next_after_id());
     return page.next_after_id() != 0;
   };
-  DET_ASSIGN_OR_RETURN(const auto pages, FetchPages<Item>(most, next));
-  DET_RETURN_IF_ERROR(context.Show({ToDocumentList(pages.items), table(pages.items), {}}));
-  if (pages.more)
-    context.Note(StrCat("these are the first ", pages.items.size(), "; --limit N shows more"));
-  return ExitCode::kOk;
+  DET_ASSIGN_OR_RETURN(auto pages, FetchPages<Item>(NeedsAll(ask) ? INT64_MAX : ask.most(), next));
+  return ShowSifted(
+      context, {ToDocumentList(pages.items), table(pages.items), {}}, ask, pages.more);
 }
 
 // Shows what a verb did as a line for people, the message itself for machines.

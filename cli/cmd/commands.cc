@@ -109,8 +109,12 @@ std::vector<Command> WorkCommands() {
           ExperimentDownloadCodeCommand(),
           Under("experiment", "list-trials", TrialListCommand(), {"lt"}),
           Under("experiment", "list-checkpoints", CheckpointListCommand(), {"lc"}),
-          Under("experiment", "set gc-policy", ExperimentGcPolicyCommand()),
-          TrialListCommand(),
+          Under("experiment", "set gc-policy", ExperimentGcPolicyCommand())};
+}
+
+// Of trials and what they run on.
+std::vector<Command> TrialCommands() {
+  return {TrialListCommand(),
           TrialDescribeCommand(),
           TrialLogsCommand(),
           TrialMetricsCommand(),
@@ -144,6 +148,7 @@ std::vector<Command> WorkCommands() {
 // In the order in which the help shows them.
 CommandSet AllCommands() {
   std::vector<Command> commands = WorkCommands();
+  for (Command& command : TrialCommands()) commands.push_back(std::move(command));
   for (Command& command : ExperimentSetCommands()) commands.push_back(std::move(command));
   for (Command& command : CatalogCommands()) commands.push_back(std::move(command));
   return {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "cli/app/context.h"
+#include "cli/app/sift.h"
 #include "cli/base/cause.h"
 #include "cli/cmd/commands.h"
 #include "common/base/status.h"
@@ -40,10 +41,15 @@ Report ContextsReport(const Contexts& contexts, const std::vector<ClusterContext
   return {std::move(list), std::move(table), {}};
 }
 
-absl::StatusOr<ExitCode> List(Context& context) {
+const ListKind& Kind() {
+  static const auto* const kind = new ListKind{.example = "'master ~ 8090'", .limit = 1000};
+  return *kind;
+}
+
+absl::StatusOr<ExitCode> List(Context& context, const ListWords& words) {
+  DET_ASSIGN_OR_RETURN(const ListAsk ask, Understand(words, Kind()));
   DET_ASSIGN_OR_RETURN(const Contexts contexts, ReadContexts(context.getenv()));
-  DET_RETURN_IF_ERROR(context.Show(ContextsReport(contexts, contexts.all)));
-  return ExitCode::kOk;
+  return ShowSifted(context, ContextsReport(contexts, contexts.all), ask, false);
 }
 
 absl::StatusOr<ExitCode> Show(Context& context, const std::string& name) {
@@ -129,12 +135,14 @@ absl::StatusOr<ExitCode> Remove(Context& context, const std::string& name) {
 }  // namespace
 
 Command ContextListCommand() {
+  auto words = std::make_shared<ListWords>();
   return {.noun = "context",
           .verb = "list",
           .aliases = {"ls"},
           .summary = "List the clusters that have a name.",
+          .params = ListParams(words.get(), Kind()),
           .examples = {{"det context list", "which are there, and which is current?"}},
-          .run = List};
+          .run = [words](Context& context) { return List(context, *words); }};
 }
 
 Command ContextShowCommand() {

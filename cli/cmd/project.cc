@@ -4,6 +4,12 @@
 namespace det::cli {
 namespace {
 
+const ListKind& Kind() {
+  static const auto* const kind = new ListKind{
+      .since = "created", .example = "'name ~ digits and experiments > 0'", .limit = 1000};
+  return *kind;
+}
+
 template <class Request>
 absl::StatusOr<Request> RequestOf(const ProjectWords& words) {
   DET_ASSIGN_OR_RETURN(const ProjectWords name, Understand(words));
@@ -56,29 +62,31 @@ Command ProjectListCommand() {
   struct Words {
     std::string workspace;
     bool archived = false;
-    MaybeLimit limit;
+    ListWords list;
   };
   auto words = std::make_shared<Words>();
-  return {.noun = "project",
-          .verb = "list",
-          .aliases = {"ls"},
-          .summary = "List projects, of one workspace or of all that you see.",
-          .params = {Optional("WORKSPACE", &words->workspace, "only of this one"),
-                     Flag("--archived", &words->archived, "archived ones too"),
-                     Option("--limit", "N", &words->limit, "at most so many (1000)")},
-          .examples = {{"det p ls vision", "the projects of a workspace"}},
-          .run = [words](Context& context) {
-            api::ListProjectsRequest request;
-            request.set_workspace(words->workspace);
-            request.set_archived(words->archived);
-            return ShowList<api::ListProjectsResponse>(
-                context,
-                "CatalogService/ListProjects",
-                request,
-                words->limit,
-                [](const auto& page) { return page.projects(); },
-                ProjectTable);
-          }};
+  Command command{.noun = "project",
+                  .verb = "list",
+                  .aliases = {"ls"},
+                  .summary = "List projects, of one workspace or of all that you see.",
+                  .params = {Optional("WORKSPACE", &words->workspace, "only of this one"),
+                             Flag("--archived", &words->archived, "archived ones too")},
+                  .examples = {{"det p ls vision", "the projects of a workspace"}},
+                  .run = [words](Context& context) -> absl::StatusOr<ExitCode> {
+                    DET_ASSIGN_OR_RETURN(const ListAsk ask, Understand(words->list, Kind()));
+                    api::ListProjectsRequest request;
+                    request.set_workspace(words->workspace);
+                    request.set_archived(words->archived);
+                    return ShowList<api::ListProjectsResponse>(
+                        context,
+                        "CatalogService/ListProjects",
+                        request,
+                        ask,
+                        [](const auto& page) { return page.projects(); },
+                        ProjectTable);
+                  }};
+  for (Param& param : ListParams(&words->list, Kind())) command.params.push_back(std::move(param));
+  return command;
 }
 
 Command ProjectCreateCommand() {

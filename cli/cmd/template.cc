@@ -5,6 +5,12 @@
 namespace det::cli {
 namespace {
 
+const ListKind& Kind() {
+  static const auto* const kind =
+      new ListKind{.since = "changed", .example = "'workspace = vision'", .limit = 1000};
+  return *kind;
+}
+
 constexpr int64_t kTemplateBytesMax = 256 << 10;
 
 struct Words {
@@ -38,22 +44,24 @@ absl::StatusOr<ExitCode> Set(Context& context, const Words& words, bool must_be_
 }  // namespace
 
 Command TemplateListCommand() {
-  auto limit = std::make_shared<MaybeLimit>();
-  return {.noun = "template",
-          .verb = "list",
-          .aliases = {"ls"},
-          .summary = "List templates.",
-          .params = {Option("--limit", "N", limit.get(), "at most so many (1000)")},
-          .examples = {{"det tpl ls", "which are there?"}},
-          .run = [limit](Context& context) {
-            return ShowList<api::ListTemplatesResponse>(
-                context,
-                "CatalogService/ListTemplates",
-                api::ListTemplatesRequest(),
-                *limit,
-                [](const auto& page) { return page.templates(); },
-                TemplateTable);
-          }};
+  auto words = std::make_shared<ListWords>();
+  Command command{.noun = "template",
+                  .verb = "list",
+                  .aliases = {"ls"},
+                  .summary = "List templates.",
+                  .examples = {{"det tpl ls", "which are there?"}},
+                  .run = [words](Context& context) -> absl::StatusOr<ExitCode> {
+                    DET_ASSIGN_OR_RETURN(const ListAsk ask, Understand(*words, Kind()));
+                    return ShowList<api::ListTemplatesResponse>(
+                        context,
+                        "CatalogService/ListTemplates",
+                        api::ListTemplatesRequest(),
+                        ask,
+                        [](const auto& page) { return page.templates(); },
+                        TemplateTable);
+                  }};
+  for (Param& param : ListParams(words.get(), Kind())) command.params.push_back(std::move(param));
+  return command;
 }
 
 Command TemplateCreateCommand() {

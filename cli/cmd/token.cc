@@ -4,6 +4,12 @@
 namespace det::cli {
 namespace {
 
+const ListKind& Kind() {
+  static const auto* const kind = new ListKind{
+      .since = "created", .example = "'last_used = null and created > 30d'", .limit = 1000};
+  return *kind;
+}
+
 constexpr absl::Duration kLifeMax = absl::Hours(24 * 365 * 100);
 
 struct Words {
@@ -92,31 +98,37 @@ Command TokenCreateCommand() {
 }
 
 Command TokenListCommand() {
-  struct ListWords {
+  struct TokensWords {
     std::string user;
     bool all = false;
-    MaybeLimit limit;
+    ListWords list;
   };
-  auto words = std::make_shared<ListWords>();
-  return {.noun = "token",
-          .verb = "list",
-          .aliases = {"ls"},
-          .summary = "List tokens that were not revoked; what they are is nowhere.",
-          .params = {Option("--user", "NAME", &words->user, "of this user (administrators)"),
-                     Flag("-a,--all", &words->all, "of all users (administrators)"),
-                     Option("--limit", "N", &words->limit, "at most so many (1000)")},
-          .examples = {{"det token list --sort last_used", "which does nobody use?"}},
-          .run = [words](Context& context) {
-            api::ListTokensRequest request;
-            request.set_user(words->all ? "*" : words->user);
-            return ShowList<api::ListTokensResponse>(
-                context,
-                "CatalogService/ListTokens",
-                request,
-                words->limit,
-                [](const auto& page) { return page.tokens(); },
-                TokenTable);
-          }};
+  auto words = std::make_shared<TokensWords>();
+  Command command{
+      .noun = "token",
+      .verb = "list",
+      .aliases = {"ls"},
+      .summary = "List tokens that were not revoked; what they are is nowhere.",
+      .params = {Option("--user", "NAME", &words->user, "of this user (administrators)"),
+                 Flag("-a,--all", &words->all, "of all users (administrators)")},
+      .examples = {{"det token list --sort last_used", "which does nobody use?"}},
+      .run = [words](Context& context) -> absl::StatusOr<ExitCode> {
+        DET_ASSIGN_OR_RETURN(const ListAsk ask, Understand(words->list, Kind()));
+        api::ListTokensRequest request;
+        request.set_user(words->all ? "*" : words->user);
+        return ShowList<api::ListTokensResponse>(
+            context,
+            "CatalogService/ListTokens",
+            request,
+            ask,
+            [](const auto& page) { return page.tokens(); },
+            TokenTable);
+      }};
+  for (Param& param : ListParams(&words->list, Kind())) {
+    // Here it is the users of which there are all.
+    if (param.names != "--all") command.params.push_back(std::move(param));
+  }
+  return command;
 }
 
 Command TokenDescribeCommand() {

@@ -4,6 +4,12 @@
 namespace det::cli {
 namespace {
 
+const ListKind& Kind() {
+  static const auto* const kind =
+      new ListKind{.since = "created", .example = "'administrator or not active'", .limit = 1000};
+  return *kind;
+}
+
 absl::StatusOr<ExitCode> Change(Context& context,
                                 const api::ChangeUserRequest& request,
                                 const std::string& line) {
@@ -58,22 +64,24 @@ absl::StatusOr<ExitCode> Create(Context& context, const NewUserWords& words) {
 }  // namespace
 
 Command UserListCommand() {
-  auto limit = std::make_shared<MaybeLimit>();
-  return {.noun = "user",
-          .verb = "list",
-          .aliases = {"ls"},
-          .summary = "List users.",
-          .params = {Option("--limit", "N", limit.get(), "at most so many (1000)")},
-          .examples = {{"det user list", "who is there?"}},
-          .run = [limit](Context& context) {
-            return ShowList<api::ListUsersResponse>(
-                context,
-                "CatalogService/ListUsers",
-                api::ListUsersRequest(),
-                *limit,
-                [](const auto& page) { return page.users(); },
-                UserTable);
-          }};
+  auto words = std::make_shared<ListWords>();
+  Command command{.noun = "user",
+                  .verb = "list",
+                  .aliases = {"ls"},
+                  .summary = "List users.",
+                  .examples = {{"det user list", "who is there?"}},
+                  .run = [words](Context& context) -> absl::StatusOr<ExitCode> {
+                    DET_ASSIGN_OR_RETURN(const ListAsk ask, Understand(*words, Kind()));
+                    return ShowList<api::ListUsersResponse>(
+                        context,
+                        "CatalogService/ListUsers",
+                        api::ListUsersRequest(),
+                        ask,
+                        [](const auto& page) { return page.users(); },
+                        UserTable);
+                  }};
+  for (Param& param : ListParams(words.get(), Kind())) command.params.push_back(std::move(param));
+  return command;
 }
 
 Command UserCreateCommand() {

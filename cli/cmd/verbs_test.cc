@@ -229,6 +229,21 @@ TEST_F(VerbsTest, AgentList) {
 TEST_F(VerbsTest, SlotList) {
   ExpectAllFormats("slot_list", "slot list");
 }
+TEST_F(VerbsTest, ListsThatAreHereAsAWholeGoByTheSameGrammar) {
+  const std::string slots = "s list -o csv --no-headers --columns agent,index";
+  const std::string all = runner_.Run(slots).out;
+  EXPECT_EQ(runner_.Run(slots + " --filter 'agent = \"gpu-1\" and index = 1'").out, "gpu-1,1\n");
+  EXPECT_EQ(runner_.Run(slots + " --filter 'trial = null'").err, "");
+  const CliResult two = runner_.Run(slots + " --sort -agent,index --limit 1");
+  EXPECT_EQ(two.out, "gpu-2,0\n");
+  EXPECT_THAT(two.err, HasSubstr("the first 1; --limit N shows more"));
+  EXPECT_EQ(runner_.Run(slots + " --offset 1").out, all.substr(all.find('\n') + 1));
+  const CliResult unknown = runner_.Run("s list --filter 'agnt = x'");
+  EXPECT_EQ(unknown.code, ExitCode::kUsage);
+  EXPECT_THAT(unknown.err, HasSubstr("agent"));
+  EXPECT_EQ(runner_.Run("s list --sort colour").code, ExitCode::kUsage);
+  EXPECT_EQ(runner_.Run("s list --limit 1 --all").code, ExitCode::kUsage);
+}
 TEST_F(VerbsTest, AgentsAndSlotsAreTakenOutAndIn) {
   const CliResult drained = runner_.Run(
       "agent disable gpu-1 --drain --deadline 2h --reason disks -o csv --no-headers "

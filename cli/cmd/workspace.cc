@@ -4,6 +4,12 @@
 namespace det::cli {
 namespace {
 
+const ListKind& Kind() {
+  static const auto* const kind = new ListKind{
+      .since = "created", .example = "'experiments > 0 and owner = ann'", .limit = 1000};
+  return *kind;
+}
+
 absl::StatusOr<ExitCode> Change(Context& context,
                                 const api::ChangeWorkspaceRequest& request,
                                 const std::string& line) {
@@ -71,27 +77,29 @@ absl::StatusOr<ExitCode> SetRole(Context& context, const RoleWords& words, bool 
 Command WorkspaceListCommand() {
   struct Words {
     bool archived = false;
-    MaybeLimit limit;
+    ListWords list;
   };
   auto words = std::make_shared<Words>();
-  return {.noun = "workspace",
-          .verb = "list",
-          .aliases = {"ls"},
-          .summary = "List the workspaces in which you have a role.",
-          .params = {Flag("--archived", &words->archived, "archived ones too"),
-                     Option("--limit", "N", &words->limit, "at most so many (1000)")},
-          .examples = {{"det w ls", "where can I work?"}},
-          .run = [words](Context& context) {
-            api::ListWorkspacesRequest request;
-            request.set_archived(words->archived);
-            return ShowList<api::ListWorkspacesResponse>(
-                context,
-                "CatalogService/ListWorkspaces",
-                request,
-                words->limit,
-                [](const auto& page) { return page.workspaces(); },
-                WorkspaceTable);
-          }};
+  Command command{.noun = "workspace",
+                  .verb = "list",
+                  .aliases = {"ls"},
+                  .summary = "List the workspaces in which you have a role.",
+                  .params = {Flag("--archived", &words->archived, "archived ones too")},
+                  .examples = {{"det w ls", "where can I work?"}},
+                  .run = [words](Context& context) -> absl::StatusOr<ExitCode> {
+                    DET_ASSIGN_OR_RETURN(const ListAsk ask, Understand(words->list, Kind()));
+                    api::ListWorkspacesRequest request;
+                    request.set_archived(words->archived);
+                    return ShowList<api::ListWorkspacesResponse>(
+                        context,
+                        "CatalogService/ListWorkspaces",
+                        request,
+                        ask,
+                        [](const auto& page) { return page.workspaces(); },
+                        WorkspaceTable);
+                  }};
+  for (Param& param : ListParams(&words->list, Kind())) command.params.push_back(std::move(param));
+  return command;
 }
 
 Command WorkspaceCreateCommand() {

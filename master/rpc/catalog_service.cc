@@ -105,11 +105,19 @@ absl::Status ChangeUser(const Deps& deps,
   return absl::OkStatus();
 }
 
+constexpr int64_t kTokenSecondsMax = int64_t{100} * 365 * 24 * 3600;
+
 absl::Status CreateToken(const Deps& deps,
                          const core::Principal& by,
                          const pb::CreateTokenRequest& request,
                          pb::CreateTokenResponse* response) {
   const int64_t seconds = request.life_seconds();
+  if (seconds > kTokenSecondsMax) {
+    return Error(absl::StatusCode::kInvalidArgument,
+                 "INVALID_LIFE",
+                 StrCat("a token ends within a hundred years, or never: ", seconds, " s is more"),
+                 "-1 is for ever");
+  }
   const absl::Duration life = seconds == 0    ? catalog::kTokenLife
                               : seconds == -1 ? absl::InfiniteDuration()
                                               : absl::Seconds(seconds);

@@ -111,6 +111,13 @@ TEST_F(ListsTest, PagesHoldEachRowThatTheFilterLetsThroughOnceInOrder) {
       {{.filter = "name =~ '7$' and not owner = ann", .sort = {"name"}, .limit = 33},
        "name LIKE '%7' AND owner <> 'ann'",
        "name COLLATE \"C\", e.id DESC"},
+      {{.filter = "workspace = Nowhere or archived", .limit = 10}, "e.archived", "e.id"},
+      {{.filter = "not labels = baseline and description = null", .limit = 999},
+       "NOT e.labels @> '{baseline}' AND e.description = ''",
+       "e.id DESC"},
+      {{.filter = "project = Uncategorized", .sort = {"workspace", "id"}, .limit = 999},
+       "e.project_id = (SELECT min(id) FROM projects WHERE name = 'Uncategorized')",
+       "e.id"},
       {{.filter = "name =~ nothing", .limit = 10}, "false", "e.id"},
   };
   for (const Case& c : cases) {
