@@ -28,7 +28,7 @@ std::string Usage() {
                         {{"config FILE", "its configuration, YAML; without it the defaults hold"},
                          {"version", "prints the version and ends"},
                          {"help", "prints this and ends"}},
-                        "The keys of the configuration are in docs/guide/configuration.md.\n"
+                        "The keys of the configuration are shown in deploy/config/agent.yaml.\n"
                         "Exit codes: 0 ended as asked (tasks go on), 1 failed (its log says why), "
                         "2 the command\nline or the configuration is wrong.\n");
 }

@@ -50,7 +50,7 @@ std::string Usage() {
        {"verify-journal", "checks the journal against the database, says what differs and ends"},
        {"version", "prints the version and ends"},
        {"help", "prints this and ends"}},
-      "The keys of the configuration are in docs/guide/configuration.md.\n"
+      "The keys of the configuration are shown in deploy/config/master.yaml.\n"
       "Exit codes: 0 ended as asked, 1 failed (its log says why), 2 the command line or the\n"
       "configuration is wrong.\n");
 }
