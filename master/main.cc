@@ -1,6 +1,7 @@
 #include <atomic>
 #include <csignal>
 #include <cstdio>
+#include <string>
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -41,13 +42,27 @@ absl::Status Run(const det::config::MasterConfig& config) {
                 : absl::OkStatus();
 }
 
+std::string Usage() {
+  return det::FlagUsage(
+      "det-master: schedules the experiments of a cluster and serves its API and its pages.",
+      {{"config FILE", "its configuration, YAML; without it the defaults hold"},
+       {"data-dir DIRECTORY", "where it keeps its files; goes before the configuration's"},
+       {"verify-journal", "checks the journal against the database, says what differs and ends"},
+       {"version", "prints the version and ends"},
+       {"help", "prints this and ends"}},
+      "The keys of the configuration are shown in deploy/config/master.yaml.\n"
+      "Exit codes: 0 ended as asked, 1 failed (its log says why), 2 the command line or the\n"
+      "configuration is wrong.\n");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   umask(0077);
   const auto flags =
-      det::ParseFlags(argc, argv, {"config", "data-dir"}, {"verify-journal", "version"});
+      det::ParseFlags(argc, argv, {"config", "data-dir"}, {"verify-journal", "version", "help"});
   if (!flags.ok()) return det::ExitWith("det-master", flags.status());
+  if (flags->Has("help")) return std::fputs(Usage().c_str(), stdout) < 0 ? 1 : 0;
   if (flags->Has("version"))
     return std::printf("det-master %s\n", det::kVersion.data()) < 0 ? 1 : 0;
   const auto config = det::config::LoadMasterConfig(flags->Get("config"), flags->Get("data-dir"));

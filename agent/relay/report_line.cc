@@ -164,8 +164,26 @@ absl::StatusOr<v1::Report> MemberReport(const std::string& key, const Value& mem
   return report;
 }
 
+// In words of our own: the parser's are about its insides.
+absl::Status NoJson(const absl::Status& status) {
+  const std::string_view why = FromAbsl(status.message());
+  const bool too_large = why.find("out_of_range") != std::string_view::npos;
+  if (too_large) return Bad("a number in it is larger than a double can be");
+  if (why.find("duplicate key") != std::string_view::npos) return Bad("a key stands in it twice");
+  return Bad("it is no valid JSON");
+}
+
+v1::Report Unreadable(int64_t number, std::string_view why) {
+  v1::Report report;
+  report.mutable_unreadable()->set_why(
+      StrCat("line ", number, " of the log begins as a report but is none: ", why));
+  return report;
+}
+
 absl::StatusOr<std::vector<v1::Report>> Parse(std::string_view line, int64_t number) {
-  DET_ASSIGN_OR_RETURN(const Value value, ParseJson(QuoteNonFinite(line)));
+  const absl::StatusOr<Value> parsed = ParseJson(QuoteNonFinite(line));
+  if (!parsed.ok()) return NoJson(parsed.status());
+  const Value& value = *parsed;
   const Value* det = value.Find("det");
   if (det == nullptr || !det->is_object() || value.as_object().size() != 1)
     return Bad("a report is {\"det\": {...}} and nothing else");
@@ -200,10 +218,16 @@ std::vector<v1::Report> ReadReportLine(std::string_view line, int64_t number) {
   if (!line.starts_with(kPrefix)) return {};
   absl::StatusOr<std::vector<v1::Report>> reports = Parse(line, number);
   if (reports.ok()) return *std::move(reports);
-  v1::Report unreadable;
-  unreadable.mutable_unreadable()->set_why(
-      StrCat("line ", number, " begins as a report but is none: ", Plain(reports.status())));
-  return {std::move(unreadable)};
+  return {Unreadable(number, Plain(reports.status()))};
+}
+
+std::vector<v1::Report> ReadTooLongLine(std::string_view begin, int64_t number) {
+  if (!begin.starts_with(kPrefix)) return {};
+  return {Unreadable(number,
+                     StrCat("it is longer than ",
+                            kReportLineBytesMax,
+                            " bytes (1 MiB), the most "
+                            "that a line with reports may have"))};
 }
 
 }  // namespace det::agent

@@ -18,6 +18,11 @@ namespace det::agent {
 inline constexpr int64_t kReportsPerLineMax = 64;
 std::vector<v1::Report> ReadReportLine(std::string_view line, int64_t number);
 
+// Of a line that is longer than this only the beginning is looked at: one `unreadable` where it
+// begins as a report.
+inline constexpr size_t kReportLineBytesMax = 1 << 20;
+std::vector<v1::Report> ReadTooLongLine(std::string_view begin, int64_t number);
+
 // Checks what a program sends to the relay, with texts for the program's author, and gives it the
 // form that goes to the master.
 absl::StatusOr<v1::Report> ToReport(const trial::v1::ReportRequest& request);

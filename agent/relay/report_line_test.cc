@@ -186,5 +186,19 @@ TEST(ToReport, ChecksCheckpointsAndProgress) {
   EXPECT_TRUE(ToReport(request)->has_pending_preemption());
 }
 
+TEST(ReportLine, WhatCannotBeReadIsSaidInWordsOfTheContract) {
+  const auto why = [](const std::vector<v1::Report>& reports) {
+    return reports.size() == 1 ? reports[0].unreadable().why() : std::string();
+  };
+  EXPECT_EQ(why(ReadReportLine(R"({"det":{"training":{"loss":1e999}}})", 4)),
+            "line 4 of the log begins as a report but is none: a number in it is larger than a "
+            "double can be");
+  EXPECT_EQ(why(ReadReportLine(R"({"det":{"training":)", 5)),
+            "line 5 of the log begins as a report but is none: it is no valid JSON");
+  EXPECT_THAT(why(ReadTooLongLine(R"({"det":{"training":{"loss":1)", 6)),
+              ::testing::HasSubstr("longer than 1048576 bytes"));
+  EXPECT_TRUE(ReadTooLongLine("only a long line", 7).empty());
+}
+
 }  // namespace
 }  // namespace det::agent

@@ -19,7 +19,6 @@ constexpr int64_t kTrimEvery = 1000;
 // So many lost reports are told of one by one.
 constexpr int64_t kMissingMax = 100000;
 // A printed report is a line of at most so many bytes.
-constexpr size_t kReportLineBytesMax = 1 << 20;
 
 v1::LogRecord::Source SourceOf(spool::LogSource source) {
   switch (source) {
@@ -165,13 +164,14 @@ void Outbound::Derive(const v1::LogRecord& record) {
   if (record.source() != v1::LogRecord::SOURCE_STDOUT) return;
   if (line_.first == 0) line_.first = record.seq();
   line_.too_long = line_.too_long || line_.text.size() + record.text().size() > kReportLineBytesMax;
-  if (!line_.too_long) line_.text += record.text();
+  if (!line_.too_long || line_.text.empty()) line_.text += record.text();
   if (record.partial()) return;
   const Line line = std::exchange(line_, {});
-  if (line.too_long) return;
   // Each report of a line has a number of its own, which the line's number gives.
   int64_t number = record.seq() * kReportsPerLineMax;
-  for (v1::Report& report : ReadReportLine(line.text, record.seq())) {
+  std::vector<v1::Report> reports = line.too_long ? ReadTooLongLine(line.text, record.seq())
+                                                  : ReadReportLine(line.text, record.seq());
+  for (v1::Report& report : reports) {
     if (!derived_.has_value()) derived_ = NewRequest(kLogReportStream);
     report.set_seq(number);
     report.set_at_unix_nanos(record.at_unix_nanos());

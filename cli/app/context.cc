@@ -50,12 +50,13 @@ absl::StatusOr<Client*> Context::Connect() {
   return client_.get();
 }
 
-absl::Status Context::Show(Report report) {
+absl::Status Context::Show(Report report, Paging paging) {
   const bool nothing = report.table.rows.empty() && report.sections.empty();
   const Terminal terminal = OutTerminal();
   const ReportOptions options{options_.format, options_.text, options_.table, terminal, Now()};
   DET_ASSIGN_OR_RETURN(const std::string text, Render(std::move(report), options));
-  const bool paged = terminal.redraw && !options_.no_pager && IsLong(text, terminal);
+  const bool wanted = paging == Paging::kWhenLong && !options_.no_pager;
+  const bool paged = wanted && terminal.redraw && IsLong(text, terminal);
   const std::string pager = paged ? PagerCommand(getenv()) : std::string();
   if (pager.empty() || !out().Page(pager, text)) out().Write(text);
   if (nothing && IsForPeople(options_.format)) Note("there are none");

@@ -33,8 +33,10 @@ class Context {
   // The master, found at the first call. Without a deadline of the user's, calls take 10 s at most.
   absl::StatusOr<Client*> Connect();
 
-  // Prints to the standard output what the verb has found out, in the format asked for.
-  absl::Status Show(Report report);
+  // Prints to the standard output what the verb has found out, in the format asked for. What is
+  // long goes through the pager, unless nobody may be there any more: at the end of a long wait.
+  enum class Paging { kWhenLong, kNever };
+  absl::Status Show(Report report, Paging paging = Paging::kWhenLong);
 
   // To the standard error, each on lines of its own. All but errors are left out with --quiet.
   void Say(std::string_view text);

@@ -51,15 +51,23 @@ class Stop {
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
-// In place, from the top of the screen; what does not fit is left out. One write, no flicker.
+// In place, from the top of the screen; of what does not fit the last line says how much it is. One
+// write, no flicker.
 std::string Frame(const std::string& head, const std::string& text, Output::Size size) {
   std::string out = "\x1b[H";
-  int line = 1;
   StrAppend(out, head, "\x1b[K\r\n");
-  for (size_t begin = 0; begin < text.size() && line + 1 < size.height; ++line) {
+  const auto lines = static_cast<int>(std::count(text.begin(), text.end(), '\n'));
+  const int room = std::max(size.height - 2, 1);  // below the head; the cursor's line stays free
+  const int shown = lines <= room ? lines : room - 1;
+  size_t begin = 0;
+  for (int line = 0; line < shown; ++line) {
     const size_t end = std::min(text.find('\n', begin), text.size());
     StrAppend(out, std::string_view(text).substr(begin, end - begin), "\x1b[K\r\n");
     begin = end + 1;
+  }
+  if (lines > shown) {
+    const std::string more = StrCat("... ", Count(lines - shown, "more line"), " below; --limit");
+    StrAppend(out, Truncate(StrCat(more, " shows fewer"), size.width, false), "\x1b[K\r\n");
   }
   return out.append("\x1b[J");
 }

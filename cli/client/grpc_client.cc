@@ -22,6 +22,9 @@ namespace {
 // Longer than the five minutes below which a gRPC server takes pings for abuse.
 constexpr int kKeepaliveMs = 310'000;
 constexpr int kMessageBytesMax = 64 << 20;
+constexpr int kReconnectMinMs = 100;
+constexpr int kReconnectMaxMs = 1000;
+constexpr int kConnectMs = 20'000;  // gRPC's own: for how long an attempt may take
 
 std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address) {
   grpc::ChannelArguments arguments;
@@ -30,6 +33,10 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address) {
   // A stream whose master has vanished without a word ends after this time.
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
   arguments.SetMaxReceiveMessageSize(kMessageBytesMax);
+  // Whoever follows something waits for a master that restarts; gRPC itself would wait for minutes.
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kReconnectMinMs);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kConnectMs);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kReconnectMaxMs);
   return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
 }
 

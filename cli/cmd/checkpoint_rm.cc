@@ -11,7 +11,10 @@
 #include "cli/view/proto_document.h"
 #include "common/base/status.h"
 #include "common/base/strings.h"
+#include "common/base/value.h"
+#include "common/json/json.h"
 #include "common/os/pause.h"
+#include "common/storage/paths.h"
 
 namespace det::cli {
 namespace {
@@ -34,31 +37,117 @@ absl::StatusOr<api::DeleteCheckpointsRequest> MakeRequest(const Options& options
   return request;
 }
 
-// What would go, for whoever has not said --yes.
-absl::StatusOr<ExitCode> Preview(Context& context,
-                                 Client* client,
-                                 api::DeleteCheckpointsRequest request) {
+// Files of a checkpoint that are to go, and how large they are together.
+struct Matches {
+  std::vector<std::pair<std::string, int64_t>> files;
+  int64_t bytes = 0;
+};
+
+absl::StatusOr<Matches> FindMatches(Client* client,
+                                    const api::Checkpoint& checkpoint,
+                                    const std::vector<std::string>& globs) {
+  const std::string name = StrCat(checkpoint.trial(), "/", checkpoint.uuid());
+  DET_ASSIGN_OR_RETURN(const api::GetCheckpointResponse got, client->GetCheckpoint(name));
+  Matches matches;
+  const absl::StatusOr<Value> files = ParseJson(got.checkpoint().files_json());
+  if (!files.ok() || !files->is_object()) return matches;
+  for (const auto& [path, size] : files->as_object()) {
+    const bool taken = std::any_of(globs.begin(), globs.end(), [&path = path](const auto& glob) {
+      return storage::MatchesGlob(glob, path);
+    });
+    if (!taken) continue;
+    matches.files.emplace_back(path, size.is_int() ? size.as_int() : 0);
+    matches.bytes += matches.files.back().second;
+  }
+  return matches;
+}
+
+absl::Status NothingMatches(const Options& options) {
+  return Error(absl::StatusCode::kNotFound,
+               "NO_FILE_MATCHES",
+               StrCat("nothing matches ", StrJoin(options.globs, ", "), ": nothing is deleted"),
+               "det c describe UUID lists the files of a checkpoint");
+}
+
+// What a deletion would take.
+class Plan {
+ public:
+  absl::Status Make(Client* client,
+                    const api::DeleteCheckpointsResponse& response,
+                    const Options& options) {
+    for (const api::Checkpoint& checkpoint : response.checkpoints()) {
+      if (options.globs.empty()) {
+        AddWhole(checkpoint);
+        continue;
+      }
+      DET_ASSIGN_OR_RETURN(const Matches matches, FindMatches(client, checkpoint, options.globs));
+      Add(checkpoint, matches);
+    }
+    return absl::OkStatus();
+  }
+
+  // Whether there is anything that would go.
+  bool empty() const { return table_.rows.empty(); }
+  Report Take() {
+    text_ += "nothing is deleted yet: say --yes\n";
+    return {std::move(documents_), std::move(table_), {{"", std::move(text_)}}};
+  }
+
+ private:
+  void AddWhole(const api::Checkpoint& checkpoint) {
+    StrAppend(
+        text_, "would delete ", NameOf(checkpoint), ", ", BytesText(checkpoint.bytes()), "\n");
+    AddRow(checkpoint, checkpoint.bytes());
+    documents_.push_back(ToDocument(checkpoint));
+  }
+
+  void Add(const api::Checkpoint& checkpoint, const Matches& matches) {
+    if (matches.files.empty()) {
+      StrAppend(text_, "nothing matches in ", NameOf(checkpoint), "\n");
+      return;
+    }
+    StrAppend(text_,
+              "would delete ",
+              Count(static_cast<int64_t>(matches.files.size()), "file"),
+              " of ",
+              NameOf(checkpoint),
+              ", ",
+              BytesText(matches.bytes),
+              ":\n");
+    Document::List files;
+    for (const auto& [path, bytes] : matches.files) {
+      StrAppend(text_, "  ", path, "  ", BytesText(bytes), "\n");
+      files.emplace_back(path);
+    }
+    AddRow(checkpoint, matches.bytes);
+    Document document = ToDocument(checkpoint);
+    document.Add("matching_files", std::move(files)).Add("matching_bytes", matches.bytes);
+    documents_.push_back(std::move(document));
+  }
+
+  static std::string NameOf(const api::Checkpoint& checkpoint) {
+    return StrCat(checkpoint.uuid(), " (trial ", checkpoint.trial(), ")");
+  }
+  void AddRow(const api::Checkpoint& checkpoint, int64_t bytes) {
+    table_.rows.push_back({checkpoint.uuid(), int64_t{checkpoint.trial()}, Bytes{bytes}});
+  }
+
+  std::string text_;
+  Document::List documents_;
+  Table table_{.columns = {{"uuid"}, {"trial"}, {"bytes"}}, .key = "uuid"};
+};
+
+// What would go; NOT_FOUND where patterns match nothing.
+absl::StatusOr<Plan> MakePlan(Client* client,
+                              api::DeleteCheckpointsRequest request,
+                              const Options& options) {
   request.set_validate_only(true);
   DET_ASSIGN_OR_RETURN(const api::DeleteCheckpointsResponse response,
                        client->DeleteCheckpoints(request));
-  std::string text;
-  Table table{.columns = {{"uuid"}, {"trial"}, {"bytes"}}, .key = "uuid"};
-  for (const api::Checkpoint& checkpoint : response.checkpoints()) {
-    StrAppend(text,
-              request.globs().empty() ? "would delete " : "would delete files of ",
-              checkpoint.uuid(),
-              " (trial ",
-              checkpoint.trial(),
-              ", ",
-              BytesText(checkpoint.bytes()),
-              ")\n");
-    table.rows.push_back(
-        {checkpoint.uuid(), int64_t{checkpoint.trial()}, Bytes{checkpoint.bytes()}});
-  }
-  text += "nothing is deleted yet: say --yes\n";
-  DET_RETURN_IF_ERROR(context.Show(
-      {ToDocumentList(response.checkpoints()), std::move(table), {{"", std::move(text)}}}));
-  return ExitCode::kOk;
+  Plan plan;
+  DET_RETURN_IF_ERROR(plan.Make(client, response, options));
+  if (plan.empty() && !options.globs.empty()) return NothingMatches(options);
+  return plan;
 }
 
 bool IsOpen(const api::Deletion& deletion) {
@@ -94,7 +183,13 @@ Report DeletionReport(const std::vector<api::Deletion>& deletions) {
 absl::StatusOr<ExitCode> Run(Context& context, const Options& options) {
   DET_ASSIGN_OR_RETURN(const api::DeleteCheckpointsRequest request, MakeRequest(options));
   DET_ASSIGN_OR_RETURN(Client * client, context.Connect());
-  if (!options.yes) return Preview(context, client, request);
+  if (!options.yes || !options.globs.empty()) {
+    DET_ASSIGN_OR_RETURN(Plan plan, MakePlan(client, request, options));
+    if (!options.yes) {
+      DET_RETURN_IF_ERROR(context.Show(plan.Take()));
+      return ExitCode::kOk;
+    }
+  }
   DET_ASSIGN_OR_RETURN(const api::DeleteCheckpointsResponse response,
                        client->DeleteCheckpoints(request));
   std::vector<api::Deletion> deletions(response.deletions().begin(), response.deletions().end());

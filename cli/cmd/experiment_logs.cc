@@ -28,7 +28,7 @@ bool HasEndedTrial(const api::Trial& trial) {
   return trial.state() == "COMPLETED" || trial.state() == "CANCELED" || trial.state() == "ERROR";
 }
 
-// Follows all trials of an experiment: those that run, and those that will.
+// Follows all trials of an experiment: those that have ended, those that run, those that will.
 class ExperimentLog {
  public:
   ExperimentLog(Client* client, int64_t experiment, api::TailLogsRequest request)
@@ -37,8 +37,11 @@ class ExperimentLog {
   absl::Status Follow(LogPrinter* printer) {
     DET_ASSIGN_OR_RETURN(const TrialPages pages, ListTrials(client_, {experiment_}));
     for (const api::Trial& trial : pages.trials) {
-      // What has ended before is for `logs` without -f.
-      if (HasEndedTrial(trial)) known_.insert(trial.id());
+      if (!HasEndedTrial(trial)) continue;
+      // One after another, as `logs` without -f: there may be thousands.
+      known_.insert(trial.id());
+      request_.set_trial(trial.id());
+      DET_RETURN_IF_ERROR(PrintTrialLog(client_, request_, printer));
     }
     follow::Watcher watcher(client_, experiment_);
     bool closed = false;
@@ -152,8 +155,9 @@ Command ExperimentLogsCommand() {
                   .summary = "Print what the trials of an experiment printed.",
                   .details =
                       "Where there are several, each line begins with its trial: t17 | ...\n"
-                      "Filters and numbers of lines hold for each trial. With -f: those that run, "
-                      "and those that will; trials that have ended are left out.",
+                      "Filters and numbers of lines hold for each trial. With -f: those that have "
+                      "ended, one after another, then those that run and those that will, to the "
+                      "end of the experiment.",
                   .params = LogParams(&options->log),
                   .examples = {{"det e logs 7", "trial after trial"},
                                {"det e logs -f 7", "all that run, as it comes"},

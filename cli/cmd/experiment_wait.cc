@@ -47,7 +47,14 @@ absl::StatusOr<ExitCode> Run(Context& context, const std::vector<std::string>& w
     ended.push_back(response.experiment());
     code = Worse(code, CodeOfEndState(response.experiment().state()));
   }
-  DET_RETURN_IF_ERROR(context.Show(EndReport(ended)));
+  DET_RETURN_IF_ERROR(context.Show(EndReport(ended), Context::Paging::kNever));
+  for (const api::Experiment& experiment : ended) {
+    if (experiment.state() != "ERROR") continue;
+    DET_ASSIGN_OR_RETURN(const auto failed, FindFailedTrial(client, experiment.id()));
+    if (!failed.has_value()) continue;
+    context.Say(failed->last_lines.substr(0, failed->last_lines.find_last_not_of('\n') + 1));
+    HintAtFailure(context, *failed);
+  }
   return code;
 }
 

@@ -16,13 +16,35 @@ namespace det::cli {
 namespace {
 
 constexpr int kLeaders = 5;
+constexpr int kLastLines = 5;
 
 // All that is told of an experiment that has ended.
 struct Ending {
   api::Experiment experiment;
   std::vector<api::Trial> leaders;
   std::optional<api::Checkpoint> checkpoint;
+  std::optional<FailedTrial> failed;
 };
+
+// The last lines that a trial printed, those of the standard error if there are any.
+absl::StatusOr<std::string> LastLines(Client* client, int64_t trial) {
+  api::SearchLogsRequest request;
+  request.set_trial(trial);
+  request.set_order(api::SearchLogsRequest::ORDER_NEWEST_FIRST);
+  request.set_limit(kLastLines);
+  request.mutable_filter()->add_sources("stderr");
+  DET_ASSIGN_OR_RETURN(api::SearchLogsResponse found, client->SearchLogs(request));
+  if (found.lines().empty()) {
+    request.clear_filter();
+    DET_ASSIGN_OR_RETURN(found, client->SearchLogs(request));
+  }
+  std::string text;
+  for (auto line = found.lines().rbegin(); line != found.lines().rend(); ++line) {
+    StrAppend(text, line->text(), line->partial() ? "" : "\n");
+  }
+  if (!text.empty() && text.back() != '\n') text.push_back('\n');
+  return text;
+}
 
 absl::StatusOr<Ending> FetchEnding(Client* client, int64_t experiment) {
   Ending ending;
@@ -40,7 +62,14 @@ absl::StatusOr<Ending> FetchEnding(Client* client, int64_t experiment) {
   DET_ASSIGN_OR_RETURN(const api::ListCheckpointsResponse best,
                        client->ListCheckpoints(checkpoints));
   if (best.checkpoints_size() > 0) ending.checkpoint = best.checkpoints(0);
+  DET_ASSIGN_OR_RETURN(ending.failed, FindFailedTrial(client, experiment));
   return ending;
+}
+
+Document FailedDocument(const std::optional<FailedTrial>& failed) {
+  if (!failed.has_value()) return {};
+  Document document = ToDocument(failed->trial);
+  return document.Add("last_lines", failed->last_lines);
 }
 
 Fields SummaryFields(const api::Experiment& experiment) {
@@ -70,19 +99,44 @@ Report EndingReport(const Ending& ending, const Terminal& terminal) {
   report.document.Add("experiment", ToDocument(ending.experiment))
       .Add("best_trials", ToDocumentList(ending.leaders))
       .Add("best_checkpoint",
-           ending.checkpoint.has_value() ? ToDocument(*ending.checkpoint) : Document());
+           ending.checkpoint.has_value() ? ToDocument(*ending.checkpoint) : Document())
+      .Add("failed_trial", FailedDocument(ending.failed));
   const Table leaders = LeaderboardTable(ending.leaders, ending.experiment.metric(), terminal);
   report.table = leaders;
   report.sections.push_back({"", SummaryFields(ending.experiment)});
   if (!ending.leaders.empty()) report.sections.push_back({"Best trials", leaders});
   if (!ending.leaders.empty() && ending.leaders[0].has_best_metric()) {
-    report.sections.push_back(
-        {"Best hyperparameters", FlattenHparams(ending.leaders[0].hparams_json())});
+    Hparams hparams = FlattenHparams(ending.leaders[0].hparams_json());
+    if (!hparams.empty()) report.sections.push_back({"Best hyperparameters", std::move(hparams)});
   }
   if (ending.checkpoint.has_value()) {
     report.sections.push_back({"Best checkpoint", CheckpointFields(*ending.checkpoint)});
   }
+  if (ending.failed.has_value() && !ending.failed->last_lines.empty()) {
+    report.sections.push_back(
+        {StrCat("Last lines of trial ", ending.failed->trial.id()), ending.failed->last_lines});
+  }
   return report;
+}
+
+void GiveHints(Context& context, const Ending& ending) {
+  if (ending.failed.has_value()) HintAtFailure(context, *ending.failed);
+  const bool well = ending.experiment.state() != "ERROR";
+  if (!ending.leaders.empty() && well) {
+    const auto& first = ending.leaders[0];
+    if (first.has_best_metric()) {
+      context.Note(StrCat("the best trial: det t describe ", first.id()));
+    } else if (!ending.failed.has_value()) {
+      context.Note(StrCat("how it went:    det why t", first.id(), ", det t logs ", first.id()));
+    }
+    context.Note(StrCat("all trials:     det t list ", ending.experiment.id(), " --best"));
+  }
+  if (!well && !ending.failed.has_value()) {
+    context.Note(StrCat("what failed:    det why e", ending.experiment.id()));
+  }
+  if (ending.checkpoint.has_value()) {
+    context.Note(StrCat("the best model: det c download ", ending.checkpoint->uuid()));
+  }
 }
 
 ExitCode Detach(Context& context, int64_t experiment) {
@@ -99,20 +153,27 @@ absl::StatusOr<ExitCode> FollowExperiment(Context& context, Client* client, int6
                        follow::Follow(context, client, experiment, {}));
   if (end.detached) return Detach(context, experiment);
   DET_ASSIGN_OR_RETURN(const Ending ending, FetchEnding(client, experiment));
-  DET_RETURN_IF_ERROR(context.Show(EndingReport(ending, context.OutTerminal())));
-  if (!ending.leaders.empty()) {
-    const auto& first = ending.leaders[0];
-    if (first.has_best_metric()) {
-      context.Note(StrCat("the best trial: det t describe ", first.id()));
-    } else {
-      context.Note(StrCat("how it went:    det why t", first.id(), ", det t logs ", first.id()));
-    }
-    context.Note(StrCat("all trials:     det t list ", experiment, " --best"));
-  }
-  if (ending.checkpoint.has_value()) {
-    context.Note(StrCat("the best model: det c download ", ending.checkpoint->uuid()));
-  }
+  DET_RETURN_IF_ERROR(
+      context.Show(EndingReport(ending, context.OutTerminal()), Context::Paging::kNever));
+  GiveHints(context, ending);
   return CodeOfEndState(ending.experiment.state());
+}
+
+absl::StatusOr<std::optional<FailedTrial>> FindFailedTrial(Client* client, int64_t experiment) {
+  api::ListTrialsRequest request;
+  request.set_experiment(experiment);
+  request.set_filter("state = ERROR");
+  DET_ASSIGN_OR_RETURN(const api::ListTrialsResponse found, client->ListTrials(request));
+  for (const api::Trial& trial : found.trials()) {
+    if (trial.state() != "ERROR") continue;
+    // Without its log it is told of all the same.
+    return FailedTrial{trial, LastLines(client, trial.id()).value_or("")};
+  }
+  return std::nullopt;
+}
+
+void HintAtFailure(Context& context, const FailedTrial& failed) {
+  context.Note(StrCat("what failed:    det t logs ", failed.trial.id()));
 }
 
 ExitCode CodeOfEndState(const std::string& state) {

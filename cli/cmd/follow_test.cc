@@ -91,5 +91,95 @@ TEST_F(FollowTest, ABrokenStreamIsTakenUpAgain) {
   EXPECT_EQ(result.code, ExitCode::kOk) << result.err;
 }
 
+TEST_F(FollowTest, TheEndIsNeverPaged) {
+  runner_.UseTerminal(80, 5);
+  runner_.SetEnv("TERM", "xterm");
+  EXPECT_FALSE(CreateAndFollow("COMPLETED").paged);
+  EXPECT_FALSE(runner_.Run("e watch 6").paged);
+  EXPECT_TRUE(runner_.Run("e list").paged);
+}
+
+TEST_F(FollowTest, AFailureIsToldByTheLastLinesOfTheTrial) {
+  master_.Edit([](Model& model) {
+    api::Trial& trial = model.trials[17];
+    trial.set_state("ERROR");
+    trial.clear_slots();
+    model.experiments[7].set_state("ERROR");
+    for (int i = 1; i <= 9; ++i) {
+      api::LogLine line;
+      line.set_trial(17);
+      line.set_source(i == 8 ? "stdout" : "stderr");
+      line.set_text(StrCat("stderr line ", i));
+      model.logs[17].push_back(line);
+    }
+  });
+  const CliResult watched = runner_.Run("e watch 7");
+  EXPECT_EQ(watched.code, ExitCode::kWatchedFailed);
+  EXPECT_THAT(watched.out, HasSubstr("Last lines of trial 17\nstderr line 4\nstderr line 5\n"));
+  EXPECT_THAT(watched.out, HasSubstr("stderr line 7\nstderr line 9\n"));
+  EXPECT_THAT(watched.err, HasSubstr("det t logs 17"));
+  EXPECT_THAT(watched.err, Not(HasSubstr("the best trial")));
+  EXPECT_THAT(watched.err, Not(HasSubstr("all trials")));
+  const CliResult waited = runner_.Run("e wait 7");
+  EXPECT_EQ(waited.code, ExitCode::kWatchedFailed);
+  EXPECT_THAT(waited.err, HasSubstr("stderr line 9\nnote: what failed:    det t logs 17"));
+}
+
+// What a trial prints while its log is followed, and a master that goes away in the middle.
+class FollowLogsTest : public FollowTest {
+ protected:
+  static void Print(Model& model, int number) {
+    api::LogLine line;
+    line.set_trial(17);
+    line.set_run(1);
+    line.set_line(number);
+    line.set_at_unix_nanos(number);
+    line.set_source("stdout");
+    line.set_text(StrCat("line ", number));
+    model.logs[17].push_back(line);
+  }
+
+  std::string FollowAcrossACut(const std::string& options) {
+    master_.Edit([](Model& model) {
+      model.logs[17].clear();
+      for (int i = 1; i <= 5; ++i) Print(model, i);
+    });
+    std::thread events([&] {
+      const auto asked = [](size_t times) {
+        return [times](const Model& model) { return model.tailed.size() == times; };
+      };
+      ASSERT_TRUE(master_.Await(asked(1)));
+      master_.Edit([](Model& model) { Print(model, 6); });
+      master_.Edit([](Model& model) { ++model.streams_cut; });
+      ASSERT_TRUE(master_.Await(asked(2)));
+      master_.Edit([](Model& model) { Print(model, 7); });
+      master_.Edit([](Model& model) { model.trials[17].set_state("COMPLETED"); });
+    });
+    const CliResult result = runner_.Run(StrCat("t logs 17 -f ", options));
+    events.join();
+    EXPECT_EQ(result.code, ExitCode::kOk) << result.err;
+    return result.out;
+  }
+};
+
+TEST_F(FollowLogsTest, ARestartOfTheMasterLosesAndRepeatsNothing) {
+  EXPECT_EQ(FollowAcrossACut(""), "line 1\nline 2\nline 3\nline 4\nline 5\nline 6\nline 7\n");
+}
+
+TEST_F(FollowLogsTest, NorDoesItWithATail) {
+  const std::string out = FollowAcrossACut("--tail 2");
+  EXPECT_EQ(out, "line 4\nline 5\nline 6\nline 7\n");
+}
+
+TEST_F(FollowLogsTest, AnEndedExperimentGivesAllItsLines) {
+  master_.Edit([](Model& model) {
+    model.logs[12] = model.logs[14];
+    model.logs[12][0].set_trial(12);
+  });
+  const CliResult result = runner_.Run("e logs 6 -f");
+  EXPECT_EQ(result.code, ExitCode::kOk) << result.err;
+  EXPECT_EQ(result.out, "t12 | done\n");
+}
+
 }  // namespace
 }  // namespace det::cli

@@ -11,6 +11,7 @@
 #include "cli/format/quantity.h"
 #include "cli/format/template.h"
 #include "cli/logs/trial_tail.h"
+#include "cli/view/proto_document.h"
 #include "common/base/status.h"
 #include "common/base/strings.h"
 
@@ -105,7 +106,7 @@ absl::StatusOr<LogPrinter> LogPrinter::Create(Context& context,
   if (context.options().format == Format::kName) {
     return UsageError("lines of logs have no names", "-o json gives each line as an object");
   }
-  DET_RETURN_IF_ERROR(FillTemplate(context.options().text, Document()).status());
+  DET_RETURN_IF_ERROR(FillTemplate(context.options().text, ToDocument(api::LogLine())).status());
   LogPrinter printer(context,
                      LogWriter({.format = context.options().format,
                                 .text = context.options().text,

@@ -81,6 +81,38 @@ absl::Status KeepToken(const std::string& path, const std::string& token) {
   return AtomicWriteFile(path, StrCat(token, "\n"), 0600);
 }
 
+// As whom a context speaks; empty where its token is gone or no longer taken.
+std::string UserOf(const ClusterContext& context) {
+  if (context.token_file.empty()) return "";
+  const absl::StatusOr<std::string> text = det::cli::ReadFile(context.token_file, kTokenBytesMax);
+  if (!text.ok()) return "";
+  const absl::StatusOr<Secret> token = ParseToken(*text, context.token_file);
+  const absl::StatusOr<std::string> address = ParseAddress(context.master);
+  if (!token.ok() || !address.ok()) return "";
+  const std::unique_ptr<Client> client = Client::Create({.address = *address,
+                                                         .address_source = "the context",
+                                                         .token = *token,
+                                                         .token_source = context.token_file},
+                                                        {});
+  const absl::StatusOr<api::GetClusterResponse> cluster = client->GetCluster();
+  return cluster.ok() ? cluster->user() : "";
+}
+
+// A context of somebody else is replaced only by its name.
+absl::Status CheckReplaced(const Contexts& contexts,
+                           const LoginWords& words,
+                           const std::string& name,
+                           const std::string& user) {
+  const ClusterContext* known = contexts.Find(name);
+  if (known == nullptr || !words.name.empty()) return absl::OkStatus();
+  const std::string before = UserOf(*known);
+  if (before.empty() || before == user) return absl::OkStatus();
+  return Error(absl::StatusCode::kAlreadyExists,
+               "CONTEXT_OF_ANOTHER",
+               StrCat("the context ", name, " is that of ", before, ", not of ", user),
+               StrCat("--name NAME makes one of its own, --name ", name, " replaces it"));
+}
+
 absl::StatusOr<ExitCode> Login(Context& context, const LoginWords& words) {
   if (!words.name.empty()) DET_RETURN_IF_ERROR(CheckContextName(words.name));
   DET_ASSIGN_OR_RETURN(Contexts contexts, ReadContexts(context.getenv()));
@@ -97,6 +129,7 @@ absl::StatusOr<ExitCode> Login(Context& context, const LoginWords& words) {
   ClusterContext entry{.name = NameOf(contexts, words, address),
                        .master = address,
                        .plaintext = context.options().connection.plaintext};
+  DET_RETURN_IF_ERROR(CheckReplaced(contexts, words, entry.name, cluster.user()));
   entry.token_file = TokenPath(context.getenv(), entry.name);
   DET_RETURN_IF_ERROR(KeepToken(entry.token_file, token.Reveal()));
   contexts.current = entry.name;

@@ -62,6 +62,30 @@ TEST_F(VerbsTest, APlanThatCouldNeverRunHasACodeOfItsOwn) {
   EXPECT_EQ(runner_.Run(line + " --speed 0").code, ExitCode::kUsage);
 }
 
+TEST_F(VerbsTest, AGlobPreviewsWhatMatchesAndRefusesToDeleteNothing) {
+  std::string uuid;
+  master_.Edit([&](Model& model) {
+    uuid = model.checkpoints[0].uuid();
+    model.checkpoints[0].set_files_json(R"({"model.bin":1048576,"optimizer/a":2048})");
+  });
+  const CliResult some = runner_.Run(StrCat("c rm ", uuid, " --glob 'optimizer*'"));
+  EXPECT_EQ(some.code, ExitCode::kOk) << some.err;
+  EXPECT_THAT(some.out, HasSubstr("would delete 1 file of "));
+  EXPECT_THAT(some.out, HasSubstr("optimizer/a  2.0 KiB"));
+  const CliResult none = runner_.Run(StrCat("c rm ", uuid, " --yes --glob '*.tmp'"));
+  EXPECT_EQ(none.code, ExitCode::kNotFound);
+  EXPECT_THAT(none.err, HasSubstr("nothing matches *.tmp"));
+}
+
+TEST_F(VerbsTest, ATemplateWithAFieldThatIsNoneIsAnError) {
+  const CliResult bad = runner_.Run("e list -o 'template={id} {stat}'");
+  EXPECT_EQ(bad.code, ExitCode::kUsage);
+  EXPECT_THAT(bad.err, HasSubstr("did you mean state?"));
+  EXPECT_EQ(runner_.Run("e list -o 'template={id}\\n'").out,
+            runner_.Run("e list -o 'template={id}'").out);
+  EXPECT_EQ(runner_.Run("t logs 17 -o 'template={txt}'").code, ExitCode::kUsage);
+}
+
 TEST_F(VerbsTest, ExperimentList) {
   ExpectAllFormats("experiment_list", "experiment list");
 }

@@ -5,6 +5,7 @@
 #include "cli/app/context.h"
 #include "cli/app/interrupt.h"
 #include "cli/app/live_region.h"
+#include "cli/app/quiet_input.h"
 #include "cli/follow/changes.h"
 #include "cli/follow/frame.h"
 #include "cli/follow/watcher.h"
@@ -85,7 +86,11 @@ absl::StatusOr<FollowEnd> Follow(Context& context,
   const absl::Time start = absl::Now();
   Display display(context, options.show);
   Watcher watcher(client, experiment);
-  const InterruptGuard guard([&watcher] { watcher.Interrupt(); });
+  QuietInput quiet(display.live());
+  const InterruptGuard guard([&] {
+    quiet.Restore();  // a second Ctrl-C ends the program at once
+    watcher.Interrupt();
+  });
   FollowEnd end;
   while (true) {
     const absl::Duration left =

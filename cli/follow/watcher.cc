@@ -11,7 +11,7 @@ namespace det::cli::follow {
 namespace {
 
 constexpr absl::Duration kPauseMin = absl::Milliseconds(100);
-constexpr absl::Duration kPauseMax = absl::Seconds(3);
+constexpr absl::Duration kPauseMax = absl::Seconds(1);
 
 // A master that stops or restarts breaks its streams in one of these ways.
 bool MayComeBack(const absl::Status& status) {

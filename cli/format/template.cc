@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
+#include <vector>
 
+#include "common/base/nearest.h"
 #include "common/base/status.h"
 #include "common/base/strings.h"
 #include "common/base/value.h"
@@ -54,8 +57,54 @@ absl::StatusOr<std::string> FillOne(std::string_view text, const Document& docum
       out.push_back(c);
     }
   }
-  return out.append("\n");
+  if (!out.ends_with('\n')) out.push_back('\n');
+  return out;
 }
+
+// The fields that a template names, and an error where one is known to no item. What stands below
+// a field may differ from item to item.
+class FieldCheck {
+ public:
+  explicit FieldCheck(Document::List items) : items_(std::move(items)) {}
+
+  absl::Status Check(std::string_view text) const {
+    if (items_.empty() || !items_[0].is_map()) return absl::OkStatus();
+    for (size_t i = 0; i < text.size(); ++i) {
+      const char c = text[i];
+      const bool pair = i + 1 < text.size();
+      if (pair && (c == '\\' || ((c == '{' || c == '}') && text[i + 1] == c))) {
+        ++i;
+      } else if (c == '{') {
+        const size_t end = std::min(text.find('}', i), text.size());
+        const std::string_view path = text.substr(i + 1, end - i - 1);
+        if (!IsKnown(path)) return Unknown(path);
+        i = end;
+      }
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  bool IsKnown(std::string_view path) const {
+    return std::any_of(items_.begin(), items_.end(), [&](const Document& item) {
+      return Member(item, path) != nullptr ||
+             Member(item, path.substr(0, path.find('.'))) != nullptr;
+    });
+  }
+
+  absl::Status Unknown(std::string_view path) const {
+    std::vector<std::string> names;
+    for (const auto& [name, value] : items_[0].map()) names.push_back(name);
+    const std::string nearest = Nearest(std::string(path), names);
+    return Error(absl::StatusCode::kInvalidArgument,
+                 "USAGE",
+                 StrCat("-o template: there is no field ", QuoteJson(path)),
+                 nearest.empty() ? StrCat("the fields are ", StrJoin(names, ", "))
+                                 : StrCat("did you mean ", nearest, "?"));
+  }
+
+  const Document::List items_;
+};
 
 }  // namespace
 
@@ -77,7 +126,11 @@ std::string PlainText(const Document& document) {
 }
 
 absl::StatusOr<std::string> FillTemplate(std::string_view text, const Document& document) {
-  if (!document.is_list()) return FillOne(text, document);
+  if (!document.is_list()) {
+    DET_RETURN_IF_ERROR(FieldCheck({document}).Check(text));
+    return FillOne(text, document);
+  }
+  DET_RETURN_IF_ERROR(FieldCheck(document.list()).Check(text));
   std::string out;
   for (const Document& item : document.list()) {
     DET_ASSIGN_OR_RETURN(const std::string line, FillOne(text, item));

@@ -327,6 +327,24 @@ grpc::Status FakeLogs::TailLogs(ServerContext* context,
   });
 }
 
+grpc::Status FakeLogs::SearchLogs(ServerContext* context,
+                                  const api::SearchLogsRequest* request,
+                                  api::SearchLogsResponse* response) {
+  return state_->Serve(context, "SearchLogs", [&](Model& model) {
+    std::vector<api::LogLine> lines = model.logs[request->trial()];
+    if (request->order() == api::SearchLogsRequest::ORDER_NEWEST_FIRST) {
+      std::reverse(lines.begin(), lines.end());
+    }
+    const auto& sources = request->filter().sources();
+    for (const api::LogLine& line : lines) {
+      const bool taken = sources.empty() ||
+                         std::find(sources.begin(), sources.end(), line.source()) != sources.end();
+      if (taken && response->lines_size() < request->limit()) *response->add_lines() = line;
+    }
+    return grpc::Status::OK;
+  });
+}
+
 grpc::Status FakeCheckpoints::ListCheckpoints(ServerContext* context,
                                               const api::ListCheckpointsRequest* request,
                                               api::ListCheckpointsResponse* response) {
@@ -362,6 +380,19 @@ grpc::Status FakeCheckpoints::GetCheckpoint(ServerContext* context,
     return ToGrpc(Error(absl::StatusCode::kNotFound,
                         "NOT_FOUND",
                         StrCat("checkpoint ", request->uuid(), " does not exist")));
+  });
+}
+
+grpc::Status FakeCheckpoints::DeleteCheckpoints(ServerContext* context,
+                                                const api::DeleteCheckpointsRequest* request,
+                                                api::DeleteCheckpointsResponse* response) {
+  return state_->Serve(context, "DeleteCheckpoints", [&](Model& model) {
+    for (const api::Checkpoint& checkpoint : model.checkpoints) {
+      const auto& asked = request->uuids();
+      if (std::find(asked.begin(), asked.end(), checkpoint.uuid()) == asked.end()) continue;
+      *response->add_checkpoints() = checkpoint;
+    }
+    return grpc::Status::OK;
   });
 }
 

@@ -129,6 +129,9 @@ class FakeLogs final : public api::LogService::Service {
   grpc::Status TailLogs(ServerContext* context,
                         const api::TailLogsRequest* request,
                         grpc::ServerWriter<api::LogBatch>* writer) override;
+  grpc::Status SearchLogs(ServerContext* context,
+                          const api::SearchLogsRequest* request,
+                          api::SearchLogsResponse* response) override;
 
  private:
   FakeState* const state_;
@@ -143,6 +146,9 @@ class FakeCheckpoints final : public api::CheckpointService::Service {
   grpc::Status GetCheckpoint(ServerContext* context,
                              const api::GetCheckpointRequest* request,
                              api::GetCheckpointResponse* response) override;
+  grpc::Status DeleteCheckpoints(ServerContext* context,
+                                 const api::DeleteCheckpointsRequest* request,
+                                 api::DeleteCheckpointsResponse* response) override;
 
  private:
   FakeState* const state_;

@@ -15,10 +15,17 @@ class TestOutput : public StringOutput {
   TestOutput(bool tty, Size size) : tty_(tty), size_(size) {}
   bool IsTty() const override { return tty_; }
   Size size() const override { return size_; }
+  bool Page(const std::string& /*command*/, std::string_view text) override {
+    paged_ = true;
+    Write(text);
+    return true;
+  }
+  bool paged() const { return paged_; }
 
  private:
   const bool tty_;
   const Size size_;
+  bool paged_ = false;
 };
 
 std::string Prefixed(const std::string& text, std::string_view prefix) {
@@ -48,7 +55,7 @@ CliResult CliRunner::Run(std::string_view line) const {
   };
   const Environment environment{getenv, &out, &err, &clock};
   const ExitCode code = det::cli::Run(AllCommands(), SplitWords(line), environment);
-  return {code, out.text(), err.text()};
+  return {code, out.text(), err.text(), out.paged()};
 }
 
 std::vector<std::string> SplitWords(std::string_view line) {

@@ -14,6 +14,7 @@ struct CliResult {
   ExitCode code = ExitCode::kOk;
   std::string out;
   std::string err;
+  bool paged = false;  // the output went through a pager
 };
 
 // Runs `det` in this process, at the moment of SampleNow, with an environment of its own.

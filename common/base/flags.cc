@@ -19,6 +19,19 @@ absl::Status Bad(const std::string& what, std::string_view hint = "") {
 
 }  // namespace
 
+std::string FlagUsage(const std::string& head,
+                      const std::vector<FlagHelp>& flags,
+                      const std::string& tail) {
+  size_t width = 0;
+  for (const FlagHelp& flag : flags) width = std::max(width, flag.flag.size());
+  std::string text = StrCat(head, "\n\nFlags:\n");
+  for (const FlagHelp& flag : flags) {
+    const std::string gap(width - flag.flag.size() + 2, ' ');
+    StrAppend(text, "  --", flag.flag, gap, flag.what, "\n");
+  }
+  return StrCat(text, "\n", tail);
+}
+
 absl::StatusOr<Flags> ParseFlags(int argc,
                                  char** argv,
                                  const std::vector<std::string>& valued,

@@ -21,6 +21,17 @@ struct Flags {
   }
 };
 
+// A flag for the usage of a daemon: "config FILE", "what it is".
+struct FlagHelp {
+  std::string flag;
+  std::string what;
+};
+
+// What "--help" prints: `head` ("det-agent: runs tasks ..."), the flags, then `tail`.
+std::string FlagUsage(const std::string& head,
+                      const std::vector<FlagHelp>& flags,
+                      const std::string& tail);
+
 absl::StatusOr<Flags> ParseFlags(int argc,
                                  char** argv,
                                  const std::vector<std::string>& valued,

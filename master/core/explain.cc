@@ -141,13 +141,17 @@ std::string ShownState(const State& state, const Trial& trial) {
   const Task* task = state.Find(trial.task);
   if (task == nullptr || !task->allocation.has_value()) return "QUEUED";
   switch (task->allocation->state) {
+    case AllocationState::kAssigned:
     case AllocationState::kPulling:
       return "PULLING";
-    case AllocationState::kRunning:
-      return "RUNNING";
-    default:
+    case AllocationState::kStarting:
       return "STARTING";
+    // What has ended stays what it was until what follows from it is known: states only go forward.
+    case AllocationState::kRunning:
+    case AllocationState::kTerminated:
+      return "RUNNING";
   }
+  return "RUNNING";
 }
 
 std::string Describe(const LogMatch& match) {
