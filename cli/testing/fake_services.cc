@@ -309,7 +309,6 @@ grpc::Status FakeLogs::TailLogs(ServerContext* context,
                                 grpc::ServerWriter<api::LogBatch>* writer) {
   const int64_t id = request->trial();
   const grpc::Status admitted = state_->Serve(context, "TailLogs", [&](Model& model) {
-    model.tailed.push_back(*request);
     return model.trials.contains(id) ? grpc::Status::OK : NotFound("trial", id);
   });
   if (!admitted.ok()) return admitted;
@@ -318,6 +317,8 @@ grpc::Status FakeLogs::TailLogs(ServerContext* context,
   return state_->Stream(context, [&](Model& model) {
     const std::vector<api::LogLine>& lines = model.logs[id];
     const auto tail = static_cast<size_t>(request->tail());
+    // Noted once it is under way: what cuts streams cuts this one, too.
+    if (first) model.tailed.push_back(*request);
     if (first && tail > 0 && lines.size() > tail) next = lines.size() - tail;
     first = false;
     api::LogBatch batch;

@@ -95,7 +95,9 @@ grpc::Status FakeState::Stream(grpc::ServerContext* context,
     if (model_.streams_cut != cut) break;
     if (seen != version_) {
       seen = version_;
-      if (!step(model_)) return grpc::Status::OK;
+      const bool more = step(model_);
+      changed_.NotifyAll();
+      if (!more) return grpc::Status::OK;
     }
     changed_.WaitFor(mutex_, kLook);
   }

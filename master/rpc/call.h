@@ -58,6 +58,13 @@ absl::Status AuthorizeOn(const Deps& deps, const core::Principal& by, core::Verb
   return core::Authorize(by, verb, object);
 }
 
+// May the caller look at that experiment, and is it there to be looked at? One that was deleted
+// says by whom and when.
+inline absl::Status MayLookInto(const Deps& deps, const core::Principal& by, ExperimentId id) {
+  DET_RETURN_IF_ERROR(AuthorizeOn(deps, by, core::Verb::kRead, id));
+  return deps.store.Experiment(id).status();
+}
+
 // The workspaces whose experiments the caller sees; nothing stands for all.
 inline store::Visible VisibleTo(const core::Principal& by) {
   if (core::ReadsEverything(by)) return std::nullopt;

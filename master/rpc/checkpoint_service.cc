@@ -19,8 +19,7 @@ absl::Status List(const Deps& deps,
   const TrialId trial(request.trial());
   const ExperimentId experiment(trial.value() != 0 ? 0 : request.experiment());
   if (trial.value() != 0) DET_RETURN_IF_ERROR(AuthorizeOn(deps, by, core::Verb::kRead, trial));
-  if (experiment.value() != 0)
-    DET_RETURN_IF_ERROR(AuthorizeOn(deps, by, core::Verb::kRead, experiment));
+  if (experiment.value() != 0) DET_RETURN_IF_ERROR(MayLookInto(deps, by, experiment));
   std::vector<std::string> states(request.states().begin(), request.states().end());
   if (states.empty()) states = {"COMPLETED", "PARTIALLY_DELETED"};
   DET_ASSIGN_OR_RETURN(

@@ -318,6 +318,25 @@ TEST_F(LifeTest, ASearchGoesOnWithWhatDidNotComplete) {
   EXPECT_EQ(ErrorReason(Continue(id).status()), "ALL_TRIALS_COMPLETED");
 }
 
+TEST_F(LifeTest, AForkOfAnothersExperimentMayUseItsSecrets) {
+  CreateExperimentRequest request;
+  request.set_config(
+      "name: mine\nentrypoint: x\nsearcher: {name: single, metric: loss}\n"
+      "environment: {registry_auth: {username: ann, password: hunter2}}\n");
+  const auto parent = Create(request);
+  ASSERT_TRUE(parent.ok()) << parent.status();
+  CreateExperimentRequest fork;
+  fork.set_parent(parent->id());
+  CreateExperimentResponse response;
+  const absl::Status forked =
+      Call(*experiments, &Experiments::CreateExperiment, fork, &response, test::kBobToken);
+  ASSERT_TRUE(forked.ok()) << forked;
+  EXPECT_EQ(response.experiment().owner(), "bob");
+  EXPECT_EQ(response.effective_config().find("hunter2"), std::string::npos);
+  EXPECT_NE(response.effective_config(),
+            *server.store().EffectiveConfig(ExperimentId(parent->id())));
+}
+
 TEST_F(LifeTest, WhatIsContinuedKeepsItsMetric) {
   server.engine().Must(test::Connect(kAgent, 1));
   const int64_t id = Submit();
@@ -346,6 +365,11 @@ TEST_F(LifeTest, ADeletedExperimentLeavesNothingButItsName) {
   }
   const absl::Status gone = server.store().Experiment(ExperimentId(id)).status();
   EXPECT_NE(FromAbsl(gone.message()).find("was deleted by ann at"), std::string_view::npos);
+  ListTrialsRequest list;
+  list.set_experiment(id);
+  ListTrialsResponse listed;
+  EXPECT_EQ(ErrorReason(Call(*trials, &TrialService::Stub::ListTrials, list, &listed)),
+            "EXPERIMENT_DELETED");
   EXPECT_EQ(ErrorReason(Continue(id).status()), "EXPERIMENT_DELETED");
   EXPECT_EQ(ErrorReason(Act(&Experiments::PauseExperiment, id).status()), "EXPERIMENT_DELETED");
   EXPECT_TRUE(Act(&Experiments::DeleteExperiment, id).ok());

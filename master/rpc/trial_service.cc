@@ -31,7 +31,7 @@ absl::Status List(const Deps& deps,
                   pb::ListTrialsResponse* response) {
   const ExperimentId experiment(request.experiment());
   if (experiment.value() != 0) {
-    DET_RETURN_IF_ERROR(AuthorizeOn(deps, by, core::Verb::kRead, experiment));
+    DET_RETURN_IF_ERROR(MayLookInto(deps, by, experiment));
     DET_ASSIGN_OR_RETURN(const int64_t total, deps.store.CountTrials(experiment));
     response->set_total(total);
   }

@@ -136,8 +136,8 @@ double Progress(const Config& config, const State& state, double running) {
   const int64_t planned =
       std::holds_alternative<GridState>(state.method) ? GridTrials(config) : RandomTrials(config);
   // What was canceled was not done.
-  const auto closed = static_cast<double>(state.totals.closed - state.totals.invalid -
-                                          state.totals.canceled);
+  const auto closed =
+      static_cast<double>(state.totals.closed - state.totals.invalid - state.totals.canceled);
   return std::clamp((closed + running) / static_cast<double>(planned), 0.0, 1.0);
 }
 
